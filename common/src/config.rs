@@ -1,0 +1,126 @@
+//! Configuration: the only module that reads the environment.
+//!
+//! A function lists the variables that it needs through a [`Reader`], which
+//! collects everything that is missing or malformed, so that a bad deployment
+//! is told of all its mistakes at once. The AWS SDK reads its own standard
+//! variables (`AWS_REGION`, `AWS_ENDPOINT_URL_DYNAMODB`, credentials).
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::str::FromStr;
+
+/// The DynamoDB table of instance records.
+pub const INSTANCES_TABLE: &str = "INSTANCES_TABLE";
+/// The DynamoDB table of sessions.
+pub const SESSIONS_TABLE: &str = "SESSIONS_TABLE";
+/// The bearer key of the platform's own services.
+pub const INTERNAL_API_KEY: &str = "INTERNAL_API_KEY";
+/// The image of new agents; the managed baseline when unset.
+pub const OPENCLAW_IMAGE: &str = "OPENCLAW_IMAGE";
+/// The hosts that agents may live on; Railway's domains when unset.
+pub const AGENT_HOSTS: &str = "AGENT_HOSTS";
+/// The base URL of the backend that `GET /api/openclaw-version` asks; unset,
+/// the answer is made in-process.
+pub const BACKEND_API_URL: &str = "BACKEND_API_URL";
+
+/// Where variables come from: the process, or a map in tests.
+pub trait Environment {
+    /// The value of a variable, if it is set and is text.
+    fn get(&self, name: &str) -> Option<String>;
+}
+
+/// The variables of this process.
+#[derive(Clone, Copy, Debug)]
+pub struct ProcessEnvironment;
+
+impl Environment for ProcessEnvironment {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the environment"
+    )]
+    fn get(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+}
+
+impl Environment for BTreeMap<&str, String> {
+    fn get(&self, name: &str) -> Option<String> {
+        BTreeMap::get(self, name).cloned()
+    }
+}
+
+/// Everything that is wrong with the environment, in one message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("bad configuration: {}", .0.join("; "))]
+pub struct ConfigError(Vec<String>);
+
+/// Reads variables and collects what is wrong with them.
+///
+/// An empty variable counts as unset: that is how templates and shells spell
+/// it.
+pub struct Reader<'e> {
+    environment: &'e dyn Environment,
+    problems: Vec<String>,
+}
+
+impl<'e> Reader<'e> {
+    /// A reader without complaints yet.
+    pub fn new(environment: &'e dyn Environment) -> Self {
+        Self {
+            environment,
+            problems: Vec::new(),
+        }
+    }
+
+    /// A variable that must be set. `None` means that a problem was noted.
+    pub fn required<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<T> {
+        let value = self.optional(name)?;
+        if value.is_none() {
+            self.problems.push(format!("{name} is not set"));
+        }
+        value
+    }
+
+    /// A variable that may be unset. `None` means that a problem was noted.
+    pub fn optional<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<Option<T>> {
+        let text = self.environment.get(name).filter(|text| !text.is_empty());
+        // The value itself may be a secret: only the rule is told.
+        match text.map(|text| text.parse()).transpose() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.problems.push(format!("{name} {error}"));
+                None
+            }
+        }
+    }
+
+    /// What was noted. Call it when a variable was `None`.
+    pub fn into_error(self) -> ConfigError {
+        ConfigError(self.problems)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Image;
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once() {
+        let environment = BTreeMap::from([
+            (OPENCLAW_IMAGE, "not an image".to_owned()),
+            (SESSIONS_TABLE, String::new()),
+        ]);
+        let mut reader = Reader::new(&environment);
+        assert_eq!(reader.required::<String>(INSTANCES_TABLE), None);
+        assert_eq!(reader.required::<String>(SESSIONS_TABLE), None);
+        assert_eq!(reader.optional::<Image>(OPENCLAW_IMAGE), None);
+        assert_eq!(reader.optional::<String>(BACKEND_API_URL), Some(None));
+        assert_eq!(
+            reader.into_error().to_string(),
+            "bad configuration: INSTANCES_TABLE is not set; SESSIONS_TABLE is not set; \
+             OPENCLAW_IMAGE must be an image reference such as \
+             ghcr.io/openclaw/openclaw:2026.4.11"
+        );
+    }
+}

@@ -1,0 +1,15 @@
+//! Where requests enter and causes become status codes.
+
+mod app;
+mod bearer;
+mod body;
+mod error;
+mod path;
+mod session;
+
+pub use app::{StartError, app, serve};
+pub use bearer::{Bearer, InternalKey, InvalidKey};
+pub use body::JsonObject;
+pub use error::{ApiError, ErrorBody};
+pub use path::InstancePath;
+pub use session::{COOKIES, Session, SessionRefused};

@@ -1,0 +1,15 @@
+//! Everything that more than one function needs, in layers.
+//!
+//! `model` is pure data; `probe` and `store` are the two outside worlds (the
+//! agents and DynamoDB) and know nothing of each other; `http` is where causes
+//! become status codes. `ARCHITECTURE.md` lists what each layer may not do, and
+//! `tests/contracts/layering.rs` enforces it.
+
+pub mod client;
+pub mod clock;
+pub mod config;
+pub mod http;
+pub mod model;
+pub mod probe;
+pub mod store;
+pub mod telemetry;

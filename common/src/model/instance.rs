@@ -1,0 +1,65 @@
+//! What the platform knows of one agent.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::{AgentUrl, InstanceId, UserId};
+
+/// The plan of an owner who has none, from the spec's field table.
+pub const DEFAULT_PLAN: &str = "free";
+
+/// One agent of one owner, as the platform recorded it. What the agent itself
+/// says is a [`ProbeReport`](crate::probe::ProbeReport).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Instance {
+    /// The agent's name.
+    pub id: InstanceId,
+    /// Who may see and control it.
+    pub owner: UserId,
+    /// Its address, where the platform recorded one.
+    pub openclaw_url: Option<AgentUrl>,
+    /// The owner's plan, an open set of words (`solo`, `collective`, `label`).
+    pub plan: Option<String>,
+    /// The Railway service that runs it.
+    pub runtime_service_id: Option<String>,
+    /// `active`, `canceled`, `past_due` and whatever else the billing says.
+    pub subscription_status: Option<String>,
+    /// When the record was made.
+    pub created_at: Option<Timestamp>,
+    /// When the agent was first registered with the platform.
+    pub registered_at: Option<Timestamp>,
+    /// When the instance was provisioned.
+    pub provisioned_at: Option<Timestamp>,
+    /// When the agent last checked in.
+    pub last_seen_at: Option<Timestamp>,
+    /// What the agent said of its gateway process when it last checked in.
+    pub gateway_process_status: Option<String>,
+    /// The platform's own notes.
+    pub metadata: Option<Map<String, Value>>,
+}
+
+impl Instance {
+    /// Where the agent answers: its recorded address, else the constructed one.
+    pub fn url(&self) -> AgentUrl {
+        self.openclaw_url
+            .clone()
+            .unwrap_or_else(|| AgentUrl::of_instance(&self.id))
+    }
+
+    /// The owner's plan, `free` where none is recorded.
+    pub fn plan(&self) -> &str {
+        self.plan.as_deref().unwrap_or(DEFAULT_PLAN)
+    }
+
+    /// The spec's `startedAt`: when the agent was first registered, else
+    /// created. Never the time of the question.
+    pub fn started_at(&self) -> Option<Timestamp> {
+        self.registered_at.or(self.created_at)
+    }
+
+    /// The spec's `provisionedAt`: when it was provisioned, else registered,
+    /// else created.
+    pub fn provisioned_at(&self) -> Option<Timestamp> {
+        self.provisioned_at.or(self.started_at())
+    }
+}

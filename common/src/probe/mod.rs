@@ -1,0 +1,19 @@
+//! What an agent says of itself, asked over HTTP and judged.
+//!
+//! [`Prober`] asks three paths at once; each answer becomes an [`Observation`];
+//! [`classify`] turns the three into the spec's status and a reason. Only the
+//! prober does I/O. Agents are other people's code, so whatever they answer is
+//! bounded, and nothing of a body is kept but the few facts named in
+//! [`Facts`]: the wrapper's `/api/status` carries the gateway token.
+
+mod classify;
+mod hosts;
+mod observation;
+mod prober;
+mod report;
+
+pub use classify::{Classification, Status, classify};
+pub use hosts::{AllowedHosts, HostRefused, InvalidHosts};
+pub use observation::{Endpoint, Facts, Observation, Observations, Problem};
+pub use prober::{Prober, ProberError};
+pub use report::{Check, ProbeReport, VersionSource};

@@ -1,0 +1,313 @@
+//! Records of agents.
+
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::str::FromStr;
+
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::{Connection, StoreError};
+use crate::model::{AgentUrl, Instance, InstanceId, UserId};
+
+pub(super) const KEY: &str = "instanceId";
+pub(super) const OWNER: &str = "ownerId";
+pub(super) const OWNER_INDEX: &str = "by-owner";
+
+/// The table of instance records.
+#[derive(Clone, Debug)]
+pub struct Instances {
+    connection: Connection,
+    table: String,
+}
+
+/// What a write does to one attribute.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Change<T> {
+    /// It stays as it is.
+    #[default]
+    Keep,
+    /// It is removed.
+    Clear,
+    /// It gets this value.
+    Set(T),
+}
+
+/// What a platform's provisioner says of an instance. Whatever it does not
+/// mention stays as it is.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// Who owns it.
+    pub owner: UserId,
+    /// Where it answers.
+    pub openclaw_url: Change<AgentUrl>,
+    /// The owner's plan.
+    pub plan: Change<String>,
+    /// The Railway service that runs it.
+    pub runtime_service_id: Change<String>,
+    /// What the billing says.
+    pub subscription_status: Change<String>,
+    /// When it was provisioned.
+    pub provisioned_at: Change<Timestamp>,
+    /// The platform's own notes.
+    pub metadata: Change<Map<String, Value>>,
+}
+
+/// The outcome of a registration.
+#[derive(Clone, Debug)]
+pub struct Saved {
+    /// The instance as it is now.
+    pub instance: Instance,
+    /// Whether there was none of this id before.
+    pub created: bool,
+}
+
+impl Registration {
+    /// One that sets the owner and nothing else.
+    pub fn of_owner(owner: UserId) -> Self {
+        Self {
+            owner,
+            openclaw_url: Change::Keep,
+            plan: Change::Keep,
+            runtime_service_id: Change::Keep,
+            subscription_status: Change::Keep,
+            provisioned_at: Change::Keep,
+            metadata: Change::Keep,
+        }
+    }
+
+    fn changes(self) -> [(&'static str, Change<AttributeValue>); 7] {
+        [
+            (OWNER, Change::Set(self.owner).into_attribute()),
+            ("openclawUrl", self.openclaw_url.into_attribute()),
+            ("plan", self.plan.into_attribute()),
+            ("runtimeServiceId", self.runtime_service_id.into_attribute()),
+            (
+                "subscriptionStatus",
+                self.subscription_status.into_attribute(),
+            ),
+            ("provisionedAt", self.provisioned_at.into_attribute()),
+            (
+                "metadata",
+                self.metadata.map(Value::Object).into_attribute(),
+            ),
+        ]
+    }
+}
+
+impl<T> Change<T> {
+    fn map<U>(self, f: impl FnOnce(T) -> U) -> Change<U> {
+        match self {
+            Self::Keep => Change::Keep,
+            Self::Clear => Change::Clear,
+            Self::Set(value) => Change::Set(f(value)),
+        }
+    }
+}
+
+impl<T: ToString> Change<T> {
+    fn into_attribute(self) -> Change<AttributeValue> {
+        self.map(|value| AttributeValue::S(value.to_string()))
+    }
+}
+
+impl Instances {
+    /// The instance records in `table`.
+    pub fn new(connection: Connection, table: String) -> Self {
+        Self { connection, table }
+    }
+
+    /// The instance of this id.
+    ///
+    /// # Errors
+    /// When DynamoDB fails, or the record is damaged.
+    pub async fn get(&self, id: &InstanceId) -> Result<Option<Instance>, StoreError> {
+        let answer = self
+            .connection
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(KEY, AttributeValue::S(id.to_string()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(StoreError::failed("GetItem"))?;
+        answer.item.map(|item| self.decode(item)).transpose()
+    }
+
+    /// The instance of this owner; of several, the one created last: a platform
+    /// that provisions anew means the new one. Found through an index, which
+    /// may lag behind a write by a moment.
+    ///
+    /// # Errors
+    /// When DynamoDB fails, or one of the owner's records is damaged.
+    pub async fn of_owner(&self, owner: &UserId) -> Result<Option<Instance>, StoreError> {
+        let mut pages = self
+            .connection
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(OWNER_INDEX)
+            .key_condition_expression("#owner = :owner")
+            .expression_attribute_names("#owner", OWNER)
+            .expression_attribute_values(":owner", AttributeValue::S(owner.to_string()))
+            .into_paginator()
+            .items()
+            .send();
+        let mut latest: Option<Instance> = None;
+        while let Some(item) = pages.next().await {
+            let instance = self.decode(item.map_err(StoreError::failed("Query"))?)?;
+            let age = |instance: &Instance| (instance.created_at, instance.id.clone());
+            if latest
+                .as_ref()
+                .is_none_or(|best| age(best) < age(&instance))
+            {
+                latest = Some(instance);
+            }
+        }
+        Ok(latest)
+    }
+
+    /// Makes a record, or changes what the registration mentions of it, in one
+    /// write.
+    ///
+    /// # Errors
+    /// When DynamoDB fails, or the record is damaged in an attribute that the
+    /// registration leaves alone.
+    pub async fn register(
+        &self,
+        id: &InstanceId,
+        registration: Registration,
+        now: Timestamp,
+    ) -> Result<Saved, StoreError> {
+        let changes = registration.changes();
+        let now = AttributeValue::S(now.to_string());
+        let mut set = vec!["createdAt = if_not_exists(createdAt, :createdAt)".to_owned()];
+        let mut remove = Vec::new();
+        let mut request = self
+            .connection
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(KEY, AttributeValue::S(id.to_string()))
+            .expression_attribute_values(":createdAt", now.clone())
+            .return_values(ReturnValue::AllOld);
+        for (name, change) in &changes {
+            match change {
+                Change::Keep => continue,
+                Change::Clear => remove.push(format!("#{name}")),
+                Change::Set(value) => {
+                    set.push(format!("#{name} = :{name}"));
+                    request =
+                        request.expression_attribute_values(format!(":{name}"), value.clone());
+                }
+            }
+            request = request.expression_attribute_names(format!("#{name}"), *name);
+        }
+        let mut expression = format!("SET {}", set.join(", "));
+        if !remove.is_empty() {
+            expression.push_str(&format!(" REMOVE {}", remove.join(", ")));
+        }
+        let answer = request
+            .update_expression(expression)
+            .send()
+            .await
+            .map_err(StoreError::failed("UpdateItem"))?;
+
+        // The old item and the change together are the new one, with no second
+        // read in between which could see somebody else's write.
+        let created = answer.attributes.is_none();
+        let mut item = answer.attributes.unwrap_or_default();
+        item.insert(KEY.to_owned(), AttributeValue::S(id.to_string()));
+        item.entry("createdAt".to_owned()).or_insert(now);
+        for (name, change) in changes {
+            match change {
+                Change::Keep => {}
+                Change::Clear => {
+                    item.remove(name);
+                }
+                Change::Set(value) => {
+                    item.insert(name.to_owned(), value);
+                }
+            }
+        }
+        Ok(Saved {
+            instance: self.decode(item)?,
+            created,
+        })
+    }
+
+    fn decode(&self, item: HashMap<String, AttributeValue>) -> Result<Instance, StoreError> {
+        let key = match item.get(KEY) {
+            Some(AttributeValue::S(id)) => id.clone(),
+            _ => "without an id".to_owned(),
+        };
+        let corrupt = |reason| StoreError::Corrupt {
+            table: self.table.clone(),
+            key,
+            reason,
+        };
+        match serde_dynamo::from_item::<_, InstanceRecord>(item) {
+            Ok(record) => Instance::try_from(record).map_err(corrupt),
+            Err(error) => Err(corrupt(error.to_string())),
+        }
+    }
+}
+
+/// An item of the table, before its rules are checked.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct InstanceRecord {
+    instance_id: String,
+    owner_id: String,
+    openclaw_url: Option<String>,
+    plan: Option<String>,
+    runtime_service_id: Option<String>,
+    subscription_status: Option<String>,
+    created_at: Option<String>,
+    registered_at: Option<String>,
+    provisioned_at: Option<String>,
+    last_seen_at: Option<String>,
+    gateway_process_status: Option<String>,
+    /// JSON text: DynamoDB's own maps nest less deep and have smaller numbers.
+    metadata: Option<String>,
+}
+
+impl TryFrom<InstanceRecord> for Instance {
+    /// Which attribute breaks which rule.
+    type Error = String;
+
+    fn try_from(record: InstanceRecord) -> Result<Self, Self::Error> {
+        Ok(Self {
+            id: parsed("instanceId", &record.instance_id)?,
+            owner: parsed("ownerId", &record.owner_id)?,
+            openclaw_url: optional("openclawUrl", record.openclaw_url)?,
+            plan: record.plan,
+            runtime_service_id: record.runtime_service_id,
+            subscription_status: record.subscription_status,
+            created_at: optional("createdAt", record.created_at)?,
+            registered_at: optional("registeredAt", record.registered_at)?,
+            provisioned_at: optional("provisionedAt", record.provisioned_at)?,
+            last_seen_at: optional("lastSeenAt", record.last_seen_at)?,
+            gateway_process_status: record.gateway_process_status,
+            metadata: record
+                .metadata
+                .map(|text| serde_json::from_str(&text))
+                .transpose()
+                .map_err(|error| format!("metadata is no JSON object: {error}"))?,
+        })
+    }
+}
+
+fn parsed<T: FromStr<Err: Display>>(name: &str, text: &str) -> Result<T, String> {
+    text.parse().map_err(|error| format!("{name} {error}"))
+}
+
+fn optional<T: FromStr<Err: Display>>(
+    name: &str,
+    text: Option<String>,
+) -> Result<Option<T>, String> {
+    text.map(|text| parsed(name, &text)).transpose()
+}

@@ -1,0 +1,17 @@
+//! What the platform remembers, in DynamoDB: one file for each kind of record.
+//!
+//! No other module names the DynamoDB SDK. Writes set the attributes that they
+//! mean and leave all others alone, so that attributes which this version does
+//! not know survive.
+
+mod connection;
+mod error;
+mod instances;
+mod sessions;
+mod tables;
+
+pub use connection::{Connection, Endpoint};
+pub use error::StoreError;
+pub use instances::{Change, Instances, Registration, Saved};
+pub use sessions::{SessionKey, Sessions};
+pub use tables::{Tables, create_missing_tables};

@@ -1,0 +1,62 @@
+//! What the platform's own services do with instances.
+//!
+//! Privilege: the internal key; writes instance records.
+
+mod register;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::FromRef;
+use common::clock::{SharedClock, SystemClock};
+use common::config::{AGENT_HOSTS, Environment, INSTANCES_TABLE, INTERNAL_API_KEY, Reader};
+use common::http::{InternalKey, StartError};
+use common::probe::AllowedHosts;
+use common::store::{Connection, Endpoint, Instances};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// What the endpoints work with.
+#[derive(Clone, FromRef)]
+pub struct State {
+    /// The time.
+    pub clock: SharedClock,
+    /// What callers present.
+    pub internal_key: InternalKey,
+    /// Instance records.
+    pub instances: Instances,
+    /// Where agents may live.
+    pub hosts: AllowedHosts,
+}
+
+/// The routes with their OpenAPI descriptions.
+pub fn routes() -> OpenApiRouter<State> {
+    OpenApiRouter::default().routes(routes!(register::handler))
+}
+
+/// The routes, ready to be served.
+pub fn router(state: State) -> Router {
+    routes().with_state(state).into()
+}
+
+/// The routes as the environment configures them.
+///
+/// # Errors
+/// When a variable is missing or malformed.
+pub async fn from_environment(environment: &dyn Environment) -> Result<Router, StartError> {
+    let mut reader = Reader::new(environment);
+    let (Some(internal_key), Some(table), Some(hosts)) = (
+        reader.required::<InternalKey>(INTERNAL_API_KEY),
+        reader.required::<String>(INSTANCES_TABLE),
+        reader.optional::<AllowedHosts>(AGENT_HOSTS),
+    ) else {
+        return Err(reader.into_error().into());
+    };
+    let connection = Connection::open(Endpoint::Standard).await;
+    Ok(router(State {
+        clock: Arc::new(SystemClock),
+        internal_key,
+        instances: Instances::new(connection, table),
+        hosts: hosts.unwrap_or_default(),
+    }))
+}

@@ -1,0 +1,109 @@
+//! `GET /api/instance/{userId}`: the spec's "Get instance runtime state".
+
+use axum::Json;
+use axum::extract::State;
+use common::clock::iso8601;
+use common::http::{ApiError, ErrorBody, InstancePath, Session, SessionRefused};
+use common::model::{Image, Instance};
+use common::probe::{Check, ProbeReport, Status, VersionSource};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The state of an instance.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct InstanceState {
+    /// The instance's id, as in the path.
+    #[schema(example = "abc123")]
+    user_id: String,
+    status: Status,
+    /// Why the status is not plainly running or healthy.
+    #[schema(required)]
+    status_reason: Option<String>,
+    probe_checks: [Check; 3],
+    /// When the agent was first registered, else created.
+    #[schema(required, format = DateTime)]
+    started_at: Option<String>,
+    /// The host name of the agent's URL.
+    subdomain: String,
+    url: String,
+    /// The owner's plan; `free` where none is recorded.
+    #[schema(example = "solo")]
+    plan: String,
+    /// What the agent reports, else the platform's default.
+    #[schema(example = "2026.4.11")]
+    openclaw_version: String,
+    openclaw_version_source: VersionSource,
+    ffmpeg_available: bool,
+    #[schema(required)]
+    ffmpeg_version: Option<String>,
+    #[schema(required, format = DateTime)]
+    provisioned_at: Option<String>,
+    /// When the agent last checked in.
+    #[schema(required, format = DateTime)]
+    last_seen_at: Option<String>,
+    #[schema(required, example = "active")]
+    gateway_process_status: Option<String>,
+    #[schema(required, example = "active")]
+    subscription_status: Option<String>,
+}
+
+/// Get instance runtime state
+///
+/// Asks the agent's three health paths at once and tells what it found beside
+/// what the platform has on record. Nobodies get 403 here, not 401: the spec
+/// says so.
+#[utoipa::path(
+    get,
+    path = "/api/instance/{userId}",
+    operation_id = "showInstance",
+    tag = "instance",
+    security(("session" = [])),
+    params(("userId" = String, Path, description = "The instance's id")),
+    responses(
+        (status = 200, description = "The state of the instance", body = InstanceState),
+        (status = 400, description = "The id has other characters than an id has", body = ErrorBody),
+        (status = 403, description = "No valid session", body = ErrorBody),
+        (status = 404, description = "No such instance, or not the caller's", body = ErrorBody),
+        (status = 500, description = "The store failed", body = ErrorBody),
+    )
+)]
+pub(crate) async fn handler(
+    State(state): State<crate::State>,
+    session: Result<Session, SessionRefused>,
+    path: Result<InstancePath, ApiError>,
+) -> Result<Json<InstanceState>, ApiError> {
+    let session = session.map_err(SessionRefused::as_forbidden)?;
+    let InstancePath(id) = path?;
+    let instance = state
+        .instances
+        .get(&id)
+        .await?
+        .filter(|instance| instance.owner == session.user)
+        .ok_or(ApiError::NoInstance)?;
+    let report = state.prober.probe(&instance.url()).await;
+    Ok(Json(view(instance, report, &state.default_image)))
+}
+
+fn view(instance: Instance, report: ProbeReport, default_image: &Image) -> InstanceState {
+    let url = instance.url();
+    let (version, source) = report.version_or(&default_image.version());
+    InstanceState {
+        user_id: instance.id.to_string(),
+        status: report.status,
+        status_reason: report.reason,
+        probe_checks: report.checks,
+        started_at: instance.started_at().map(iso8601),
+        subdomain: url.hostname().to_owned(),
+        url: url.to_string(),
+        plan: instance.plan().to_owned(),
+        openclaw_version: version.to_string(),
+        openclaw_version_source: source,
+        ffmpeg_available: report.ffmpeg_available,
+        ffmpeg_version: report.ffmpeg_version,
+        provisioned_at: instance.provisioned_at().map(iso8601),
+        last_seen_at: instance.last_seen_at.map(iso8601),
+        gateway_process_status: instance.gateway_process_status,
+        subscription_status: instance.subscription_status,
+    }
+}

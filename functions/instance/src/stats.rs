@@ -1,0 +1,121 @@
+//! `GET /api/instance/{userId}/stats`: the spec's "Get instance stats".
+
+use axum::Json;
+use axum::extract::State;
+use common::http::{ApiError, ErrorBody, InstancePath, Session};
+use common::model::{Image, InstanceId};
+use common::probe::{Check, ProbeReport, Status, VersionSource};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The figures of an instance.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct InstanceStats {
+    /// The instance's id, as in the path.
+    #[schema(example = "abc123")]
+    user_id: String,
+    /// The probe's status, with `healthy` told as `running`.
+    status: Status,
+    /// `healthy` when the agent is running or healthy, else its status.
+    health: Status,
+    /// CPU usage; agents do not expose it.
+    #[schema(example = "0%")]
+    cpu: &'static str,
+    /// Memory usage; agents do not expose it.
+    #[schema(example = "0MB")]
+    memory: &'static str,
+    /// The agent's uptime; `active` where it runs and does not tell, `unknown`
+    /// where it does not run.
+    #[schema(example = "2d 5h")]
+    uptime: String,
+    /// Messages handled; agents do not expose it.
+    #[schema(required)]
+    messages: Option<u64>,
+    /// Errors met; agents do not expose it.
+    #[schema(required)]
+    errors: Option<u64>,
+    /// What the agent reports, else the platform's default.
+    #[schema(example = "2026.4.11")]
+    openclaw_version: String,
+    openclaw_version_source: VersionSource,
+    /// Why the status is not plainly running or healthy.
+    #[schema(required)]
+    status_reason: Option<String>,
+    probe_checks: [Check; 3],
+    telemetry: Telemetry,
+}
+
+/// Which figures are real, and which only keep their place.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Telemetry {
+    /// Whether `cpu` and `memory` are.
+    resource_metrics_available: bool,
+    /// Whether restart count and last exit are.
+    lifecycle_metrics_available: bool,
+    /// Whether `messages` and `errors` are.
+    message_metrics_available: bool,
+}
+
+/// Get instance stats
+///
+/// Asks the agent's three health paths at once. The figures that agents do not
+/// expose hold the spec's placeholders, and `telemetry` says so.
+#[utoipa::path(
+    get,
+    path = "/api/instance/{userId}/stats",
+    operation_id = "showInstanceStats",
+    tag = "instance",
+    security(("session" = [])),
+    params(("userId" = String, Path, description = "The instance's id")),
+    responses(
+        (status = 200, description = "The figures of the instance", body = InstanceStats),
+        (status = 400, description = "The id has other characters than an id has", body = ErrorBody),
+        (status = 401, description = "No valid session", body = ErrorBody),
+        (status = 403, description = "No such instance, or not the caller's", body = ErrorBody),
+        (status = 500, description = "The store failed", body = ErrorBody),
+    )
+)]
+pub(crate) async fn handler(
+    State(state): State<crate::State>,
+    session: Session,
+    InstancePath(id): InstancePath,
+) -> Result<Json<InstanceStats>, ApiError> {
+    let instance = state
+        .instances
+        .get(&id)
+        .await?
+        .filter(|instance| instance.owner == session.user)
+        .ok_or(ApiError::Forbidden)?;
+    let report = state.prober.probe(&instance.url()).await;
+    Ok(Json(view(&id, report, &state.default_image)))
+}
+
+fn view(id: &InstanceId, report: ProbeReport, default_image: &Image) -> InstanceStats {
+    let runs = matches!(report.status, Status::Running | Status::Healthy);
+    let (version, source) = report.version_or(&default_image.version());
+    InstanceStats {
+        user_id: id.to_string(),
+        status: if runs { Status::Running } else { report.status },
+        health: if runs { Status::Healthy } else { report.status },
+        cpu: "0%",
+        memory: "0MB",
+        uptime: match report.uptime {
+            Some(uptime) => uptime.to_string(),
+            None if runs => "active".to_owned(),
+            None => "unknown".to_owned(),
+        },
+        messages: None,
+        errors: None,
+        openclaw_version: version.to_string(),
+        openclaw_version_source: source,
+        status_reason: report.reason,
+        probe_checks: report.checks,
+        telemetry: Telemetry {
+            resource_metrics_available: false,
+            lifecycle_metrics_available: false,
+            message_metrics_available: false,
+        },
+    }
+}

@@ -1,0 +1,103 @@
+//! `GET /api/openclaw/maintenance`: the spec's "Get agent health".
+
+use axum::Json;
+use axum::extract::State;
+use common::http::{ApiError, ErrorBody, Session};
+use common::model::{Image, Instance};
+use common::probe::{Check, ProbeReport, Status, VersionSource};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// How the caller's agent is, or that there is none.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum Health {
+    Agent(AgentHealth),
+    NoAgent(NoAgent),
+}
+
+/// How an agent is.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AgentHealth {
+    #[schema(example = "abc123")]
+    instance_id: String,
+    /// The URL that was probed.
+    railway_url: String,
+    /// Whether `/healthz` responds successfully.
+    healthy: bool,
+    /// Whether `/readyz` responds successfully.
+    ready: bool,
+    /// What the agent reports, else the platform's default.
+    #[schema(example = "2026.4.11")]
+    version: String,
+    version_source: VersionSource,
+    /// The agent's uptime, or null where it does not tell.
+    #[schema(required, example = "2d 5h")]
+    uptime: Option<String>,
+    status: Status,
+    /// Why the status is not plainly running or healthy.
+    #[schema(required)]
+    status_reason: Option<String>,
+    checks: [Check; 3],
+}
+
+/// The answer to a user without an agent.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct NoAgent {
+    /// Always `no_agent`.
+    #[schema(example = "no_agent")]
+    status: &'static str,
+    /// Always false.
+    healthy: bool,
+    /// Always false.
+    ready: bool,
+}
+
+/// Get agent health
+///
+/// Asks the three health paths of the caller's agent at once. A user without an
+/// agent gets 200 with `no_agent`.
+#[utoipa::path(
+    get,
+    path = "/api/openclaw/maintenance",
+    operation_id = "showHealth",
+    tag = "maintenance",
+    security(("session" = [])),
+    responses(
+        (status = 200, description = "The agent's health; see `status`", body = Health),
+        (status = 401, description = "No valid session", body = ErrorBody),
+        (status = 500, description = "The store failed", body = ErrorBody),
+    )
+)]
+pub(crate) async fn handler(
+    State(state): State<crate::State>,
+    session: Session,
+) -> Result<Json<Health>, ApiError> {
+    let Some(instance) = state.instances.of_owner(&session.user).await? else {
+        return Ok(Json(Health::NoAgent(NoAgent {
+            status: "no_agent",
+            healthy: false,
+            ready: false,
+        })));
+    };
+    let report = state.prober.probe(&instance.url()).await;
+    let health = view(&instance, report, &state.default_image);
+    Ok(Json(Health::Agent(health)))
+}
+
+fn view(instance: &Instance, report: ProbeReport, default_image: &Image) -> AgentHealth {
+    let (version, version_source) = report.version_or(&default_image.version());
+    AgentHealth {
+        instance_id: instance.id.to_string(),
+        railway_url: instance.url().to_string(),
+        healthy: report.healthy,
+        ready: report.ready,
+        version: version.to_string(),
+        version_source,
+        uptime: report.uptime.map(|uptime| uptime.to_string()),
+        status: report.status,
+        status_reason: report.reason,
+        checks: report.checks,
+    }
+}

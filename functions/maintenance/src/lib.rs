@@ -1,0 +1,66 @@
+//! The maintenance page of an owner: how the agent is.
+//!
+//! Privilege: reads sessions and instance records, and asks agents.
+
+mod health;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::FromRef;
+use common::clock::{SharedClock, SystemClock};
+use common::config::{AGENT_HOSTS, Environment, OPENCLAW_IMAGE, Reader};
+use common::http::StartError;
+use common::model::Image;
+use common::probe::Prober;
+use common::store::{Connection, Endpoint, Instances, Sessions, Tables};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// What the endpoints work with.
+#[derive(Clone, FromRef)]
+pub struct State {
+    /// The time.
+    pub clock: SharedClock,
+    /// Sessions of the web front end.
+    pub sessions: Sessions,
+    /// Instance records.
+    pub instances: Instances,
+    /// Asks agents.
+    pub prober: Prober,
+    /// The image of new agents: its version stands in for an unknown one.
+    pub default_image: Image,
+}
+
+/// The routes with their OpenAPI descriptions.
+pub fn routes() -> OpenApiRouter<State> {
+    OpenApiRouter::default().routes(routes!(health::handler))
+}
+
+/// The routes, ready to be served.
+pub fn router(state: State) -> Router {
+    routes().with_state(state).into()
+}
+
+/// The routes as the environment configures them.
+///
+/// # Errors
+/// When a variable is missing or malformed.
+pub async fn from_environment(environment: &dyn Environment) -> Result<Router, StartError> {
+    let mut reader = Reader::new(environment);
+    let (Some(tables), Some(hosts), Some(image)) = (
+        Tables::read(&mut reader),
+        reader.optional(AGENT_HOSTS),
+        reader.optional(OPENCLAW_IMAGE),
+    ) else {
+        return Err(reader.into_error().into());
+    };
+    let connection = Connection::open(Endpoint::Standard).await;
+    Ok(router(State {
+        clock: Arc::new(SystemClock),
+        sessions: Sessions::new(connection.clone(), tables.sessions),
+        instances: Instances::new(connection, tables.instances),
+        prober: Prober::new(hosts.unwrap_or_default())?,
+        default_image: image.unwrap_or_default(),
+    }))
+}

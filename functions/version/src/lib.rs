@@ -1,0 +1,70 @@
+//! Which OpenClaw the platform runs.
+//!
+//! Privilege: the internal key, to be asked with and to ask a backend with. No
+//! table, no agent.
+
+mod backend;
+mod current;
+mod proxied;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::FromRef;
+use common::clock::{SharedClock, SystemClock};
+use common::config::{BACKEND_API_URL, Environment, INTERNAL_API_KEY, OPENCLAW_IMAGE, Reader};
+use common::http::{InternalKey, StartError};
+use common::model::Image;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub use backend::{Backend, BackendUrl};
+
+/// What the endpoints work with.
+#[derive(Clone, FromRef)]
+pub struct State {
+    /// The time.
+    pub clock: SharedClock,
+    /// What callers of the backend endpoint present.
+    pub internal_key: InternalKey,
+    /// The image of new agents.
+    pub image: Image,
+    /// The backend that the public endpoint asks; without one it answers
+    /// itself.
+    pub backend: Option<Backend>,
+}
+
+/// The routes with their OpenAPI descriptions.
+pub fn routes() -> OpenApiRouter<State> {
+    OpenApiRouter::default()
+        .routes(routes!(current::handler))
+        .routes(routes!(proxied::handler))
+}
+
+/// The routes, ready to be served.
+pub fn router(state: State) -> Router {
+    routes().with_state(state).into()
+}
+
+/// The routes as the environment configures them.
+///
+/// # Errors
+/// When a variable is missing or malformed.
+pub async fn from_environment(environment: &dyn Environment) -> Result<Router, StartError> {
+    let mut reader = Reader::new(environment);
+    let (Some(internal_key), Some(image), Some(backend)) = (
+        reader.required::<InternalKey>(INTERNAL_API_KEY),
+        reader.optional(OPENCLAW_IMAGE),
+        reader.optional(BACKEND_API_URL),
+    ) else {
+        return Err(reader.into_error().into());
+    };
+    Ok(router(State {
+        clock: Arc::new(SystemClock),
+        image: image.unwrap_or_default(),
+        backend: backend
+            .map(|url| Backend::new(url, internal_key.clone()))
+            .transpose()?,
+        internal_key,
+    }))
+}
