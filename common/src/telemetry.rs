@@ -5,6 +5,8 @@
 //! `info`: one line a request. Cookies, keys, tokens and bodies are never
 //! logged at any level.
 
+use std::io::{IsTerminal, stderr};
+
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt;
 
@@ -23,7 +25,8 @@ pub fn init_json() {
 /// Starts logging for people, on stderr.
 pub fn init_console() {
     fmt()
-        .with_writer(std::io::stderr)
+        .with_writer(stderr)
+        .with_ansi(stderr().is_terminal())
         .with_target(false)
         .with_max_level(LevelFilter::INFO)
         .init();

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub(crate) enum Health {
-    Agent(AgentHealth),
+    Agent(Box<AgentHealth>),
     NoAgent(NoAgent),
 }
 
@@ -83,7 +83,7 @@ pub(crate) async fn handler(
     };
     let report = state.prober.probe(&instance.url()).await;
     let health = view(&instance, report, &state.default_image);
-    Ok(Json(Health::Agent(health)))
+    Ok(Json(Health::Agent(Box::new(health))))
 }
 
 fn view(instance: &Instance, report: ProbeReport, default_image: &Image) -> AgentHealth {

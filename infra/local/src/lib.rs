@@ -1,1 +1,15 @@
+//! The whole stack on one machine: the API on one port, an embedded DynamoDB,
+//! and simulated agents that really answer.
+//!
+//! The same code serves `cargo run -p local` and the tests: the simulators
+//! speak over sockets, and nothing in the functions knows of them.
 
+pub mod agents;
+pub mod demo;
+mod dynamodb;
+mod environment;
+pub mod openapi;
+mod stack;
+
+pub use environment::LocalEnvironment;
+pub use stack::{Data, Options, Stack, StackError};

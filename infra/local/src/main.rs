@@ -1,1 +1,146 @@
-fn main() {}
+//! `cargo run -p local`: the whole stack on one machine.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+use common::clock::SystemClock;
+use common::config::ProcessEnvironment;
+use local::{Data, LocalEnvironment, Options, Stack};
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The maintenance plane on this machine: the API on one port, an embedded
+/// DynamoDB, and simulated agents.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// The port of the API on 127.0.0.1; 0 takes a free one
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    /// The file of the embedded DynamoDB
+    #[arg(
+        long,
+        default_value = ".local/dynamodb.sqlite",
+        conflicts_with = "memory"
+    )]
+    data: PathBuf,
+    /// Keep the data of the embedded DynamoDB in memory only
+    #[arg(long)]
+    memory: bool,
+    /// Print one line of JSON once everything answers, and nothing else
+    #[arg(long)]
+    json: bool,
+    /// Also write the variables that `cargo lambda watch` needs to this file
+    #[arg(long, value_name = "FILE")]
+    env_file: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Print the OpenAPI document of the API
+    Openapi,
+}
+
+type Error = Box<dyn std::error::Error>;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let ended = match arguments.command {
+        Some(Command::Openapi) => print_openapi(),
+        None => serve(arguments).await,
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing is left to do if this cannot be written either.
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print_openapi() -> Result<(), Error> {
+    io::stdout().write_all(local::openapi::json()?.as_bytes())?;
+    Ok(())
+}
+
+async fn serve(arguments: Arguments) -> Result<(), Error> {
+    common::telemetry::init_console();
+    // Before anything starts, so that no signal is missed.
+    let mut terminated = signal(SignalKind::terminate())?;
+    let environment = LocalEnvironment(ProcessEnvironment);
+    let options = Options {
+        port: arguments.port,
+        data: if arguments.memory {
+            Data::Memory
+        } else {
+            Data::File(arguments.data)
+        },
+        clock: Arc::new(SystemClock),
+    };
+    let stack = Stack::start(options, &environment).await?;
+    if let Some(file) = arguments.env_file {
+        std::fs::write(&file, environment.lambda_env_file(&stack.dynamodb))
+            .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+    }
+    if arguments.json {
+        writeln!(io::stdout(), "{}", ready_line(&stack))?;
+    } else {
+        writeln!(io::stdout(), "{}", greeting(&stack))?;
+    }
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        _ = terminated.recv() => {}
+    }
+    stack.stop().await;
+    Ok(())
+}
+
+fn ready_line(stack: &Stack) -> serde_json::Value {
+    json!({
+        "api": stack.api,
+        "dynamodb": stack.dynamodb,
+        "bearer": stack.bearer.reveal(),
+        "agents": stack.agents,
+        "userWithoutAgent": stack.user_without_agent,
+    })
+}
+
+fn greeting(stack: &Stack) -> String {
+    let api = &stack.api;
+    let bearer = stack.bearer.reveal();
+    let mut text = format!("\nThe maintenance plane answers at {api}\n");
+    if stack.agents.is_empty() {
+        text.push_str("DynamoDB is not on this machine: no demo records were made.\n");
+    }
+    for agent in &stack.agents {
+        text.push_str(&format!(
+            "\n# {}, at {}\ncurl -s -H 'Cookie: {}' {api}/api/instance/{}\n",
+            agent.state.name(),
+            agent.url,
+            agent.cookie,
+            agent.instance_id,
+        ));
+    }
+    if let Some(agent) = stack.agents.first() {
+        let cookie = &agent.cookie;
+        let id = &agent.instance_id;
+        text.push_str(&format!(
+            "\n# the same owner's figures and health\n\
+             curl -s -H 'Cookie: {cookie}' {api}/api/instance/{id}/stats\n\
+             curl -s -H 'Cookie: {cookie}' {api}/api/openclaw/maintenance\n"
+        ));
+    }
+    text.push_str(&format!(
+        "\n# the platform's own services\n\
+         curl -s {api}/api/openclaw-version\n\
+         curl -s -H 'Authorization: Bearer {bearer}' {api}/api/openclaw/version\n\
+         \nCtrl-C ends it.\n"
+    ));
+    text
+}

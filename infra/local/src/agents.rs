@@ -1,0 +1,242 @@
+//! Simulated agents: small HTTP servers that answer as real ones do.
+//!
+//! Each has a port of its own for as long as it lives, also while it is
+//! unreachable: a second socket holds the port without listening, so that a
+//! connection is refused and nobody else gets the address.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::extract::State;
+use axum::http::{Method, StatusCode, Uri, header};
+use axum::response::{Html, IntoResponse, Response};
+use axum::{Json, Router};
+use common::model::OpenclawVersion;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use serde::Serialize;
+use serde_json::json;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::Instant;
+
+/// How a simulated agent behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Behaviour {
+    /// Behind the platform's wrapper, and all is well.
+    Running,
+    /// Behind the wrapper, alive and not ready yet.
+    Starting,
+    /// The wrapper answers, its gateway process does not run.
+    Stopped,
+    /// The wrapper waits to be configured.
+    Setup,
+    /// A plain gateway, without `/api/status`.
+    Legacy,
+    /// Nothing listens.
+    Unreachable,
+    /// Connections open, and nothing ever comes.
+    Hanging,
+}
+
+impl Behaviour {
+    /// One agent of each.
+    pub const ALL: [Self; 7] = [
+        Self::Running,
+        Self::Starting,
+        Self::Stopped,
+        Self::Setup,
+        Self::Legacy,
+        Self::Unreachable,
+        Self::Hanging,
+    ];
+
+    /// As it is written in ids and in the list of agents.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Starting => "starting",
+            Self::Stopped => "stopped",
+            Self::Setup => "setup",
+            Self::Legacy => "legacy",
+            Self::Unreachable => "unreachable",
+            Self::Hanging => "hanging",
+        }
+    }
+}
+
+/// One simulated agent. It ends when it is dropped.
+pub struct Agent {
+    address: SocketAddr,
+    /// Keeps the port while nothing listens.
+    _holder: TcpSocket,
+    life: Arc<Mutex<Life>>,
+    server: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What an agent's answers depend on.
+struct Life {
+    behaviour: Behaviour,
+    version: OpenclawVersion,
+    started: Instant,
+}
+
+impl Agent {
+    /// Starts an agent on a free port of the loopback.
+    ///
+    /// # Errors
+    /// When no port is to be had.
+    pub fn start(behaviour: Behaviour, version: OpenclawVersion) -> io::Result<Self> {
+        let holder = socket(0)?;
+        let agent = Self {
+            address: holder.local_addr()?,
+            _holder: holder,
+            life: Arc::new(Mutex::new(Life {
+                behaviour,
+                version,
+                started: Instant::now(),
+            })),
+            server: Mutex::new(None),
+        };
+        agent.set(behaviour)?;
+        Ok(agent)
+    }
+
+    /// Where it answers.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// How it behaves now.
+    pub fn behaviour(&self) -> Behaviour {
+        lock(&self.life).behaviour
+    }
+
+    /// Changes its behaviour. Open connections are cut, as when a process ends.
+    ///
+    /// # Errors
+    /// When its port cannot be listened on again.
+    pub fn set(&self, behaviour: Behaviour) -> io::Result<()> {
+        let mut server = lock(&self.server);
+        if let Some(server) = server.take() {
+            server.abort();
+        }
+        {
+            let mut life = lock(&self.life);
+            life.behaviour = behaviour;
+            life.started = Instant::now();
+        }
+        if behaviour != Behaviour::Unreachable {
+            let listener = socket(self.address.port())?.listen(128)?;
+            *server = Some(tokio::spawn(serve(listener, self.life.clone())));
+        }
+        Ok(())
+    }
+
+    /// Changes the version that it reports.
+    pub fn set_version(&self, version: OpenclawVersion) {
+        lock(&self.life).version = version;
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        if let Some(server) = lock(&self.server).take() {
+            server.abort();
+        }
+    }
+}
+
+/// A panic of another holder leaves nothing half-done here.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn socket(port: u16) -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseport(true)?;
+    socket.bind((Ipv4Addr::LOCALHOST, port).into())?;
+    Ok(socket)
+}
+
+/// Ends with all its connections when its task is aborted.
+async fn serve(listener: TcpListener, life: Arc<Mutex<Life>>) {
+    let service = TowerToHyperService::new(Router::new().fallback(answer).with_state(life));
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    let stream = TokioIo::new(stream);
+                    let connection = http1::Builder::new().serve_connection(stream, service.clone());
+                    connections.spawn(connection);
+                }
+                Err(error) => {
+                    tracing::error!(%error, "a simulated agent cannot accept connections");
+                    return;
+                }
+            },
+            // A connection that ended, well or not, is of no more interest.
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn answer(State(life): State<Arc<Mutex<Life>>>, method: Method, uri: Uri) -> Response {
+    let (behaviour, version, uptime) = {
+        let life = lock(&life);
+        (life.behaviour, life.version.clone(), life.started.elapsed())
+    };
+    if behaviour == Behaviour::Hanging {
+        return std::future::pending().await;
+    }
+    let gateway_runs = matches!(
+        behaviour,
+        Behaviour::Running | Behaviour::Starting | Behaviour::Legacy
+    );
+    match (uri.path(), behaviour) {
+        ("/healthz" | "/health", _) if gateway_runs => {
+            Json(json!({"ok": true, "status": "live"})).into_response()
+        }
+        ("/readyz" | "/ready", Behaviour::Starting) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            Json(json!({"ready": false, "failing": ["startup"], "uptimeMs": uptime.as_millis() as u64})),
+        )
+            .into_response(),
+        ("/readyz" | "/ready", _) if gateway_runs => Json(json!({
+            "ready": true, "failing": [], "uptimeMs": uptime.as_millis() as u64,
+        }))
+        .into_response(),
+        // The wrapper's gateway process is down: its proxy has nobody to ask.
+        ("/healthz" | "/health" | "/readyz" | "/ready", _) => {
+            (StatusCode::BAD_GATEWAY, "Bad Gateway").into_response()
+        }
+        ("/api/status", Behaviour::Legacy) => not_found(),
+        ("/api/status", _) => Json(json!({
+            "state": if behaviour == Behaviour::Setup { "stopped" } else { behaviour.name() },
+            "running": behaviour == Behaviour::Running,
+            "configured": behaviour != Behaviour::Setup,
+            "uptime": uptime.as_secs_f64(),
+            "terminalSessions": 0,
+            // Real wrappers show it here; it must get no further than the probe.
+            "gatewayToken": "simulated-gateway-token",
+            "aiProvider": "simulated",
+            "version": version.to_string(),
+            "runtime": {"ffmpeg": {"available": true, "version": "ffmpeg version 6.1"}},
+        }))
+        .into_response(),
+        _ if method == Method::GET || method == Method::HEAD => {
+            Html("<!doctype html><title>OpenClaw Control</title>").into_response()
+        }
+        _ => not_found(),
+    }
+}
+
+/// As OpenClaw's gateway words it.
+fn not_found() -> Response {
+    let plain = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
+    (StatusCode::NOT_FOUND, plain, "Not Found").into_response()
+}

@@ -1,0 +1,138 @@
+//! Demo records: one agent of each behaviour, and an owner's session for each.
+//!
+//! The cookies are fixed, so that the README's lines work as pasted. They are
+//! stored only in a DynamoDB on this machine.
+
+use common::config::Environment;
+use common::model::{AgentUrl, InstanceId, OpenclawVersion, UserId};
+use common::store::{Change, Instances, Registration, SessionKey, Sessions, StoreError};
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::StackError;
+use crate::agents::{Agent, Behaviour};
+
+/// An agent of the demo, as `--json` lists it.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DemoAgent {
+    /// The instance's id.
+    pub instance_id: String,
+    /// Its owner.
+    pub owner_id: String,
+    /// A whole `Cookie` header of the owner's session.
+    pub cookie: String,
+    /// Where the agent answers.
+    pub url: String,
+    /// How it behaves.
+    pub state: Behaviour,
+}
+
+/// A user of the demo who has no agent.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DemoUser {
+    /// The user's id.
+    pub owner_id: String,
+    /// A whole `Cookie` header of the user's session.
+    pub cookie: String,
+}
+
+/// Everybody of the demo, or nobody.
+#[derive(Default)]
+pub(crate) struct Demo {
+    pub(crate) agents: Vec<DemoAgent>,
+    pub(crate) user_without_agent: Option<DemoUser>,
+    /// They end when this is dropped.
+    pub(crate) simulated: Vec<Agent>,
+}
+
+impl Demo {
+    /// Starts an agent of each behaviour, but those for which
+    /// `AGENT_URL_<BEHAVIOUR>` names a real one.
+    pub(crate) fn start(environment: &dyn Environment) -> Result<Self, StackError> {
+        let mut simulated = Vec::new();
+        let mut agents = Vec::new();
+        for behaviour in Behaviour::ALL {
+            let name = behaviour.name();
+            let variable = format!("AGENT_URL_{}", name.to_uppercase());
+            let url = match environment.get(&variable) {
+                Some(url) => url,
+                None => {
+                    let agent = Agent::start(behaviour, OpenclawVersion::BASELINE)
+                        .map_err(StackError::Listen)?;
+                    let url = agent.url();
+                    simulated.push(agent);
+                    url
+                }
+            };
+            agents.push(DemoAgent {
+                instance_id: format!("demo-{name}"),
+                owner_id: format!("owner-{name}"),
+                cookie: cookie(name),
+                url,
+                state: behaviour,
+            });
+        }
+        Ok(Self {
+            agents,
+            user_without_agent: Some(DemoUser {
+                owner_id: "owner-nobody".to_owned(),
+                cookie: cookie("nobody"),
+            }),
+            simulated,
+        })
+    }
+
+    /// Writes the records and sessions, or brings those of an earlier start up
+    /// to date: the agents' ports are new each time.
+    pub(crate) async fn seed(
+        &self,
+        instances: &Instances,
+        sessions: &Sessions,
+        now: Timestamp,
+    ) -> Result<(), StackError> {
+        for agent in &self.agents {
+            let id: InstanceId = agent.instance_id.parse().map_err(bad_demo)?;
+            let owner: UserId = agent.owner_id.parse().map_err(bad_demo)?;
+            let url: AgentUrl = agent.url.parse().map_err(bad_demo)?;
+            let registration = Registration {
+                openclaw_url: Change::Set(url),
+                plan: Change::Set("solo".to_owned()),
+                subscription_status: Change::Set("active".to_owned()),
+                ..Registration::of_owner(owner.clone())
+            };
+            instances.register(&id, registration, now).await?;
+            log_in(sessions, &agent.cookie, &owner, now).await?;
+        }
+        if let Some(user) = &self.user_without_agent {
+            let owner = user.owner_id.parse().map_err(bad_demo)?;
+            log_in(sessions, &user.cookie, &owner, now).await?;
+        }
+        Ok(())
+    }
+}
+
+fn cookie(name: &str) -> String {
+    format!("agentbot-session=demo-{name}")
+}
+
+async fn log_in(
+    sessions: &Sessions,
+    cookie: &str,
+    user: &UserId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let month = SignedDuration::from_hours(30 * 24);
+    match cookie
+        .split_once('=')
+        .and_then(|(_, value)| SessionKey::of_cookie(value))
+    {
+        Some(key) => sessions.put(&key, user, now + month).await,
+        None => Ok(()),
+    }
+}
+
+fn bad_demo(error: impl std::fmt::Display) -> StackError {
+    StackError::Demo(error.to_string())
+}

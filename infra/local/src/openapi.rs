@@ -1,0 +1,59 @@
+//! The OpenAPI document of the whole API, made from the handlers' attributes.
+
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Components, InfoBuilder, OpenApi, OpenApiBuilder};
+
+/// The document that is committed as `openapi.json`.
+pub fn document() -> OpenApi {
+    let mut document = OpenApiBuilder::new()
+        .info(
+            InfoBuilder::new()
+                .title("Maintenance plane for OpenClaw agents")
+                .version(env!("CARGO_PKG_VERSION"))
+                .description(Some(
+                    "Tells whether a hosted agent is up, and why not, and makes it so.",
+                ))
+                .build(),
+        )
+        .components(Some(security_schemes()))
+        .build();
+    for function in [
+        fleet::routes().into_openapi(),
+        instance::routes().into_openapi(),
+        maintenance::routes().into_openapi(),
+        version::routes().into_openapi(),
+    ] {
+        document.merge(function);
+    }
+    document
+}
+
+/// The document as it is written to the file.
+///
+/// # Errors
+/// When it cannot be serialised.
+pub fn json() -> serde_json::Result<String> {
+    let mut text = document().to_pretty_json()?;
+    text.push('\n');
+    Ok(text)
+}
+
+fn security_schemes() -> Components {
+    let [preferred, plain] = common::http::COOKIES;
+    let cookie = ApiKeyValue::with_description(
+        preferred,
+        &format!("The session of the platform's web front end; {plain} is taken too."),
+    );
+    let mut components = Components::new();
+    components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
+    components.add_security_scheme(
+        "internalKey",
+        SecurityScheme::Http(
+            HttpBuilder::new()
+                .scheme(HttpAuthScheme::Bearer)
+                .description(Some("INTERNAL_API_KEY, for the platform's own services."))
+                .build(),
+        ),
+    );
+    components
+}

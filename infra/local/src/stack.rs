@@ -1,0 +1,276 @@
+//! Starting and ending the stack.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::time::Duration;
+
+use common::clock::SharedClock;
+use common::config::{
+    AGENT_HOSTS, BACKEND_API_URL, Environment, INTERNAL_API_KEY, OPENCLAW_IMAGE, Reader,
+};
+use common::http::InternalKey;
+use common::probe::{AllowedHosts, Prober};
+use common::store::{
+    Connection, Endpoint, Instances, Sessions, StoreError, Tables, create_missing_tables,
+};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use version::Backend;
+
+use crate::agents::Agent;
+use crate::demo::{Demo, DemoAgent, DemoUser};
+use crate::dynamodb;
+
+/// The AWS SDK's own variable for another DynamoDB.
+const DYNAMODB_URL: &str = "AWS_ENDPOINT_URL_DYNAMODB";
+
+/// How a stack is started.
+pub struct Options {
+    /// The port of the API; 0 takes a free one.
+    pub port: u16,
+    /// Where the embedded DynamoDB keeps its data.
+    pub data: Data,
+    /// The time, for the API.
+    pub clock: SharedClock,
+}
+
+/// Where the embedded DynamoDB keeps its data.
+#[derive(Clone, Debug)]
+pub enum Data {
+    /// In this file, which survives restarts.
+    File(PathBuf),
+    /// Nowhere.
+    Memory,
+}
+
+/// A running stack.
+pub struct Stack {
+    /// The base URL of the API.
+    pub api: String,
+    /// The base URL of DynamoDB.
+    pub dynamodb: String,
+    /// The bearer key of the platform's own services.
+    pub bearer: InternalKey,
+    /// The agents of the demo; none where DynamoDB is not on this machine.
+    pub agents: Vec<DemoAgent>,
+    /// A user without an agent, likewise.
+    pub user_without_agent: Option<DemoUser>,
+    /// The connection that the stores use.
+    pub connection: Connection,
+    /// The names of the tables.
+    pub tables: Tables,
+    simulated: Vec<Agent>,
+    api_server: Server,
+    dynamodb_server: Option<Server>,
+}
+
+/// A server that can be asked to end. It also ends when this is dropped.
+pub(crate) struct Server {
+    shutdown: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+/// Why the stack did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StackError {
+    /// Something else listens there.
+    #[error("port {0} is taken; choose another one with --port")]
+    PortTaken(u16),
+    /// A socket could not be opened.
+    #[error("cannot listen on the loopback: {0}")]
+    Listen(#[source] io::Error),
+    /// The embedded DynamoDB could not open its data.
+    #[error("cannot open the embedded DynamoDB: {0}")]
+    Database(String),
+    /// DynamoDB failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A variable is malformed.
+    #[error(transparent)]
+    Config(#[from] common::config::ConfigError),
+    /// An HTTP client could not be made.
+    #[error("cannot make an HTTP client: {0}")]
+    Client(String),
+    /// A variable that names a demo agent's URL is malformed.
+    #[error("cannot make the demo records: {0}")]
+    Demo(String),
+}
+
+impl Stack {
+    /// Starts everything and returns once it answers.
+    ///
+    /// # Errors
+    /// When the port is taken, a variable is malformed, or DynamoDB fails.
+    pub async fn start(
+        options: Options,
+        environment: &dyn Environment,
+    ) -> Result<Self, StackError> {
+        let mut reader = Reader::new(environment);
+        let (Some(tables), Some(bearer), Some(hosts), Some(image), Some(backend)) = (
+            Tables::read(&mut reader),
+            reader.required::<InternalKey>(INTERNAL_API_KEY),
+            reader.required::<AllowedHosts>(AGENT_HOSTS),
+            reader.optional(OPENCLAW_IMAGE),
+            reader.optional(BACKEND_API_URL),
+        ) else {
+            return Err(reader.into_error().into());
+        };
+        let listener = listen(options.port).await?;
+        let api = format!(
+            "http://{}",
+            listener.local_addr().map_err(StackError::Listen)?
+        );
+
+        let (endpoint, dynamodb, dynamodb_server) = match environment.get(DYNAMODB_URL) {
+            Some(url) => (Endpoint::Standard, url, None),
+            None => {
+                let (url, server) = dynamodb::start(&options.data).await?;
+                (Endpoint::Local(url.clone()), url, Some(server))
+            }
+        };
+        let connection = Connection::open(endpoint).await;
+        let sessions = Sessions::new(connection.clone(), tables.sessions.clone());
+        let instances = Instances::new(connection.clone(), tables.instances.clone());
+        let demo = if is_on_this_machine(&dynamodb) {
+            create_missing_tables(&connection, &tables).await?;
+            let demo = Demo::start(environment)?;
+            demo.seed(&instances, &sessions, options.clock.now())
+                .await?;
+            demo
+        } else {
+            Demo::default()
+        };
+
+        let clock = options.clock;
+        let prober = Prober::new(hosts.clone()).map_err(client_failed)?;
+        let default_image: common::model::Image = image.unwrap_or_default();
+        let routes = instance::router(instance::State {
+            clock: clock.clone(),
+            sessions: sessions.clone(),
+            instances: instances.clone(),
+            prober: prober.clone(),
+            default_image: default_image.clone(),
+        })
+        .merge(maintenance::router(maintenance::State {
+            clock: clock.clone(),
+            sessions,
+            instances: instances.clone(),
+            prober,
+            default_image: default_image.clone(),
+        }))
+        .merge(version::router(version::State {
+            clock: clock.clone(),
+            image: default_image,
+            backend: backend
+                .map(|url| Backend::new(url, bearer.clone()))
+                .transpose()
+                .map_err(client_failed)?,
+            internal_key: bearer.clone(),
+        }))
+        .merge(fleet::router(fleet::State {
+            clock,
+            internal_key: bearer.clone(),
+            instances,
+            hosts,
+        }));
+        let app = common::http::app(routes);
+        let api_server = Server::spawn(async move |ending| {
+            axum::serve(listener, app)
+                .with_graceful_shutdown(ending)
+                .await
+                .map_err(|error| error.to_string())
+        });
+        Ok(Self {
+            api,
+            dynamodb,
+            bearer,
+            agents: demo.agents,
+            user_without_agent: demo.user_without_agent,
+            connection,
+            tables,
+            simulated: demo.simulated,
+            api_server,
+            dynamodb_server,
+        })
+    }
+
+    /// The simulated agent of an instance of the demo.
+    pub fn simulated(&self, instance_id: &str) -> Option<&Agent> {
+        let url = &self
+            .agents
+            .iter()
+            .find(|agent| agent.instance_id == instance_id)?
+            .url;
+        self.simulated.iter().find(|agent| agent.url() == *url)
+    }
+
+    /// Ends everything, the API first: requests in progress are answered, for
+    /// a few seconds at most.
+    pub async fn stop(self) {
+        self.api_server.end().await;
+        if let Some(dynamodb) = self.dynamodb_server {
+            dynamodb.end().await;
+        }
+    }
+}
+
+impl Server {
+    /// Runs what `serve` makes of a signal to end.
+    pub(crate) fn spawn<F, R>(serve: F) -> Self
+    where
+        F: FnOnce(Ending) -> R,
+        R: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        let (shutdown, mut ending) = watch::channel(false);
+        let server = serve(Box::pin(async move {
+            // An error means that nobody is left to say it, which is an end too.
+            let _ = ending.wait_for(|ending| *ending).await;
+        }));
+        let task = tokio::spawn(async {
+            if let Err(error) = server.await {
+                tracing::error!(error, "a server ended badly");
+            }
+        });
+        Self { shutdown, task }
+    }
+
+    async fn end(self) {
+        self.shutdown.send_replace(true);
+        // A probe in progress takes five seconds at most.
+        match tokio::time::timeout(Duration::from_secs(6), self.task).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "a server ended badly"),
+            Err(_) => tracing::warn!("some requests were cut off"),
+        }
+    }
+}
+
+/// Resolves once a server is to end.
+pub(crate) type Ending = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+fn client_failed(error: impl std::error::Error) -> StackError {
+    StackError::Client(error.to_string())
+}
+
+async fn listen(port: u16) -> Result<TcpListener, StackError> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::AddrInUse => StackError::PortTaken(port),
+            _ => StackError::Listen(error),
+        })
+}
+
+/// Tables are made, and sessions with known cookies stored, nowhere else.
+fn is_on_this_machine(url: &str) -> bool {
+    match url::Url::parse(url).ok().as_ref().and_then(url::Url::host) {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
