@@ -13,6 +13,12 @@ use std::str::FromStr;
 pub const INSTANCES_TABLE: &str = "INSTANCES_TABLE";
 /// The DynamoDB table of sessions.
 pub const SESSIONS_TABLE: &str = "SESSIONS_TABLE";
+/// The DynamoDB table of operations.
+pub const OPERATIONS_TABLE: &str = "OPERATIONS_TABLE";
+/// The DynamoDB table of gateway tokens.
+pub const TOKENS_TABLE: &str = "TOKENS_TABLE";
+/// The DynamoDB table of agents' memories.
+pub const MEMORIES_TABLE: &str = "MEMORIES_TABLE";
 /// The bearer key of the platform's own services.
 pub const INTERNAL_API_KEY: &str = "INTERNAL_API_KEY";
 /// The image of new agents; the managed baseline when unset.

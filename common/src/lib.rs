@@ -11,5 +11,6 @@ pub mod config;
 pub mod http;
 pub mod model;
 pub mod probe;
+pub mod random;
 pub mod store;
 pub mod telemetry;

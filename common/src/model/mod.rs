@@ -3,17 +3,25 @@
 //! Nothing here does I/O or reads a clock.
 
 mod agent_url;
+mod gateway_token;
+mod idempotency_key;
 mod image;
 mod instance;
 mod instance_id;
+mod operation;
 mod uptime;
 mod user_id;
 mod version;
 
 pub use agent_url::{AgentUrl, InvalidAgentUrl};
+pub use gateway_token::{GatewayToken, InvalidGatewayToken};
+pub use idempotency_key::{IdempotencyKey, InvalidIdempotencyKey};
 pub use image::{Image, InvalidImage};
 pub use instance::{DEFAULT_PLAN, Instance};
 pub use instance_id::{InstanceId, InvalidInstanceId};
+pub use operation::{
+    Control, Failure, FailureKind, InvalidOperationId, Operation, OperationId, OperationState,
+};
 pub use uptime::Uptime;
 pub use user_id::{InvalidUserId, UserId};
 pub use version::{InvalidVersion, OpenclawVersion};

@@ -40,6 +40,11 @@ impl Uptime {
         Self::from_seconds(reported.as_f64()? / 1000.0)
     }
 
+    /// The time itself.
+    pub fn duration(self) -> Duration {
+        self.0
+    }
+
     fn from_number(number: f64) -> Option<Self> {
         const YEAR_OF_SECONDS: f64 = YEAR as f64;
         Self::from_seconds(if number > YEAR_OF_SECONDS {

@@ -1,6 +1,12 @@
 //! How the store fails.
 
-use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::str::FromStr;
+
+use aws_sdk_dynamodb::error::{BuildError, DisplayErrorContext, SdkError};
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::AttributeValue;
 
 /// Why the store could not answer.
 #[derive(Debug, thiserror::Error)]
@@ -38,4 +44,49 @@ impl StoreError {
             cause: DisplayErrorContext(&error).to_string(),
         }
     }
+
+    /// A request that could not be put together.
+    pub(super) fn build(error: BuildError) -> Self {
+        Self::Failed {
+            operation: "building a request",
+            cause: error.to_string(),
+        }
+    }
+
+    /// The item that made DynamoDB refuse a conditional update, or the error
+    /// that was something else.
+    pub(super) fn refused_item<R>(
+        error: SdkError<UpdateItemError, R>,
+    ) -> Result<Option<HashMap<String, AttributeValue>>, SdkError<UpdateItemError, R>> {
+        match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(refusal)) => {
+                Ok(refusal.item().cloned())
+            }
+            _ => Err(error),
+        }
+    }
+
+    /// For conditional updates that may as well not happen.
+    pub(super) fn unless_refused<T, R: std::fmt::Debug>(
+        answer: Result<T, SdkError<UpdateItemError, R>>,
+    ) -> Result<(), Self> {
+        match answer.map_err(Self::refused_item) {
+            Ok(_) | Err(Ok(_)) => Ok(()),
+            Err(Err(error)) => Err(Self::failed("UpdateItem")(error)),
+        }
+    }
+}
+
+/// A record that breaks a rule.
+pub(super) fn corrupt(table: &str, key: &str, reason: String) -> StoreError {
+    StoreError::Corrupt {
+        table: table.to_owned(),
+        key: key.to_owned(),
+        reason,
+    }
+}
+
+/// Reads an attribute, or says which rule of the model it breaks.
+pub(super) fn parse<T: FromStr<Err: Display>>(name: &str, text: &str) -> Result<T, String> {
+    text.parse().map_err(|error| format!("{name} {error}"))
 }

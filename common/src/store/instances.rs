@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Connection, StoreError};
-use crate::model::{AgentUrl, Instance, InstanceId, UserId};
+use super::{Connection, Lease, StoreError, corrupt, parse};
+use crate::model::{AgentUrl, Image, Instance, InstanceId, UserId};
 
 pub(super) const KEY: &str = "instanceId";
 pub(super) const OWNER: &str = "ownerId";
@@ -239,16 +239,64 @@ impl Instances {
         })
     }
 
+    /// Records which Railway service runs an instance, unless a record says so
+    /// already.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn record_service(&self, id: &InstanceId, service: &str) -> Result<(), StoreError> {
+        let answer = self
+            .connection
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(KEY, AttributeValue::S(id.to_string()))
+            // An instance that was deleted meanwhile must not come back as a
+            // fragment.
+            .condition_expression(
+                "attribute_exists(instanceId) AND attribute_not_exists(runtimeServiceId)",
+            )
+            .update_expression("SET runtimeServiceId = :service")
+            .expression_attribute_values(":service", AttributeValue::S(service.to_owned()))
+            .send()
+            .await;
+        StoreError::unless_refused(answer)
+    }
+
+    /// Records the image that an instance was told to run, unless the holder of
+    /// a later lease did so meanwhile.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn record_image(&self, lease: &Lease, image: &Image) -> Result<(), StoreError> {
+        let version = image.version().to_string();
+        let answer = self
+            .connection
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(KEY, AttributeValue::S(lease.instance.to_string()))
+            .condition_expression(
+                "attribute_exists(instanceId) \
+                 AND (attribute_not_exists(imageFence) OR imageFence <= :fence)",
+            )
+            .update_expression(
+                "SET image = :image, openclawVersion = :version, imageFence = :fence",
+            )
+            .expression_attribute_values(":image", AttributeValue::S(image.to_string()))
+            .expression_attribute_values(":version", AttributeValue::S(version))
+            .expression_attribute_values(":fence", AttributeValue::N(lease.fence.to_string()))
+            .send()
+            .await;
+        StoreError::unless_refused(answer)
+    }
+
     fn decode(&self, item: HashMap<String, AttributeValue>) -> Result<Instance, StoreError> {
         let key = match item.get(KEY) {
             Some(AttributeValue::S(id)) => id.clone(),
             _ => "without an id".to_owned(),
         };
-        let corrupt = |reason| StoreError::Corrupt {
-            table: self.table.clone(),
-            key,
-            reason,
-        };
+        let corrupt = |reason| corrupt(&self.table, &key, reason);
         match serde_dynamo::from_item::<_, InstanceRecord>(item) {
             Ok(record) => Instance::try_from(record).map_err(corrupt),
             Err(error) => Err(corrupt(error.to_string())),
@@ -281,8 +329,8 @@ impl TryFrom<InstanceRecord> for Instance {
 
     fn try_from(record: InstanceRecord) -> Result<Self, Self::Error> {
         Ok(Self {
-            id: parsed("instanceId", &record.instance_id)?,
-            owner: parsed("ownerId", &record.owner_id)?,
+            id: parse("instanceId", &record.instance_id)?,
+            owner: parse("ownerId", &record.owner_id)?,
             openclaw_url: optional("openclawUrl", record.openclaw_url)?,
             plan: record.plan,
             runtime_service_id: record.runtime_service_id,
@@ -301,13 +349,9 @@ impl TryFrom<InstanceRecord> for Instance {
     }
 }
 
-fn parsed<T: FromStr<Err: Display>>(name: &str, text: &str) -> Result<T, String> {
-    text.parse().map_err(|error| format!("{name} {error}"))
-}
-
 fn optional<T: FromStr<Err: Display>>(
     name: &str,
     text: Option<String>,
 ) -> Result<Option<T>, String> {
-    text.map(|text| parsed(name, &text)).transpose()
+    text.map(|text| parse(name, &text)).transpose()
 }

@@ -7,11 +7,21 @@
 mod connection;
 mod error;
 mod instances;
+mod leases;
+mod memories;
+mod operations;
 mod sessions;
 mod tables;
+mod tokens;
 
 pub use connection::{Connection, Endpoint};
 pub use error::StoreError;
 pub use instances::{Change, Instances, Registration, Saved};
+pub use leases::{Holder, LEASE, Lease};
+pub use memories::Memories;
+pub use operations::{OperationPage, Operations, UsedKey};
 pub use sessions::{SessionKey, Sessions};
 pub use tables::{Tables, create_missing_tables};
+pub use tokens::Tokens;
+
+use error::{corrupt, parse};

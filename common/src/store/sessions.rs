@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::{Connection, StoreError};
+use super::{Connection, StoreError, corrupt, parse};
 use crate::model::UserId;
 
 pub(super) const KEY: &str = "sessionHash";
@@ -81,20 +81,16 @@ impl Sessions {
         let Some(item) = answer.item else {
             return Ok(None);
         };
-        let corrupt = |reason: String| StoreError::Corrupt {
-            table: self.table.clone(),
-            // Enough to find it, not enough to be of use.
-            key: key.0.chars().take(12).collect(),
-            reason,
-        };
+        // Enough of the key to find it, not enough to be of use.
+        let short_key: String = key.0.chars().take(12).collect();
+        let corrupt = |reason: String| corrupt(&self.table, &short_key, reason);
         let record: SessionRecord =
             serde_dynamo::from_item(item).map_err(|error| corrupt(error.to_string()))?;
         if record.expires_at <= now.as_second() {
             return Ok(None);
         }
-        let user = record.user_id.parse();
-        user.map(Some)
-            .map_err(|error| corrupt(format!("userId {error}")))
+        let user = parse("userId", &record.user_id).map_err(corrupt)?;
+        Ok(Some(user))
     }
 
     /// Stores a session, or prolongs it.

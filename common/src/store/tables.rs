@@ -6,29 +6,84 @@ use aws_sdk_dynamodb::types::{
     ProjectionType, ScalarAttributeType, TimeToLiveSpecification,
 };
 
-use super::{Connection, StoreError, instances, sessions};
-use crate::config::{INSTANCES_TABLE, Reader, SESSIONS_TABLE};
+use super::{Connection, StoreError, instances, memories, operations, sessions, tokens};
+use crate::config::{
+    INSTANCES_TABLE, MEMORIES_TABLE, OPERATIONS_TABLE, Reader, SESSIONS_TABLE, TOKENS_TABLE,
+};
 
-/// The names of the tables.
+/// The names of all tables.
 #[derive(Clone, Debug)]
 pub struct Tables {
     /// Of instance records.
     pub instances: String,
     /// Of sessions.
     pub sessions: String,
+    /// Of operations, leases and idempotency keys.
+    pub operations: String,
+    /// Of gateway tokens.
+    pub tokens: String,
+    /// Of agents' memories.
+    pub memories: String,
 }
 
 impl Tables {
-    /// Reads the names from the environment. `None` means that a problem was
-    /// noted.
+    /// Reads all names from the environment, for a process that serves
+    /// everything. `None` means that a problem was noted.
     pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let instances = reader.required(INSTANCES_TABLE);
         let sessions = reader.required(SESSIONS_TABLE);
+        let operations = reader.required(OPERATIONS_TABLE);
+        let tokens = reader.required(TOKENS_TABLE);
+        let memories = reader.required(MEMORIES_TABLE);
         Some(Self {
             instances: instances?,
             sessions: sessions?,
+            operations: operations?,
+            tokens: tokens?,
+            memories: memories?,
         })
     }
+
+    fn definitions(&self) -> [Definition<'_>; 5] {
+        let plain = |name, key| Definition {
+            name,
+            key,
+            sort_key: None,
+            index: None,
+            expiry: None,
+        };
+        [
+            Definition {
+                index: Some((instances::OWNER_INDEX, instances::OWNER)),
+                ..plain(&self.instances, instances::KEY)
+            },
+            Definition {
+                expiry: Some(sessions::EXPIRES_AT),
+                ..plain(&self.sessions, sessions::KEY)
+            },
+            Definition {
+                sort_key: Some(operations::SORT_KEY),
+                expiry: Some(operations::EXPIRES_AT),
+                ..plain(&self.operations, operations::KEY)
+            },
+            plain(&self.tokens, tokens::KEY),
+            Definition {
+                sort_key: Some(memories::SORT_KEY),
+                ..plain(&self.memories, memories::KEY)
+            },
+        ]
+    }
+}
+
+/// A table whose keys are all texts.
+struct Definition<'a> {
+    name: &'a str,
+    key: &'static str,
+    sort_key: Option<&'static str>,
+    /// The name of an index, and its key.
+    index: Option<(&'static str, &'static str)>,
+    /// The attribute with the second at which an item may go.
+    expiry: Option<&'static str>,
 }
 
 /// Makes the tables that are not there yet. Tables on AWS are the template's
@@ -40,61 +95,42 @@ pub async fn create_missing_tables(
     connection: &Connection,
     tables: &Tables,
 ) -> Result<(), StoreError> {
-    create(
-        connection,
-        &tables.instances,
-        instances::KEY,
-        Some((instances::OWNER_INDEX, instances::OWNER)),
-    )
-    .await?;
-    if create(connection, &tables.sessions, sessions::KEY, None).await? {
-        connection
-            .client
-            .update_time_to_live()
-            .table_name(&tables.sessions)
-            .time_to_live_specification(
-                TimeToLiveSpecification::builder()
-                    .enabled(true)
-                    .attribute_name(sessions::EXPIRES_AT)
-                    .build()
-                    .map_err(build_failed)?,
-            )
-            .send()
-            .await
-            .map_err(StoreError::failed("UpdateTimeToLive"))?;
+    for definition in tables.definitions() {
+        let created = create(connection, &definition).await?;
+        if let (true, Some(attribute)) = (created, definition.expiry) {
+            expire(connection, definition.name, attribute).await?;
+        }
     }
     Ok(())
 }
 
 /// Whether the table was made, and not there before.
-async fn create(
-    connection: &Connection,
-    table: &str,
-    key: &str,
-    index: Option<(&str, &str)>,
-) -> Result<bool, StoreError> {
+async fn create(connection: &Connection, table: &Definition<'_>) -> Result<bool, StoreError> {
     let mut request = connection
         .client
         .create_table()
-        .table_name(table)
+        .table_name(table.name)
         .billing_mode(BillingMode::PayPerRequest)
-        .attribute_definitions(string_attribute(key)?)
-        .key_schema(hash_key(key)?);
-    if let Some((name, attribute)) = index {
+        .attribute_definitions(text_attribute(table.key)?)
+        .key_schema(key(table.key, KeyType::Hash)?);
+    if let Some(sort_key) = table.sort_key {
         request = request
-            .attribute_definitions(string_attribute(attribute)?)
-            .global_secondary_indexes(
-                GlobalSecondaryIndex::builder()
-                    .index_name(name)
-                    .key_schema(hash_key(attribute)?)
-                    .projection(
-                        Projection::builder()
-                            .projection_type(ProjectionType::All)
-                            .build(),
-                    )
-                    .build()
-                    .map_err(build_failed)?,
-            );
+            .attribute_definitions(text_attribute(sort_key)?)
+            .key_schema(key(sort_key, KeyType::Range)?);
+    }
+    if let Some((name, attribute)) = table.index {
+        let everything = Projection::builder()
+            .projection_type(ProjectionType::All)
+            .build();
+        let index = GlobalSecondaryIndex::builder()
+            .index_name(name)
+            .key_schema(key(attribute, KeyType::Hash)?)
+            .projection(everything)
+            .build()
+            .map_err(StoreError::build)?;
+        request = request
+            .attribute_definitions(text_attribute(attribute)?)
+            .global_secondary_indexes(index);
     }
     match request.send().await {
         Ok(_) => Ok(true),
@@ -109,25 +145,35 @@ async fn create(
     }
 }
 
-fn string_attribute(name: &str) -> Result<AttributeDefinition, StoreError> {
+async fn expire(connection: &Connection, table: &str, attribute: &str) -> Result<(), StoreError> {
+    let expiry = TimeToLiveSpecification::builder()
+        .enabled(true)
+        .attribute_name(attribute)
+        .build()
+        .map_err(StoreError::build)?;
+    connection
+        .client
+        .update_time_to_live()
+        .table_name(table)
+        .time_to_live_specification(expiry)
+        .send()
+        .await
+        .map_err(StoreError::failed("UpdateTimeToLive"))?;
+    Ok(())
+}
+
+fn text_attribute(name: &str) -> Result<AttributeDefinition, StoreError> {
     AttributeDefinition::builder()
         .attribute_name(name)
         .attribute_type(ScalarAttributeType::S)
         .build()
-        .map_err(build_failed)
+        .map_err(StoreError::build)
 }
 
-fn hash_key(name: &str) -> Result<KeySchemaElement, StoreError> {
+fn key(name: &str, key_type: KeyType) -> Result<KeySchemaElement, StoreError> {
     KeySchemaElement::builder()
         .attribute_name(name)
-        .key_type(KeyType::Hash)
+        .key_type(key_type)
         .build()
-        .map_err(build_failed)
-}
-
-fn build_failed(error: aws_sdk_dynamodb::error::BuildError) -> StoreError {
-    StoreError::Failed {
-        operation: "building a request",
-        cause: error.to_string(),
-    }
+        .map_err(StoreError::build)
 }

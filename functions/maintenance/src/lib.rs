@@ -9,11 +9,13 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::FromRef;
 use common::clock::{SharedClock, SystemClock};
-use common::config::{AGENT_HOSTS, Environment, OPENCLAW_IMAGE, Reader};
+use common::config::{
+    AGENT_HOSTS, Environment, INSTANCES_TABLE, OPENCLAW_IMAGE, Reader, SESSIONS_TABLE,
+};
 use common::http::StartError;
 use common::model::Image;
 use common::probe::Prober;
-use common::store::{Connection, Endpoint, Instances, Sessions, Tables};
+use common::store::{Connection, Endpoint, Instances, Sessions};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -48,8 +50,9 @@ pub fn router(state: State) -> Router {
 /// When a variable is missing or malformed.
 pub async fn from_environment(environment: &dyn Environment) -> Result<Router, StartError> {
     let mut reader = Reader::new(environment);
-    let (Some(tables), Some(hosts), Some(image)) = (
-        Tables::read(&mut reader),
+    let (Some(sessions), Some(instances), Some(hosts), Some(image)) = (
+        reader.required(SESSIONS_TABLE),
+        reader.required(INSTANCES_TABLE),
         reader.optional(AGENT_HOSTS),
         reader.optional(OPENCLAW_IMAGE),
     ) else {
@@ -58,8 +61,8 @@ pub async fn from_environment(environment: &dyn Environment) -> Result<Router, S
     let connection = Connection::open(Endpoint::Standard).await;
     Ok(router(State {
         clock: Arc::new(SystemClock),
-        sessions: Sessions::new(connection.clone(), tables.sessions),
-        instances: Instances::new(connection, tables.instances),
+        sessions: Sessions::new(connection.clone(), sessions),
+        instances: Instances::new(connection, instances),
         prober: Prober::new(hosts.unwrap_or_default())?,
         default_image: image.unwrap_or_default(),
     }))

@@ -1,0 +1,71 @@
+//! The secret that an agent's clients present.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// An agent's gateway token: 64 lower-case hexadecimal characters.
+///
+/// It shows only its first characters; [`GatewayToken::reveal`] is for the
+/// agent's own variables and for its owner.
+#[derive(Clone, PartialEq, Eq)]
+pub struct GatewayToken(String);
+
+impl GatewayToken {
+    /// A token of these random bytes.
+    pub fn from_random(bytes: [u8; 32]) -> Self {
+        Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// The token itself, to be handed over and never to be logged.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for GatewayToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fingerprint: String = self.0.chars().take(4).collect();
+        write!(f, "GatewayToken({fingerprint}…)")
+    }
+}
+
+/// The text is no gateway token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be 64 hexadecimal characters")]
+pub struct InvalidGatewayToken;
+
+impl FromStr for GatewayToken {
+    type Err = InvalidGatewayToken;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            Ok(Self(text.to_ascii_lowercase()))
+        } else {
+            Err(InvalidGatewayToken)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_64_hexadecimal_characters_and_shows_four() {
+        let token = GatewayToken::from_random([0xa1; 32]);
+        assert_eq!(token.reveal(), "a1".repeat(32));
+        assert_eq!(format!("{token:?}"), "GatewayToken(a1a1…)");
+        assert_eq!(token.reveal().parse(), Ok(token));
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        for text in ["", "a1", &"g1".repeat(32), &"a1".repeat(33)] {
+            assert_eq!(
+                text.parse::<GatewayToken>(),
+                Err(InvalidGatewayToken),
+                "{text:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! The one place that takes randomness from the operating system.
+
+/// 32 bytes that nobody can guess.
+///
+/// # Errors
+/// When the operating system has none to give; nothing secret may be made then.
+pub fn bytes() -> Result<[u8; 32], RandomError> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(RandomError)?;
+    Ok(bytes)
+}
+
+/// The operating system's random source failed.
+#[derive(Debug, thiserror::Error)]
+#[error("the system's random source failed: {0}")]
+pub struct RandomError(getrandom::Error);

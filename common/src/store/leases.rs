@@ -1,0 +1,152 @@
+//! Leases: who may control an instance now.
+//!
+//! They live in the table of operations, in an item of their own, so that a
+//! control touches no other table to exclude the others.
+
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+
+use super::operations::{self, Operations};
+use super::{StoreError, corrupt};
+use crate::model::{Control, InstanceId, OperationId};
+
+/// How long a lease lasts unless it is given back: longer than a function may
+/// run, so that only the lease of a dead holder ever expires.
+pub const LEASE: SignedDuration = SignedDuration::from_secs(60);
+
+const SORT_KEY: &str = "lease";
+
+/// The right to control an instance, until it expires or is given back.
+#[derive(Debug)]
+pub struct Lease {
+    /// The instance that it is for.
+    pub instance: InstanceId,
+    /// The operation that holds it.
+    pub operation: OperationId,
+    /// Grows with every lease of an instance: a write with a smaller number
+    /// comes from a holder whose time is over.
+    pub fence: u64,
+    /// Until when it holds.
+    pub expires_at: Timestamp,
+}
+
+/// The operation that holds the lease now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// What it does.
+    pub control: Control,
+    /// Its id.
+    pub operation: String,
+    /// When its lease ends at the latest.
+    pub expires_at: Timestamp,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LeaseRecord {
+    control: Control,
+    operation_id: String,
+    /// In milliseconds since 1970.
+    expires_at_ms: i64,
+    fence: u64,
+}
+
+impl Operations {
+    /// Takes the lease of an instance in one conditional write, or tells who
+    /// has it.
+    ///
+    /// # Errors
+    /// When DynamoDB fails, or the record is damaged.
+    pub async fn lease(
+        &self,
+        instance: &InstanceId,
+        operation: OperationId,
+        control: Control,
+        now: Timestamp,
+    ) -> Result<Result<Lease, Holder>, StoreError> {
+        let expires_at = now + LEASE;
+        let answer = self
+            .connection
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(operations::key(instance, SORT_KEY)))
+            // The SDK may send this twice, when the first answer is lost: what
+            // the operation has already it may take again.
+            .condition_expression(
+                "attribute_not_exists(operationId) OR expiresAtMs <= :now \
+                 OR operationId = :operation",
+            )
+            .update_expression(
+                "SET operationId = :operation, #control = :control, expiresAtMs = :expires, \
+                 fence = if_not_exists(fence, :none) + :one",
+            )
+            .expression_attribute_names("#control", "control")
+            .expression_attribute_values(":now", number(now.as_millisecond()))
+            .expression_attribute_values(":expires", number(expires_at.as_millisecond()))
+            .expression_attribute_values(":none", number(0))
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":operation", AttributeValue::S(operation.to_string()))
+            .expression_attribute_values(":control", AttributeValue::S(control.to_string()))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        let (item, taken) = match answer {
+            Ok(answer) => (answer.attributes, true),
+            Err(error) => match StoreError::refused_item(error) {
+                Ok(item) => (item, false),
+                Err(error) => return Err(StoreError::failed("UpdateItem")(error)),
+            },
+        };
+        let corrupt = |reason: String| corrupt(&self.table, instance.as_str(), reason);
+        let record: LeaseRecord = serde_dynamo::from_item(item.unwrap_or_default())
+            .map_err(|error| corrupt(error.to_string()))?;
+        let expires_at = Timestamp::from_millisecond(record.expires_at_ms)
+            .map_err(|error| corrupt(format!("expiresAtMs {error}")))?;
+        Ok(if taken {
+            Ok(Lease {
+                instance: instance.clone(),
+                operation,
+                fence: record.fence,
+                expires_at,
+            })
+        } else {
+            Err(Holder {
+                control: record.control,
+                operation: record.operation_id,
+                expires_at,
+            })
+        })
+    }
+
+    /// Gives a lease back. One that expired and went to somebody else stays
+    /// theirs. The fence number stays behind, for the next lease to grow.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn give_back(&self, lease: Lease) -> Result<(), StoreError> {
+        let answer = self
+            .connection
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(operations::key(&lease.instance, SORT_KEY)))
+            .condition_expression("operationId = :operation AND fence = :fence")
+            .update_expression("REMOVE operationId, #control, expiresAtMs")
+            .expression_attribute_names("#control", "control")
+            .expression_attribute_values(
+                ":operation",
+                AttributeValue::S(lease.operation.to_string()),
+            )
+            .expression_attribute_values(":fence", AttributeValue::N(lease.fence.to_string()))
+            .send()
+            .await;
+        StoreError::unless_refused(answer)
+    }
+}
+
+fn number(value: i64) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}

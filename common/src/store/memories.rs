@@ -1,0 +1,96 @@
+//! What agents remember of their owners.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, WriteRequest};
+
+use super::{Connection, StoreError};
+use crate::model::UserId;
+
+pub(super) const KEY: &str = "ownerId";
+pub(super) const SORT_KEY: &str = "memoryId";
+
+/// How many items DynamoDB deletes in one request.
+const BATCH: usize = 25;
+
+/// The table of memories.
+#[derive(Clone, Debug)]
+pub struct Memories {
+    connection: Connection,
+    table: String,
+}
+
+impl Memories {
+    /// The memories in `table`.
+    pub fn new(connection: Connection, table: String) -> Self {
+        Self { connection, table }
+    }
+
+    /// Deletes every memory of an owner, page by page, and tells how many there
+    /// were. What DynamoDB leaves unprocessed is sent again.
+    ///
+    /// # Errors
+    /// When DynamoDB fails, or keeps leaving items unprocessed. Some memories
+    /// may be gone then; to call it again goes on with the rest.
+    pub async fn delete_all(&self, owner: &UserId) -> Result<usize, StoreError> {
+        let mut pages = self
+            .connection
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("ownerId = :owner")
+            .expression_attribute_values(":owner", AttributeValue::S(owner.to_string()))
+            .projection_expression("ownerId, memoryId")
+            .consistent_read(true)
+            .into_paginator()
+            .send();
+        let mut deleted = 0;
+        while let Some(page) = pages.next().await {
+            let keys = page
+                .map_err(StoreError::failed("Query"))?
+                .items
+                .unwrap_or_default();
+            for batch in keys.chunks(BATCH) {
+                self.delete(batch).await?;
+                deleted += batch.len();
+            }
+        }
+        Ok(deleted)
+    }
+
+    async fn delete(&self, keys: &[HashMap<String, AttributeValue>]) -> Result<(), StoreError> {
+        let mut requests = Vec::new();
+        for key in keys {
+            let request = DeleteRequest::builder()
+                .set_key(Some(key.clone()))
+                .build()
+                .map_err(StoreError::build)?;
+            requests.push(WriteRequest::builder().delete_request(request).build());
+        }
+        // The table answers "unprocessed" while it is throttled: each wait is
+        // longer than the one before, as its documentation asks.
+        for wait_ms in [0, 100, 200, 400, 800, 1600] {
+            tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+            let answer = self
+                .connection
+                .client
+                .batch_write_item()
+                .request_items(&self.table, requests)
+                .send()
+                .await
+                .map_err(StoreError::failed("BatchWriteItem"))?;
+            requests = answer
+                .unprocessed_items
+                .and_then(|mut tables| tables.remove(&self.table))
+                .unwrap_or_default();
+            if requests.is_empty() {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Failed {
+            operation: "BatchWriteItem",
+            cause: format!("{} items stayed unprocessed", requests.len()),
+        })
+    }
+}

@@ -1,0 +1,311 @@
+//! What was done to agents, and under which idempotency keys.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+
+use super::{Connection, StoreError, corrupt, parse};
+use crate::model::{
+    Control, Failure, FailureKind, IdempotencyKey, InstanceId, Operation, OperationId,
+    OperationState,
+};
+
+pub(super) const KEY: &str = "instanceId";
+pub(super) const SORT_KEY: &str = "sortKey";
+pub(super) const EXPIRES_AT: &str = "expiresAt";
+
+/// How long an idempotency key is remembered.
+const KEY_MEMORY: SignedDuration = SignedDuration::from_hours(24);
+
+/// The table of operations. An instance has three kinds of items in it: its
+/// operations (`op#…`, which sort by time), its lease, and the idempotency keys
+/// that were used (`key#…`).
+#[derive(Clone, Debug)]
+pub struct Operations {
+    pub(super) connection: Connection,
+    pub(super) table: String,
+}
+
+/// What an idempotency key was used for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsedKey {
+    /// What was to be done.
+    pub control: Control,
+    /// The operation that did it.
+    pub operation: OperationId,
+}
+
+/// Some operations, newest first.
+#[derive(Clone, Debug)]
+pub struct OperationPage {
+    /// The operations.
+    pub operations: Vec<Operation>,
+    /// The last of them, where there are more.
+    pub next: Option<OperationId>,
+}
+
+impl Operations {
+    /// The operations in `table`.
+    pub fn new(connection: Connection, table: String) -> Self {
+        Self { connection, table }
+    }
+
+    /// Writes an operation: a new one, or what is known of it now.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn save(&self, operation: &Operation) -> Result<(), StoreError> {
+        let mut attributes = vec![
+            ("operationId", Some(operation.id.to_string())),
+            ("control", Some(operation.control.to_string())),
+            ("requestedBy", Some(operation.requested_by.to_string())),
+            ("startedAt", Some(operation.started_at.to_string())),
+            ("finishedAt", operation.finished_at.map(|at| at.to_string())),
+            ("serviceId", operation.service_id.clone()),
+            ("deploymentId", operation.deployment_id.clone()),
+            ("image", operation.image.clone()),
+        ];
+        let state = match &operation.state {
+            OperationState::Running => "running",
+            OperationState::Accepted => "accepted",
+            OperationState::Succeeded => "succeeded",
+            OperationState::Failed(failure) => {
+                attributes.push(("reason", Some(failure.reason.clone())));
+                let kind = match failure.kind {
+                    FailureKind::NotLocated => "not-located",
+                    FailureKind::NotDone => "not-done",
+                    FailureKind::NotSettled => "not-settled",
+                };
+                attributes.push(("failure", Some(kind.to_owned())));
+                "failed"
+            }
+        };
+        attributes.push(("state", Some(state.to_owned())));
+
+        let mut request = self
+            .connection
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(
+                &operation.instance,
+                &operation_key(&operation.id),
+            )));
+        let mut set = Vec::new();
+        for (name, value) in attributes {
+            if let Some(value) = value {
+                set.push(format!("#{name} = :{name}"));
+                request = request
+                    .expression_attribute_names(format!("#{name}"), name)
+                    .expression_attribute_values(format!(":{name}"), AttributeValue::S(value));
+            }
+        }
+        request
+            .update_expression(format!("SET {}", set.join(", ")))
+            .send()
+            .await
+            .map_err(StoreError::failed("UpdateItem"))?;
+        Ok(())
+    }
+
+    /// An operation of an instance.
+    ///
+    /// # Errors
+    /// When DynamoDB fails, or the record is damaged.
+    pub async fn get(
+        &self,
+        instance: &InstanceId,
+        id: &OperationId,
+    ) -> Result<Option<Operation>, StoreError> {
+        let item = self.item(instance, &operation_key(id)).await?;
+        item.map(|item| self.decode(instance, item)).transpose()
+    }
+
+    /// The operations of an instance, newest first, those before `after` only.
+    ///
+    /// # Errors
+    /// When DynamoDB fails, or a record is damaged.
+    pub async fn list(
+        &self,
+        instance: &InstanceId,
+        limit: i32,
+        after: Option<&OperationId>,
+    ) -> Result<OperationPage, StoreError> {
+        let answer = self
+            .connection
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("instanceId = :instance AND begins_with(sortKey, :kind)")
+            .expression_attribute_values(":instance", AttributeValue::S(instance.to_string()))
+            .expression_attribute_values(":kind", AttributeValue::S(operation_key("")))
+            .scan_index_forward(false)
+            .limit(limit)
+            .set_exclusive_start_key(after.map(|id| key(instance, &operation_key(id))))
+            .send()
+            .await
+            .map_err(StoreError::failed("Query"))?;
+        let more = answer.last_evaluated_key.is_some();
+        let operations: Vec<Operation> = answer
+            .items
+            .unwrap_or_default()
+            .into_iter()
+            .map(|item| self.decode(instance, item))
+            .collect::<Result<_, _>>()?;
+        let next = operations.last().map(|last| last.id).filter(|_| more);
+        Ok(OperationPage { operations, next })
+    }
+
+    /// What a key was used for, unless that is forgotten by now.
+    ///
+    /// # Errors
+    /// When DynamoDB fails, or the record is damaged.
+    pub async fn used_key(
+        &self,
+        instance: &InstanceId,
+        used: &IdempotencyKey,
+        now: Timestamp,
+    ) -> Result<Option<UsedKey>, StoreError> {
+        let Some(item) = self.item(instance, &idempotency_key(used)).await? else {
+            return Ok(None);
+        };
+        let corrupt = |reason: String| corrupt(&self.table, instance.as_str(), reason);
+        let record: UsedKeyRecord =
+            serde_dynamo::from_item(item).map_err(|error| corrupt(error.to_string()))?;
+        if record.expires_at <= now.as_second() {
+            return Ok(None);
+        }
+        let operation = parse("operationId", &record.operation_id).map_err(corrupt)?;
+        Ok(Some(UsedKey {
+            control: record.control,
+            operation,
+        }))
+    }
+
+    /// Remembers what a key was used for.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn remember_key(
+        &self,
+        used: &IdempotencyKey,
+        operation: &Operation,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let expires_at = (now + KEY_MEMORY).as_second().to_string();
+        self.connection
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(key(&operation.instance, &idempotency_key(used))))
+            .item("operationId", AttributeValue::S(operation.id.to_string()))
+            .item("control", AttributeValue::S(operation.control.to_string()))
+            .item(EXPIRES_AT, AttributeValue::N(expires_at))
+            .send()
+            .await
+            .map_err(StoreError::failed("PutItem"))?;
+        Ok(())
+    }
+
+    async fn item(
+        &self,
+        instance: &InstanceId,
+        sort_key: &str,
+    ) -> Result<Option<HashMap<String, AttributeValue>>, StoreError> {
+        let answer = self
+            .connection
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(key(instance, sort_key)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(StoreError::failed("GetItem"))?;
+        Ok(answer.item)
+    }
+
+    fn decode(
+        &self,
+        instance: &InstanceId,
+        item: HashMap<String, AttributeValue>,
+    ) -> Result<Operation, StoreError> {
+        let corrupt = |reason: String| corrupt(&self.table, instance.as_str(), reason);
+        let record: OperationRecord =
+            serde_dynamo::from_item(item).map_err(|error| corrupt(error.to_string()))?;
+        record.decode(instance).map_err(corrupt)
+    }
+}
+
+pub(super) fn key(instance: &InstanceId, sort_key: &str) -> HashMap<String, AttributeValue> {
+    HashMap::from([
+        (KEY.to_owned(), AttributeValue::S(instance.to_string())),
+        (SORT_KEY.to_owned(), AttributeValue::S(sort_key.to_owned())),
+    ])
+}
+
+fn operation_key(id: impl std::fmt::Display) -> String {
+    format!("op#{id}")
+}
+
+fn idempotency_key(key: &IdempotencyKey) -> String {
+    format!("key#{}", key.digest())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct UsedKeyRecord {
+    control: Control,
+    operation_id: String,
+    expires_at: i64,
+}
+
+/// An item of the table, before its rules are checked.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OperationRecord {
+    operation_id: String,
+    control: Control,
+    requested_by: String,
+    started_at: String,
+    finished_at: Option<String>,
+    state: String,
+    reason: Option<String>,
+    failure: Option<FailureKind>,
+    service_id: Option<String>,
+    deployment_id: Option<String>,
+    image: Option<String>,
+}
+
+impl OperationRecord {
+    /// The operation, or which attribute breaks which rule.
+    fn decode(self, instance: &InstanceId) -> Result<Operation, String> {
+        let state = match self.state.as_str() {
+            "running" => OperationState::Running,
+            "accepted" => OperationState::Accepted,
+            "succeeded" => OperationState::Succeeded,
+            "failed" => OperationState::Failed(Failure {
+                reason: self.reason.unwrap_or_default(),
+                kind: self.failure.ok_or("failure is missing")?,
+            }),
+            _ => return Err("state must be running, accepted, succeeded or failed".to_owned()),
+        };
+        Ok(Operation {
+            id: parse("operationId", &self.operation_id)?,
+            instance: instance.clone(),
+            control: self.control,
+            requested_by: parse("requestedBy", &self.requested_by)?,
+            started_at: parse("startedAt", &self.started_at)?,
+            finished_at: self
+                .finished_at
+                .map(|at| parse("finishedAt", &at))
+                .transpose()?,
+            state,
+            service_id: self.service_id,
+            deployment_id: self.deployment_id,
+            image: self.image,
+        })
+    }
+}

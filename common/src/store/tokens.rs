@@ -1,0 +1,97 @@
+//! Gateway tokens, in a table of their own: only the functions that need one
+//! may read it.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::Deserialize;
+
+use super::{Connection, StoreError, corrupt, parse};
+use crate::model::{GatewayToken, InstanceId};
+
+pub(super) const KEY: &str = "instanceId";
+
+/// The table of gateway tokens.
+#[derive(Clone, Debug)]
+pub struct Tokens {
+    connection: Connection,
+    table: String,
+}
+
+#[derive(Deserialize)]
+struct TokenRecord {
+    token: String,
+}
+
+impl Tokens {
+    /// The tokens in `table`.
+    pub fn new(connection: Connection, table: String) -> Self {
+        Self { connection, table }
+    }
+
+    /// The agent's token.
+    ///
+    /// # Errors
+    /// When DynamoDB fails, or the record is damaged: never a reason to make a
+    /// new token.
+    pub async fn get(&self, instance: &InstanceId) -> Result<Option<GatewayToken>, StoreError> {
+        let answer = self
+            .connection
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(KEY, AttributeValue::S(instance.to_string()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(StoreError::failed("GetItem"))?;
+        let Some(item) = answer.item else {
+            return Ok(None);
+        };
+        // The cause is left out: it could repeat a part of the token.
+        let damaged = |_| corrupt(&self.table, instance.as_str(), "token".to_owned());
+        let record: TokenRecord = serde_dynamo::from_item(item).map_err(damaged)?;
+        let token = parse("token", &record.token);
+        token
+            .map(Some)
+            .map_err(|reason| corrupt(&self.table, instance.as_str(), reason))
+    }
+
+    /// Stores this token, unless the agent has one: then that one is returned.
+    /// However many do this at once, all get the same token.
+    ///
+    /// # Errors
+    /// When DynamoDB fails, or the record is damaged.
+    pub async fn get_or_store(
+        &self,
+        instance: &InstanceId,
+        new: GatewayToken,
+    ) -> Result<GatewayToken, StoreError> {
+        let answer = self
+            .connection
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .item(KEY, AttributeValue::S(instance.to_string()))
+            .item("token", AttributeValue::S(new.reveal().to_owned()))
+            .condition_expression("attribute_not_exists(instanceId)")
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(new),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_conditional_check_failed_exception()) =>
+            {
+                let stored = self.get(instance).await?;
+                stored.ok_or_else(|| {
+                    corrupt(
+                        &self.table,
+                        instance.as_str(),
+                        "the token was deleted while it was read".to_owned(),
+                    )
+                })
+            }
+            Err(error) => Err(StoreError::failed("PutItem")(error)),
+        }
+    }
+}
