@@ -19,29 +19,37 @@ pub fn builder() -> ClientBuilder {
     reqwest::Client::builder().user_agent(USER_AGENT).no_proxy()
 }
 
-/// The longest answer that is read, in bytes.
+/// The longest answer of an agent that is read, in bytes.
 pub const BODY_LIMIT: usize = 64 * 1024;
 
 /// Why a body did not arrive whole.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// It is longer than [`BODY_LIMIT`].
-    #[error("is larger than {} KiB", BODY_LIMIT / 1024)]
-    TooLarge,
+    /// It is longer than this many bytes.
+    #[error("is larger than {} KiB", .0 / 1024)]
+    TooLarge(usize),
     /// The connection failed.
     #[error("broke off")]
     BrokeOff(#[source] reqwest::Error),
+}
+
+/// Reads a body of at most [`BODY_LIMIT`].
+///
+/// # Errors
+/// When the body is too long or breaks off.
+pub async fn read_bounded(response: Response) -> Result<Vec<u8>, ReadError> {
+    read_up_to(response, BODY_LIMIT).await
 }
 
 /// Reads a body, and gives up on one that is too long without reading the rest.
 ///
 /// # Errors
 /// When the body is too long or breaks off.
-pub async fn read_bounded(mut response: Response) -> Result<Vec<u8>, ReadError> {
+pub async fn read_up_to(mut response: Response, limit: usize) -> Result<Vec<u8>, ReadError> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(ReadError::BrokeOff)? {
-        if body.len() + chunk.len() > BODY_LIMIT {
-            return Err(ReadError::TooLarge);
+        if body.len() + chunk.len() > limit {
+            return Err(ReadError::TooLarge(limit));
         }
         body.extend_from_slice(&chunk);
     }

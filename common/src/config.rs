@@ -28,6 +28,16 @@ pub const AGENT_HOSTS: &str = "AGENT_HOSTS";
 /// The base URL of the backend that `GET /api/openclaw-version` asks; unset,
 /// the answer is made in-process.
 pub const BACKEND_API_URL: &str = "BACKEND_API_URL";
+/// The key to Railway's API.
+pub const RAILWAY_API_KEY: &str = "RAILWAY_API_KEY";
+/// Which kind of key it is: `account`, also for a workspace's, or `project`.
+pub const RAILWAY_TOKEN_TYPE: &str = "RAILWAY_TOKEN_TYPE";
+/// Where Railway's API answers; Railway itself when unset.
+pub const RAILWAY_API_URL: &str = "RAILWAY_API_URL";
+/// The Railway environment that the agents run in.
+pub const RAILWAY_ENVIRONMENT_ID: &str = "RAILWAY_ENVIRONMENT_ID";
+/// The Railway project that the agents belong to.
+pub const RAILWAY_PROJECT_ID: &str = "RAILWAY_PROJECT_ID";
 
 /// Where variables come from: the process, or a map in tests.
 pub trait Environment {

@@ -1,7 +1,7 @@
 //! Everything that more than one function needs, in layers.
 //!
-//! `model` is pure data; `probe` and `store` are the two outside worlds (the
-//! agents and DynamoDB) and know nothing of each other; `http` is where causes
+//! `model` is pure data; `probe`, `railway` and `store` are the three outside
+//! worlds (the agents, Railway, DynamoDB) and know nothing of each other; `http` is where causes
 //! become status codes. `ARCHITECTURE.md` lists what each layer may not do, and
 //! `tests/contracts/layering.rs` enforces it.
 
@@ -11,6 +11,7 @@ pub mod config;
 pub mod http;
 pub mod model;
 pub mod probe;
+pub mod railway;
 pub mod random;
 pub mod store;
 pub mod telemetry;

@@ -10,6 +10,7 @@ use super::OpenclawVersion;
 pub struct Image {
     reference: String,
     tag: Option<String>,
+    has_digest: bool,
 }
 
 impl Image {
@@ -28,6 +29,12 @@ impl Image {
     pub fn version(&self) -> OpenclawVersion {
         OpenclawVersion::normalize(self.tag.as_deref())
     }
+
+    /// It has a concrete version tag or a digest, and is the same tomorrow.
+    pub(super) fn is_pinned(&self) -> bool {
+        let concrete = |tag: &String| tag.parse::<OpenclawVersion>().is_ok();
+        self.has_digest || self.tag.as_ref().is_some_and(concrete)
+    }
 }
 
 impl Default for Image {
@@ -37,6 +44,7 @@ impl Default for Image {
         Self {
             reference: format!("{}:{tag}", Self::DEFAULT_NAME),
             tag: Some(tag),
+            has_digest: false,
         }
     }
 }
@@ -77,6 +85,7 @@ impl FromStr for Image {
             Ok(Self {
                 reference: reference.to_owned(),
                 tag: tag.map(str::to_owned),
+                has_digest: digest.is_some(),
             })
         } else {
             Err(InvalidImage)

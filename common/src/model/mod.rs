@@ -9,6 +9,7 @@ mod image;
 mod instance;
 mod instance_id;
 mod operation;
+mod pinned_image;
 mod uptime;
 mod user_id;
 mod version;
@@ -22,6 +23,7 @@ pub use instance_id::{InstanceId, InvalidInstanceId};
 pub use operation::{
     Control, Failure, FailureKind, InvalidOperationId, Operation, OperationId, OperationState,
 };
+pub use pinned_image::{FloatingImage, PinnedImage};
 pub use uptime::Uptime;
 pub use user_id::{InvalidUserId, UserId};
 pub use version::{InvalidVersion, OpenclawVersion};

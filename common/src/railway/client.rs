@@ -1,0 +1,235 @@
+//! The client: who asks, how often, and for how long.
+
+use std::fmt;
+use std::sync::Arc;
+
+use backon::{ExponentialBuilder, Retryable};
+use graphql_client::GraphQLQuery;
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::documents::{DeploymentState as DeploymentQuery, ServiceState as ServiceQuery};
+use super::documents::{deployment_state, service_state};
+use super::error::{OperationError, RailwayError, ResolveError};
+use super::resolve::RailwayService;
+use super::settings::{Limits, RailwaySettings};
+use super::transport::{Answer, Credentials, RailwayStartError, Transport};
+use super::{Deployment, DeploymentId, DeploymentState};
+use crate::clock::SharedClock;
+use crate::config::{RAILWAY_API_KEY, RAILWAY_ENVIRONMENT_ID, RAILWAY_PROJECT_ID};
+
+/// Railway, as one environment of one project. Made once per process.
+#[derive(Clone)]
+pub struct Railway {
+    pub(super) transport: Transport,
+    pub(super) limits: Limits,
+    pub(super) access: Result<Arc<Access>, ResolveError>,
+}
+
+/// Everything that a request needs and that the environment may lack.
+#[derive(Debug)]
+pub(super) struct Access {
+    pub(super) credentials: Credentials,
+    pub(super) environment_id: String,
+    pub(super) project_id: String,
+}
+
+/// What runs, and what was deployed last. They differ while a deployment is in
+/// progress, and after one failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceState {
+    /// The deployment that was made last, whatever became of it.
+    pub latest: Option<Deployment>,
+    /// The deployments that run.
+    pub active: Vec<Deployment>,
+}
+
+impl Railway {
+    /// Makes the client. Settings that are missing are no error until a service
+    /// is to be resolved.
+    ///
+    /// # Errors
+    /// When the HTTP client cannot be made.
+    pub fn new(
+        settings: RailwaySettings,
+        limits: Limits,
+        clock: SharedClock,
+    ) -> Result<Self, RailwayStartError> {
+        Ok(Self {
+            transport: Transport::new(&settings.url, &limits, clock)?,
+            limits,
+            access: Access::of(settings).map(Arc::new),
+        })
+    }
+
+    /// The last deployment of a service that changed something; none if nothing
+    /// was ever deployed.
+    ///
+    /// # Errors
+    /// When Railway fails.
+    pub async fn latest(
+        &self,
+        service: &RailwayService,
+    ) -> Result<Option<Deployment>, OperationError> {
+        let state = self.state(service).await?;
+        let skipped = |latest: &Deployment| latest.state == DeploymentState::Skipped;
+        Ok(match state.latest {
+            Some(latest) if skipped(&latest) => state.active.into_iter().next().or(Some(latest)),
+            latest => latest,
+        })
+    }
+
+    /// What runs, and what was deployed last.
+    ///
+    /// # Errors
+    /// When Railway fails.
+    pub async fn state(&self, service: &RailwayService) -> Result<ServiceState, OperationError> {
+        let answer = self.service_state(service, self.deadline()).await?;
+        Ok(answer.data)
+    }
+
+    /// How far a deployment is: one request, for those who wait for it.
+    ///
+    /// # Errors
+    /// When Railway fails.
+    pub async fn deployment(
+        &self,
+        service: &RailwayService,
+        id: &DeploymentId,
+    ) -> Result<Deployment, OperationError> {
+        Ok(self.one_deployment(service, id, self.deadline()).await?)
+    }
+
+    /// When a method that begins now has to end.
+    pub(super) fn deadline(&self) -> Instant {
+        Instant::now() + self.limits.total
+    }
+
+    /// Asks, and repeats a question that got no answer, in what time there is.
+    /// When Railway asks to wait for longer, its refusal is passed on at once.
+    pub(super) async fn read<Q: GraphQLQuery>(
+        &self,
+        access: &Access,
+        variables: Q::Variables,
+        deadline: Instant,
+    ) -> Result<Answer<Q::ResponseData>, RailwayError> {
+        self.send_while::<Q>(
+            access,
+            &Q::build_query(variables),
+            deadline,
+            RailwayError::may_pass,
+        )
+        .await
+    }
+
+    /// Sends, and sends again on the failures that `repeat` names.
+    pub(super) async fn send_while<Q: GraphQLQuery>(
+        &self,
+        access: &Access,
+        body: &graphql_client::QueryBody<Q::Variables>,
+        deadline: Instant,
+        repeat: impl FnMut(&RailwayError) -> bool,
+    ) -> Result<Answer<Q::ResponseData>, RailwayError> {
+        let backoff = ExponentialBuilder::new()
+            .with_min_delay(self.limits.backoff)
+            .with_max_times(4)
+            .with_jitter();
+        (|| self.transport.send(&access.credentials, body, deadline))
+            .retry(backoff)
+            .when(repeat)
+            .adjust(|error, delay| {
+                let delay = delay?.max(error.retry_after().unwrap_or_default());
+                (Instant::now() + delay < deadline).then_some(delay)
+            })
+            .notify(|error, delay| {
+                tracing::warn!(operation = body.operation_name, %error, ?delay, "railway: again");
+            })
+            .await
+    }
+
+    pub(super) async fn service_state(
+        &self,
+        service: &RailwayService,
+        deadline: Instant,
+    ) -> Result<Answer<ServiceState>, RailwayError> {
+        let variables = service_state::Variables {
+            service_id: service.id().to_owned(),
+            environment_id: service.access().environment_id.clone(),
+        };
+        let answer = self
+            .read::<ServiceQuery>(service.access(), variables, deadline)
+            .await?;
+        let instance = answer.data.service_instance;
+        Ok(Answer {
+            data: ServiceState {
+                latest: instance.latest_deployment.map(Deployment::from),
+                active: instance
+                    .active_deployments
+                    .into_iter()
+                    .map(Deployment::from)
+                    .collect(),
+            },
+            date: answer.date,
+        })
+    }
+
+    pub(super) async fn one_deployment(
+        &self,
+        service: &RailwayService,
+        id: &DeploymentId,
+        deadline: Instant,
+    ) -> Result<Deployment, RailwayError> {
+        let variables = deployment_state::Variables {
+            id: id.as_str().to_owned(),
+        };
+        let answer = self
+            .read::<DeploymentQuery>(service.access(), variables, deadline)
+            .await?;
+        Ok(answer.data.deployment.into())
+    }
+}
+
+impl fmt::Debug for Railway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Railway")
+            .field("access", &self.access)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Access {
+    fn of(settings: RailwaySettings) -> Result<Self, ResolveError> {
+        let missing = ResolveError::NotConfigured;
+        Ok(Self {
+            credentials: Credentials {
+                key: settings.key.ok_or(missing(RAILWAY_API_KEY))?,
+                token_type: settings.token_type,
+            },
+            environment_id: settings
+                .environment_id
+                .ok_or(missing(RAILWAY_ENVIRONMENT_ID))?,
+            project_id: settings.project_id.ok_or(missing(RAILWAY_PROJECT_ID))?,
+        })
+    }
+}
+
+/// A moment of this process, to be found in Railway's own time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment(Instant);
+
+impl Moment {
+    pub(super) fn now() -> Self {
+        Self(Instant::now())
+    }
+
+    /// The same moment by the clock that Railway's answers carry, so that this
+    /// machine's clock may be wrong. It errs to the early side: the answer took
+    /// a while to get here, its date is cut to the second, and Railway's own
+    /// machines may differ by as much.
+    pub(super) fn by_answer_of(self, date: Timestamp) -> Timestamp {
+        const DISAGREEMENT: std::time::Duration = std::time::Duration::from_secs(1);
+        date.checked_sub(self.0.elapsed() + DISAGREEMENT)
+            .unwrap_or(Timestamp::MIN)
+    }
+}

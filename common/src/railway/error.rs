@@ -1,0 +1,118 @@
+//! How Railway fails.
+
+use std::time::Duration;
+
+use super::settings::TokenType;
+
+/// Why Railway did not do what it was asked.
+///
+/// The texts never contain the key, nor the values of variables.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RailwayError {
+    /// The key is not good for this. Railway words every such case the same.
+    #[error(
+        "Railway refused the key: RAILWAY_API_KEY may be wrong, or RAILWAY_TOKEN_TYPE, \
+         which is {0}, may not fit it"
+    )]
+    NotAuthorized(TokenType),
+    /// Too many requests; this one had no effect.
+    #[error("Railway's rate limit is reached")]
+    RateLimited {
+        /// How long Railway asks to wait.
+        retry_after: Option<Duration>,
+    },
+    /// Railway understood and answered with errors.
+    #[error("Railway refused: {0}")]
+    Refused(String),
+    /// No connection, so that the request had no effect.
+    #[error("Railway cannot be reached: {0}")]
+    Unreachable(String),
+    /// The request was sent and the answer is lost: only the state tells
+    /// whether it had an effect.
+    #[error("Railway gave no answer: {0}")]
+    NoAnswer(String),
+}
+
+impl RailwayError {
+    /// The same question may get an answer a little later.
+    pub(super) fn may_pass(&self) -> bool {
+        self.had_no_effect() || matches!(self, Self::NoAnswer(_))
+    }
+
+    /// The request certainly did nothing, so that it may be sent again as it is.
+    pub(super) fn had_no_effect(&self) -> bool {
+        matches!(self, Self::RateLimited { .. } | Self::Unreachable(_))
+    }
+
+    /// How long Railway asks to wait.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// Takes secrets out of what Railway said: its errors quote what it was
+    /// sent.
+    pub(super) fn without<'s>(self, secrets: impl IntoIterator<Item = &'s str>) -> Self {
+        /// Shorter values are no secrets, and would tear words apart.
+        const SHORTEST: usize = 6;
+        match self {
+            Self::Refused(text) => Self::Refused(
+                secrets
+                    .into_iter()
+                    .filter(|secret| secret.len() >= SHORTEST)
+                    .fold(text, |text, secret| text.replace(secret, "…")),
+            ),
+            other => other,
+        }
+    }
+}
+
+/// Why the service of an agent could not be located: the spec's 503.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ResolveError {
+    /// A variable is not set; the sentence is the spec's.
+    #[error("{0} not configured")]
+    NotConfigured(&'static str),
+    /// There is no name to look for.
+    #[error("No managed service reference found")]
+    NoReference,
+    /// No service has one of these names.
+    #[error("Managed Railway service not found for {}", .0.join(", "))]
+    NotFound(Vec<String>),
+    /// The services could not be listed.
+    #[error(transparent)]
+    Railway(#[from] RailwayError),
+}
+
+impl ResolveError {
+    /// How long Railway asks to wait.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Railway(error) => error.retry_after(),
+            _ => None,
+        }
+    }
+}
+
+/// Why the service was located and the operation failed: the spec's 500.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OperationError {
+    /// There is no container to restart.
+    #[error("There is nothing to restart: start the agent instead")]
+    NothingToRestart,
+    /// Railway failed.
+    #[error(transparent)]
+    Railway(#[from] RailwayError),
+}
+
+impl OperationError {
+    /// How long Railway asks to wait.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Railway(error) => error.retry_after(),
+            Self::NothingToRestart => None,
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Railway's API: the hands of the project.
+//!
+//! [`Railway::resolve`] locates the service of an agent, and only it can make a
+//! [`RailwayService`]; every operation needs one. So "could not locate" (the
+//! spec's 503) and "located, but failed" (its 500) are different types.
+//!
+//! Reads are repeated when they fail. Writes never are as long as the first one
+//! may have had an effect: see `settle.rs`.
+
+mod client;
+mod deployment;
+mod documents;
+mod error;
+mod operation;
+mod resolve;
+mod settings;
+mod settle;
+mod stop;
+mod transport;
+mod variables;
+
+pub use client::{Railway, ServiceState};
+pub use deployment::{Deployment, DeploymentId, DeploymentState, DeploymentStatus, InstanceStatus};
+pub use documents::SCHEMA;
+pub use error::{OperationError, RailwayError, ResolveError};
+pub use resolve::{RailwayService, candidates};
+pub use settings::{
+    ApiKey, ApiUrl, InvalidApiKey, InvalidApiUrl, InvalidTokenType, Limits, RailwaySettings,
+    TokenType,
+};
+pub use transport::RailwayStartError;
+pub use variables::Variables;

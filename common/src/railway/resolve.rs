@@ -1,0 +1,190 @@
+//! Which Railway service runs an agent: the spec's two-tier resolution.
+
+use std::fmt;
+use std::sync::Arc;
+
+use url::Host;
+
+use super::client::{Access, Railway};
+use super::documents::{Services, services};
+use super::error::ResolveError;
+use crate::model::Instance;
+
+/// The service of one agent. Only [`Railway::resolve`] makes one, so that
+/// whoever holds it needs not ask whether the agent was located.
+#[derive(Clone)]
+pub struct RailwayService {
+    id: String,
+    discovered: bool,
+    access: Arc<Access>,
+}
+
+impl RailwayService {
+    /// Railway's id of the service.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// It was found by its name. Whoever stores the id spares the next listing.
+    pub fn was_discovered(&self) -> bool {
+        self.discovered
+    }
+
+    pub(super) fn access(&self) -> &Access {
+        &self.access
+    }
+}
+
+impl fmt::Debug for RailwayService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RailwayService")
+            .field("id", &self.id)
+            .field("discovered", &self.discovered)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Railway {
+    /// Locates the service of an agent: by the id on record, without a request,
+    /// else by name among all services of the environment.
+    ///
+    /// # Errors
+    /// The spec's 503s: a variable that is not set, a service that is not
+    /// there, services that cannot be listed.
+    pub async fn resolve(&self, instance: &Instance) -> Result<RailwayService, ResolveError> {
+        let access = self.access.clone()?;
+        let persisted = instance.runtime_service_id.as_deref();
+        let (id, discovered) = match persisted.filter(|id| !id.trim().is_empty()) {
+            Some(id) => (id.to_owned(), false),
+            None => (self.discover(&access, candidates(instance)).await?, true),
+        };
+        Ok(RailwayService {
+            id,
+            discovered,
+            access,
+        })
+    }
+
+    /// Pages through the services until the best candidate is found, else to
+    /// the end.
+    async fn discover(
+        &self,
+        access: &Access,
+        candidates: Vec<String>,
+    ) -> Result<String, ResolveError> {
+        if candidates.is_empty() {
+            return Err(ResolveError::NoReference);
+        }
+        let deadline = self.deadline();
+        let mut best: Option<(usize, String)> = None;
+        let mut after = None;
+        loop {
+            let variables = services::Variables {
+                project_id: access.project_id.clone(),
+                environment_id: access.environment_id.clone(),
+                first: i64::from(self.limits.page),
+                after: after.take(),
+            };
+            let answer = self.read::<Services>(access, variables, deadline).await?;
+            let page = answer.data.environment.service_instances;
+            for service in page.edges.into_iter().map(|edge| edge.node) {
+                let rank = candidates.iter().position(|it| *it == service.service_name);
+                if let Some(rank) = rank
+                    && best.as_ref().is_none_or(|(found, _)| rank < *found)
+                {
+                    best = Some((rank, service.service_id));
+                }
+            }
+            after = page.page_info.end_cursor;
+            let more = page.page_info.has_next_page && after.is_some();
+            match best {
+                Some((0, id)) => return Ok(id),
+                Some((_, id)) if !more => return Ok(id),
+                None if !more => return Err(ResolveError::NotFound(candidates)),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// The names that the service of an agent may have, the most telling first: the
+/// first label of its recorded address, and the two names that the platform
+/// gives. Names compare exactly: ids that differ in case alone are two agents.
+pub fn candidates(instance: &Instance) -> Vec<String> {
+    let label = instance
+        .openclaw_url
+        .as_ref()
+        .and_then(|url| match url.host()? {
+            Host::Domain(name) => name.split('.').next().map(str::to_owned),
+            Host::Ipv4(_) | Host::Ipv6(_) => None,
+        });
+    let names = [
+        Some(format!("agentbot-agent-{}", instance.id)),
+        Some(instance.id.to_string()),
+    ];
+    let mut candidates = Vec::new();
+    for name in [label].into_iter().chain(names).flatten() {
+        if !candidates.contains(&name) {
+            candidates.push(name);
+        }
+    }
+    candidates
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_candidates_are_the_label_of_the_url_and_the_names_of_the_id() {
+        let rows: [(Option<&str>, &str, &[&str]); 6] = [
+            (None, "abc123", &["agentbot-agent-abc123", "abc123"]),
+            (
+                Some("https://agentbot-agent-abc123-production.up.railway.app"),
+                "abc123",
+                &[
+                    "agentbot-agent-abc123-production",
+                    "agentbot-agent-abc123",
+                    "abc123",
+                ],
+            ),
+            (
+                Some("https://agentbot-agent-abc123.up.railway.app"),
+                "abc123",
+                &["agentbot-agent-abc123", "abc123"],
+            ),
+            (
+                Some("https://abc123.example"),
+                "abc123",
+                &["abc123", "agentbot-agent-abc123"],
+            ),
+            (
+                Some("http://127.0.0.1:18789"),
+                "Abc",
+                &["agentbot-agent-Abc", "Abc"],
+            ),
+            (
+                Some("http://[fd12::1]:18789"),
+                "abc",
+                &["agentbot-agent-abc", "abc"],
+            ),
+        ];
+        for (url, id, expected) in rows {
+            let instance = Instance {
+                id: id.parse().unwrap(),
+                owner: "user_1".parse().unwrap(),
+                openclaw_url: url.map(|url| url.parse().unwrap()),
+                plan: None,
+                runtime_service_id: None,
+                subscription_status: None,
+                created_at: None,
+                registered_at: None,
+                provisioned_at: None,
+                last_seen_at: None,
+                gateway_process_status: None,
+                metadata: None,
+            };
+            assert_eq!(candidates(&instance), expected, "{url:?} {id}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Stopping and restarting, which need to know what runs: one request for the
+//! state and one for the deed.
+
+use super::client::{Railway, ServiceState};
+use super::documents::{
+    Cancel, CancelAndStop, Restart, Stop, cancel, cancel_and_stop, restart, stop,
+};
+use super::error::OperationError;
+use super::operation::done;
+use super::resolve::RailwayService;
+use super::{Deployment, DeploymentId, DeploymentState};
+
+impl Railway {
+    /// Stops what runs, and ends what is about to run. What is down already, or
+    /// on its way down, needs nothing more. Returns the deployment that was
+    /// deployed last.
+    ///
+    /// # Errors
+    /// When Railway fails.
+    pub async fn stop(
+        &self,
+        service: &RailwayService,
+    ) -> Result<Option<DeploymentId>, OperationError> {
+        let deadline = self.deadline();
+        let access = service.access();
+        let state = self.service_state(service, deadline).await?.data;
+        let stopped = async |_| {
+            let state = self.service_state(service, deadline).await?.data;
+            let nothing_left = state.pending().is_none() && state.running().is_none();
+            Ok(nothing_left.then_some(()))
+        };
+        let id = |deployment: &Deployment| deployment.id.as_str().to_owned();
+        match (state.pending().map(id), state.running().map(id)) {
+            (None, None) => {}
+            (None, Some(running)) => {
+                let variables = stop::Variables { running };
+                let answered = |answer: stop::ResponseData| done(answer.deployment_stop);
+                self.write::<Stop, _>(access, variables, deadline, answered, stopped)
+                    .await?;
+            }
+            (Some(pending), None) => {
+                let variables = cancel::Variables { pending };
+                let answered = |answer: cancel::ResponseData| done(answer.deployment_cancel);
+                self.write::<Cancel, _>(access, variables, deadline, answered, stopped)
+                    .await?;
+            }
+            (Some(pending), Some(running)) => {
+                let variables = cancel_and_stop::Variables { pending, running };
+                let answered = |answer: cancel_and_stop::ResponseData| {
+                    done(answer.deployment_cancel)?;
+                    done(answer.deployment_stop)
+                };
+                self.write::<CancelAndStop, _>(access, variables, deadline, answered, stopped)
+                    .await?;
+            }
+        }
+        Ok(state.latest.map(|latest| latest.id))
+    }
+
+    /// Restarts the process in its container, which picks up no new variables.
+    /// Returns the deployment that restarts.
+    ///
+    /// # Errors
+    /// When there is no container, or when Railway fails.
+    pub async fn restart(&self, service: &RailwayService) -> Result<DeploymentId, OperationError> {
+        let deadline = self.deadline();
+        let state = self.service_state(service, deadline).await?.data;
+        let before = state
+            .restartable()
+            .ok_or(OperationError::NothingToRestart)?;
+        let variables = restart::Variables {
+            id: before.id.as_str().to_owned(),
+        };
+        self.write::<Restart, _>(
+            service.access(),
+            variables,
+            deadline,
+            |answer| done(answer.deployment_restart),
+            async |_| {
+                let now = self.one_deployment(service, &before.id, deadline).await?;
+                Ok((now != *before).then_some(()))
+            },
+        )
+        .await?;
+        Ok(before.id.clone())
+    }
+}
+
+impl ServiceState {
+    /// The deployment in progress, or waiting for somebody.
+    fn pending(&self) -> Option<&Deployment> {
+        use DeploymentState::{AwaitingApproval, Starting};
+        let is_pending = |it: &&Deployment| matches!(it.state, Starting | AwaitingApproval);
+        self.latest.as_ref().filter(is_pending).filter(|latest| {
+            // A restart also leaves a deployment on its way up, but an active one.
+            !self.active.iter().any(|active| active.id == latest.id)
+        })
+    }
+
+    /// The deployment that runs. While a newer one is in progress, or after it
+    /// failed, it is not the latest.
+    fn running(&self) -> Option<&Deployment> {
+        use DeploymentState::{Running, Sleeping, Starting, Unknown};
+        let pending = self.pending().map(|it| &it.id);
+        self.all().find(|it| {
+            matches!(it.state, Running | Sleeping | Starting | Unknown) && Some(&it.id) != pending
+        })
+    }
+
+    /// The deployment with a container: the one that runs, else the last one,
+    /// unless it never came up or is gone.
+    fn restartable(&self) -> Option<&Deployment> {
+        use DeploymentState::{Crashed, Stopped, Stopping};
+        self.running().or_else(|| {
+            self.all()
+                .find(|it| matches!(it.state, Crashed | Stopped | Stopping))
+        })
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Deployment> {
+        self.latest.iter().chain(&self.active)
+    }
+}
