@@ -21,6 +21,13 @@ pub const TOKENS_TABLE: &str = "TOKENS_TABLE";
 pub const MEMORIES_TABLE: &str = "MEMORIES_TABLE";
 /// The bearer key of the platform's own services.
 pub const INTERNAL_API_KEY: &str = "INTERNAL_API_KEY";
+/// The switch for everything that changes an agent; on when unset.
+pub const ENABLE_CONTROLS: &str = "ENABLE_OPENCLAW_CONTROLS";
+/// The same switch under the name that the reference's front end has for it.
+/// Controls are off when either is `false`.
+pub const PUBLIC_ENABLE_CONTROLS: &str = "NEXT_PUBLIC_ENABLE_OPENCLAW_CONTROLS";
+/// Variables that every agent has, as a JSON object of texts; none when unset.
+pub const AGENT_VARIABLES: &str = "AGENT_VARIABLES";
 /// The image of new agents; the managed baseline when unset.
 pub const OPENCLAW_IMAGE: &str = "OPENCLAW_IMAGE";
 /// The hosts that agents may live on; Railway's domains when unset.

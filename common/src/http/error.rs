@@ -1,11 +1,15 @@
 //! What goes wrong, and the one table that makes a status of it.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::control::ControlError;
+use crate::model::FailureKind;
 use crate::store::StoreError;
 
 /// Why a request is not answered as it was meant.
@@ -22,6 +26,12 @@ pub enum ApiError {
     /// caller's.
     #[error("No instance found. Please deploy first.")]
     NoInstance,
+    /// The spec's sentence where the caller has no agent to maintain.
+    #[error("No agent deployed")]
+    NoAgent,
+    /// The instance has no operation of this id.
+    #[error("No such operation")]
+    NoOperation,
     /// Nothing lives at this path.
     #[error("Not found")]
     NotFound,
@@ -34,6 +44,15 @@ pub enum ApiError {
     /// The body is larger than allowed.
     #[error("The body must be at most {0} bytes")]
     BodyTooLarge(usize),
+    /// The switch for controls is off; the sentence is the spec's.
+    #[error(
+        "Managed runtime controls are temporarily disabled until the Railway control path is \
+         fully verified."
+    )]
+    ControlsDisabled,
+    /// A control failed, each in its own way.
+    #[error(transparent)]
+    Control(ControlError),
     /// The store failed; the cause is for the log.
     #[error("Internal server error")]
     StoreFailed(#[source] StoreError),
@@ -49,16 +68,106 @@ pub struct ErrorBody {
     pub error: String,
 }
 
+/// The body of the errors of lifecycle endpoints, from the spec's "503 error
+/// details".
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LifecycleErrorBody {
+    /// Always false.
+    pub success: bool,
+    /// What went wrong, for a person.
+    pub error: String,
+}
+
+/// An error of a lifecycle endpoint.
+#[derive(Debug)]
+pub struct LifecycleError(pub ApiError);
+
+impl<E: Into<ApiError>> From<E> for LifecycleError {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
 impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
-            Self::NoInstance | Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NoInstance | Self::NoAgent | Self::NoOperation | Self::NotFound => {
+                StatusCode::NOT_FOUND
+            }
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::ControlsDisabled => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Control(error) => control_status(error),
             Self::StoreFailed(_) | Self::CorruptRecord(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Control(error) => error.retry_after(),
+            _ => None,
+        }
+    }
+
+    /// Writes causes that are no business of the caller to the log, once.
+    fn log(&self) {
+        match self {
+            Self::StoreFailed(cause) | Self::CorruptRecord(cause) => {
+                tracing::error!(%cause, "store");
+            }
+            Self::Control(ControlError::Panicked(cause)) => tracing::error!(%cause, "panic"),
+            Self::Control(
+                error @ (ControlError::NotLocated(_)
+                | ControlError::NotDone(_)
+                | ControlError::OnlyMemoryReset(_)
+                | ControlError::CannotTell(_)
+                | ControlError::LeaseExpired
+                | ControlError::NoToken(_)),
+            ) => tracing::warn!(%error, "control"),
+            _ => {}
+        }
+    }
+
+    fn answer(&self, body: impl Serialize) -> Response {
+        self.log();
+        let mut response = (self.status(), Json(body)).into_response();
+        let headers = response.headers_mut();
+        if matches!(self, Self::Unauthorized) {
+            // RFC 9110 wants a challenge with every 401. Cookies have none.
+            let challenge = HeaderValue::from_static("Bearer");
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(wait) = self.retry_after() {
+            // Whole seconds, rounded up: earlier would be in vain.
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}
+
+/// The spec's 503 is for services that cannot be located, its 500 for controls
+/// that fail.
+fn control_status(error: &ControlError) -> StatusCode {
+    match error {
+        ControlError::Busy { .. } => StatusCode::CONFLICT,
+        ControlError::KeyReused(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        ControlError::CannotTell(_) => StatusCode::SERVICE_UNAVAILABLE,
+        _ => match error.failure_kind() {
+            FailureKind::NotLocated => StatusCode::SERVICE_UNAVAILABLE,
+            FailureKind::NotDone | FailureKind::NotSettled => StatusCode::INTERNAL_SERVER_ERROR,
+        },
+    }
+}
+
+impl From<ControlError> for ApiError {
+    fn from(error: ControlError) -> Self {
+        match error {
+            ControlError::Store(error) => error.into(),
+            error => Self::Control(error),
         }
     }
 }
@@ -74,20 +183,17 @@ impl From<StoreError> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        if let Self::StoreFailed(cause) | Self::CorruptRecord(cause) = &self {
-            tracing::error!(%cause, "store");
-        }
-        let body = ErrorBody {
+        self.answer(ErrorBody {
             error: self.to_string(),
-        };
-        let mut response = (self.status(), Json(body)).into_response();
-        if matches!(self, Self::Unauthorized) {
-            // RFC 9110 wants a challenge with every 401. Cookies have none.
-            let challenge = HeaderValue::from_static("Bearer");
-            response
-                .headers_mut()
-                .insert(header::WWW_AUTHENTICATE, challenge);
-        }
-        response
+        })
+    }
+}
+
+impl IntoResponse for LifecycleError {
+    fn into_response(self) -> Response {
+        self.0.answer(LifecycleErrorBody {
+            success: false,
+            error: self.0.to_string(),
+        })
     }
 }

@@ -3,13 +3,15 @@
 mod app;
 mod bearer;
 mod body;
+mod controls;
 mod error;
 mod path;
 mod session;
 
 pub use app::{StartError, app, serve};
 pub use bearer::{Bearer, InternalKey, InvalidKey};
-pub use body::JsonObject;
-pub use error::{ApiError, ErrorBody};
+pub use body::{JsonObject, OptionalJsonObject};
+pub use controls::{ControlsSwitch, InvalidSwitch, idempotency_key};
+pub use error::{ApiError, ErrorBody, LifecycleError, LifecycleErrorBody};
 pub use path::InstancePath;
 pub use session::{COOKIES, Session, SessionRefused};

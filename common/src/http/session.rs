@@ -41,13 +41,18 @@ impl SessionRefused {
     }
 }
 
+impl From<SessionRefused> for ApiError {
+    fn from(refused: SessionRefused) -> Self {
+        match refused {
+            SessionRefused::NoSession => Self::Unauthorized,
+            SessionRefused::Store(error) => error.into(),
+        }
+    }
+}
+
 impl IntoResponse for SessionRefused {
     fn into_response(self) -> Response {
-        match self {
-            Self::NoSession => ApiError::Unauthorized,
-            Self::Store(error) => error.into(),
-        }
-        .into_response()
+        ApiError::from(self).into_response()
     }
 }
 

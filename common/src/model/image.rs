@@ -30,6 +30,22 @@ impl Image {
         OpenclawVersion::normalize(self.tag.as_deref())
     }
 
+    /// The image of the same name at the managed baseline.
+    pub(super) fn at_baseline(&self) -> Self {
+        let name = self.tag.as_ref().map_or(self.as_str(), |tag| {
+            self.reference
+                .strip_suffix(tag.as_str())
+                .and_then(|rest| rest.strip_suffix(':'))
+                .unwrap_or(&self.reference)
+        });
+        let tag = OpenclawVersion::BASELINE.to_string();
+        Self {
+            reference: format!("{name}:{tag}"),
+            tag: Some(tag),
+            has_digest: false,
+        }
+    }
+
     /// It has a concrete version tag or a digest, and is the same tomorrow.
     pub(super) fn is_pinned(&self) -> bool {
         let concrete = |tag: &String| tag.parse::<OpenclawVersion>().is_ok();

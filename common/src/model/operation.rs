@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{InstanceId, UserId};
+use super::{Image, InstanceId, UserId};
 
 /// Something that an owner can have done to an agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -104,7 +104,7 @@ pub struct Operation {
     /// The Railway deployment that it made or touched.
     pub deployment_id: Option<String>,
     /// The image that it pinned.
-    pub image: Option<String>,
+    pub image: Option<Image>,
 }
 
 /// How far an operation got.

@@ -11,6 +11,19 @@ use super::{Image, OpenclawVersion};
 pub struct PinnedImage(Image);
 
 impl PinnedImage {
+    /// The image itself where it is pinned; else the one of the same name at
+    /// the managed baseline, which is the release that the spec takes a
+    /// floating tag for.
+    pub fn of(image: Image) -> Self {
+        let baseline = image.at_baseline();
+        Self::try_from(image).unwrap_or(Self(baseline))
+    }
+
+    /// The image.
+    pub fn image(&self) -> &Image {
+        &self.0
+    }
+
     /// The whole reference.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
@@ -76,6 +89,23 @@ mod tests {
             PinnedImage::try_from(Image::default()),
             Ok(PinnedImage::default())
         );
+    }
+
+    #[test]
+    fn a_floating_image_is_pinned_to_the_baseline_of_its_name() {
+        let of = |reference: &str| PinnedImage::of(reference.parse().unwrap()).to_string();
+        let rows = [
+            ("ghcr.io/acme/agent:latest", "ghcr.io/acme/agent:2026.4.11"),
+            ("localhost:5000/agent", "localhost:5000/agent:2026.4.11"),
+            (
+                "localhost:5000/agent:main",
+                "localhost:5000/agent:2026.4.11",
+            ),
+            ("ghcr.io/acme/agent:2026.5.1", "ghcr.io/acme/agent:2026.5.1"),
+        ];
+        for (floating, pinned) in rows {
+            assert_eq!(of(floating), pinned);
+        }
     }
 
     #[test]

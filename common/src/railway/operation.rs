@@ -24,12 +24,12 @@ impl Railway {
             environment_id: service.access().environment_id.clone(),
         };
         let id = self
-            .write::<Start, _>(
+            .write::<Start, _, _>(
                 service.access(),
                 variables,
                 deadline,
                 |answer| Ok(answer.service_instance_deploy_v2.into()),
-                async |sent| self.deployed_since(service, sent, deadline).await,
+                |sent| self.deployed_since(service, sent, deadline),
             )
             .await?;
         Ok(id)
@@ -54,7 +54,7 @@ impl Railway {
             variables: variables.to_map(),
         };
         let id = self
-            .write::<Repair, _>(
+            .write::<Repair, _, _>(
                 access,
                 document,
                 deadline,
@@ -62,7 +62,7 @@ impl Railway {
                     done(answer.variable_collection_upsert)?;
                     Ok(answer.service_instance_deploy_v2.into())
                 },
-                async |sent| self.deployed_since(service, sent, deadline).await,
+                |sent| self.deployed_since(service, sent, deadline),
             )
             .await
             .map_err(|error| error.without(variables.values()))?;
@@ -86,7 +86,7 @@ impl Railway {
             image: image.as_str().to_owned(),
         };
         let id = self
-            .write::<UpdateImage, _>(
+            .write::<UpdateImage, _, _>(
                 service.access(),
                 variables,
                 deadline,
@@ -94,7 +94,7 @@ impl Railway {
                     done(answer.service_instance_update)?;
                     Ok(answer.service_instance_deploy_v2.into())
                 },
-                async |sent| self.deployed_since(service, sent, deadline).await,
+                |sent| self.deployed_since(service, sent, deadline),
             )
             .await?;
         Ok(id)
@@ -121,7 +121,7 @@ impl Railway {
             image: image.as_str().to_owned(),
         };
         let id = self
-            .write::<FactoryReset, _>(
+            .write::<FactoryReset, _, _>(
                 access,
                 document,
                 deadline,
@@ -130,7 +130,7 @@ impl Railway {
                     done(answer.service_instance_update)?;
                     Ok(answer.service_instance_deploy_v2.into())
                 },
-                async |sent| self.deployed_since(service, sent, deadline).await,
+                |sent| self.deployed_since(service, sent, deadline),
             )
             .await
             .map_err(|error| error.without(variables.values()))?;

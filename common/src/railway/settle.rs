@@ -21,14 +21,18 @@ use super::error::RailwayError;
 impl Railway {
     /// Sends a mutation. `answered` makes a result of the answer, `seen` of the
     /// state, if it shows what a write that was sent at that moment does.
-    pub(super) async fn write<Q: GraphQLQuery, T>(
+    pub(super) async fn write<Q, T, F>(
         &self,
         access: &Access,
         variables: Q::Variables,
         deadline: Instant,
         answered: impl Fn(Q::ResponseData) -> Result<T, RailwayError>,
-        seen: impl AsyncFn(Moment) -> Result<Option<T>, RailwayError>,
-    ) -> Result<T, RailwayError> {
+        seen: impl Fn(Moment) -> F,
+    ) -> Result<T, RailwayError>
+    where
+        Q: GraphQLQuery,
+        F: Future<Output = Result<Option<T>, RailwayError>>,
+    {
         let body = Q::build_query(variables);
         let first = Moment::now();
         let mut lost = match self.attempt::<Q>(access, &body, deadline).await {

@@ -24,7 +24,7 @@ impl Railway {
         let deadline = self.deadline();
         let access = service.access();
         let state = self.service_state(service, deadline).await?.data;
-        let stopped = async |_| {
+        let stopped = |_| async {
             let state = self.service_state(service, deadline).await?.data;
             let nothing_left = state.pending().is_none() && state.running().is_none();
             Ok(nothing_left.then_some(()))
@@ -35,13 +35,13 @@ impl Railway {
             (None, Some(running)) => {
                 let variables = stop::Variables { running };
                 let answered = |answer: stop::ResponseData| done(answer.deployment_stop);
-                self.write::<Stop, _>(access, variables, deadline, answered, stopped)
+                self.write::<Stop, _, _>(access, variables, deadline, answered, stopped)
                     .await?;
             }
             (Some(pending), None) => {
                 let variables = cancel::Variables { pending };
                 let answered = |answer: cancel::ResponseData| done(answer.deployment_cancel);
-                self.write::<Cancel, _>(access, variables, deadline, answered, stopped)
+                self.write::<Cancel, _, _>(access, variables, deadline, answered, stopped)
                     .await?;
             }
             (Some(pending), Some(running)) => {
@@ -50,7 +50,7 @@ impl Railway {
                     done(answer.deployment_cancel)?;
                     done(answer.deployment_stop)
                 };
-                self.write::<CancelAndStop, _>(access, variables, deadline, answered, stopped)
+                self.write::<CancelAndStop, _, _>(access, variables, deadline, answered, stopped)
                     .await?;
             }
         }
@@ -71,12 +71,12 @@ impl Railway {
         let variables = restart::Variables {
             id: before.id.as_str().to_owned(),
         };
-        self.write::<Restart, _>(
+        self.write::<Restart, _, _>(
             service.access(),
             variables,
             deadline,
             |answer| done(answer.deployment_restart),
-            async |_| {
+            |_| async {
                 let now = self.one_deployment(service, &before.id, deadline).await?;
                 Ok((now != *before).then_some(()))
             },

@@ -1,7 +1,7 @@
 //! How the store fails.
 
 use std::collections::HashMap;
-use std::fmt::Display;
+use std::fmt::{Debug, Display};
 use std::str::FromStr;
 
 use aws_sdk_dynamodb::error::{BuildError, DisplayErrorContext, SdkError};
@@ -37,7 +37,7 @@ impl StoreError {
     pub(super) fn failed<E, R>(operation: &'static str) -> impl FnOnce(SdkError<E, R>) -> Self
     where
         E: std::error::Error + 'static,
-        R: std::fmt::Debug,
+        R: Debug,
     {
         move |error| Self::Failed {
             operation,
@@ -53,27 +53,26 @@ impl StoreError {
         }
     }
 
-    /// The item that made DynamoDB refuse a conditional update, or the error
-    /// that was something else.
-    pub(super) fn refused_item<R>(
+    /// The item that made DynamoDB refuse a conditional update, unless the
+    /// error is something else.
+    pub(super) fn refused_item<R: Debug>(
         error: SdkError<UpdateItemError, R>,
-    ) -> Result<Option<HashMap<String, AttributeValue>>, SdkError<UpdateItemError, R>> {
+    ) -> Result<Option<HashMap<String, AttributeValue>>, Self> {
         match error.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(refusal)) => {
                 Ok(refusal.item().cloned())
             }
-            _ => Err(error),
+            _ => Err(Self::failed("UpdateItem")(error)),
         }
     }
 
     /// For conditional updates that may as well not happen.
-    pub(super) fn unless_refused<T, R: std::fmt::Debug>(
+    pub(super) fn unless_refused<T, R: Debug>(
         answer: Result<T, SdkError<UpdateItemError, R>>,
     ) -> Result<(), Self> {
-        match answer.map_err(Self::refused_item) {
-            Ok(_) | Err(Ok(_)) => Ok(()),
-            Err(Err(error)) => Err(Self::failed("UpdateItem")(error)),
-        }
+        answer
+            .map(drop)
+            .or_else(|error| Self::refused_item(error).map(drop))
     }
 }
 

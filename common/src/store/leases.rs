@@ -95,10 +95,7 @@ impl Operations {
             .await;
         let (item, taken) = match answer {
             Ok(answer) => (answer.attributes, true),
-            Err(error) => match StoreError::refused_item(error) {
-                Ok(item) => (item, false),
-                Err(error) => return Err(StoreError::failed("UpdateItem")(error)),
-            },
+            Err(error) => (StoreError::refused_item(error)?, false),
         };
         let corrupt = |reason: String| corrupt(&self.table, instance.as_str(), reason);
         let record: LeaseRecord = serde_dynamo::from_item(item.unwrap_or_default())

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{Connection, StoreError, corrupt, parse};
 use crate::model::{
-    Control, Failure, FailureKind, IdempotencyKey, InstanceId, Operation, OperationId,
+    Control, Failure, FailureKind, IdempotencyKey, Image, InstanceId, Operation, OperationId,
     OperationState,
 };
 
@@ -65,7 +65,7 @@ impl Operations {
             ("finishedAt", operation.finished_at.map(|at| at.to_string())),
             ("serviceId", operation.service_id.clone()),
             ("deploymentId", operation.deployment_id.clone()),
-            ("image", operation.image.clone()),
+            ("image", operation.image.as_ref().map(Image::to_string)),
         ];
         let state = match &operation.state {
             OperationState::Running => "running",
@@ -89,10 +89,7 @@ impl Operations {
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(key(
-                &operation.instance,
-                &operation_key(&operation.id),
-            )));
+            .set_key(Some(key(&operation.instance, &operation_key(operation.id))));
         let mut set = Vec::new();
         for (name, value) in attributes {
             if let Some(value) = value {
@@ -305,7 +302,7 @@ impl OperationRecord {
             state,
             service_id: self.service_id,
             deployment_id: self.deployment_id,
-            image: self.image,
+            image: self.image.map(|image| parse("image", &image)).transpose()?,
         })
     }
 }

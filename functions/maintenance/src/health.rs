@@ -74,15 +74,15 @@ pub(crate) async fn handler(
     State(state): State<crate::State>,
     session: Session,
 ) -> Result<Json<Health>, ApiError> {
-    let Some(instance) = state.instances.of_owner(&session.user).await? else {
+    let Some(instance) = state.controls.instances.of_owner(&session.user).await? else {
         return Ok(Json(Health::NoAgent(NoAgent {
             status: "no_agent",
             healthy: false,
             ready: false,
         })));
     };
-    let report = state.prober.probe(&instance.url()).await;
-    let health = view(&instance, report, &state.default_image);
+    let report = state.controls.prober.probe(&instance.url()).await;
+    let health = view(&instance, report, state.controls.image.image());
     Ok(Json(Health::Agent(Box::new(health))))
 }
 

@@ -1,7 +1,10 @@
-//! The maintenance page of an owner: how the agent is.
+//! The maintenance page of an owner: how the agent is, and making it so.
 //!
-//! Privilege: reads sessions and instance records, and asks agents.
+//! Privilege: reads sessions; reads instance records and writes what it learns
+//! of their services and images; writes operations and gateway tokens; asks
+//! agents; holds Railway's key.
 
+mod act;
 mod health;
 
 use std::sync::Arc;
@@ -9,34 +12,30 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::FromRef;
 use common::clock::{SharedClock, SystemClock};
-use common::config::{
-    AGENT_HOSTS, Environment, INSTANCES_TABLE, OPENCLAW_IMAGE, Reader, SESSIONS_TABLE,
-};
-use common::http::StartError;
-use common::model::Image;
-use common::probe::Prober;
-use common::store::{Connection, Endpoint, Instances, Sessions};
+use common::config::{Environment, Reader, SESSIONS_TABLE};
+use common::control::{ControlSettings, Controls};
+use common::http::{ControlsSwitch, StartError};
+use common::store::{Connection, Endpoint, Sessions};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 /// What the endpoints work with.
 #[derive(Clone, FromRef)]
 pub struct State {
+    /// Whether controls do anything.
+    pub switch: ControlsSwitch,
     /// The time.
     pub clock: SharedClock,
     /// Sessions of the web front end.
     pub sessions: Sessions,
-    /// Instance records.
-    pub instances: Instances,
-    /// Asks agents.
-    pub prober: Prober,
-    /// The image of new agents: its version stands in for an unknown one.
-    pub default_image: Image,
+    /// Does things to agents.
+    pub controls: Controls,
 }
 
 /// The routes with their OpenAPI descriptions.
 pub fn routes() -> OpenApiRouter<State> {
-    OpenApiRouter::default().routes(routes!(health::handler))
+    // One path, two methods: they are registered together.
+    OpenApiRouter::default().routes(routes!(health::handler, act::handler))
 }
 
 /// The routes, ready to be served.
@@ -50,20 +49,19 @@ pub fn router(state: State) -> Router {
 /// When a variable is missing or malformed.
 pub async fn from_environment(environment: &dyn Environment) -> Result<Router, StartError> {
     let mut reader = Reader::new(environment);
-    let (Some(sessions), Some(instances), Some(hosts), Some(image)) = (
+    let (Some(switch), Some(sessions), Some(controls)) = (
+        ControlsSwitch::read(&mut reader),
         reader.required(SESSIONS_TABLE),
-        reader.required(INSTANCES_TABLE),
-        reader.optional(AGENT_HOSTS),
-        reader.optional(OPENCLAW_IMAGE),
+        ControlSettings::read(&mut reader),
     ) else {
         return Err(reader.into_error().into());
     };
     let connection = Connection::open(Endpoint::Standard).await;
+    let clock: SharedClock = Arc::new(SystemClock);
     Ok(router(State {
-        clock: Arc::new(SystemClock),
-        sessions: Sessions::new(connection.clone(), sessions),
-        instances: Instances::new(connection, instances),
-        prober: Prober::new(hosts.unwrap_or_default())?,
-        default_image: image.unwrap_or_default(),
+        switch,
+        controls: controls.open(&connection, clock.clone())?,
+        sessions: Sessions::new(connection, sessions),
+        clock,
     }))
 }

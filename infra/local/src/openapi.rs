@@ -20,6 +20,7 @@ pub fn document() -> OpenApi {
     for function in [
         fleet::routes().into_openapi(),
         instance::routes().into_openapi(),
+        lifecycle::routes().into_openapi(),
         maintenance::routes().into_openapi(),
         version::routes().into_openapi(),
     ] {

@@ -10,8 +10,10 @@ use common::clock::SharedClock;
 use common::config::{
     AGENT_HOSTS, BACKEND_API_URL, Environment, INTERNAL_API_KEY, OPENCLAW_IMAGE, Reader,
 };
-use common::http::InternalKey;
-use common::probe::{AllowedHosts, Prober};
+use common::control::ControlSettings;
+use common::http::{ControlsSwitch, InternalKey};
+use common::model::Image;
+use common::probe::AllowedHosts;
 use common::store::{
     Connection, Endpoint, Instances, Sessions, StoreError, Tables, create_missing_tables,
 };
@@ -109,13 +111,24 @@ impl Stack {
         environment: &dyn Environment,
     ) -> Result<Self, StackError> {
         let mut reader = Reader::new(environment);
-        let (Some(tables), Some(bearer), Some(hosts), Some(image), Some(backend)) = (
+        let (
+            Some(tables),
+            Some(bearer),
+            Some(hosts),
+            Some(image),
+            Some(backend),
+            Some(switch),
+            Some(controls),
+        ) = (
             Tables::read(&mut reader),
             reader.required::<InternalKey>(INTERNAL_API_KEY),
             reader.required::<AllowedHosts>(AGENT_HOSTS),
             reader.optional(OPENCLAW_IMAGE),
             reader.optional(BACKEND_API_URL),
-        ) else {
+            ControlsSwitch::read(&mut reader),
+            ControlSettings::read(&mut reader),
+        )
+        else {
             return Err(reader.into_error().into());
         };
         let listener = listen(options.port).await?;
@@ -145,21 +158,28 @@ impl Stack {
         };
 
         let clock = options.clock;
-        let prober = Prober::new(hosts.clone()).map_err(client_failed)?;
-        let default_image: common::model::Image = image.unwrap_or_default();
+        let controls = controls
+            .open(&connection, clock.clone())
+            .map_err(|error| StackError::Client(error.to_string()))?;
+        let default_image: Image = image.unwrap_or_default();
         let routes = instance::router(instance::State {
             clock: clock.clone(),
             sessions: sessions.clone(),
             instances: instances.clone(),
-            prober: prober.clone(),
+            prober: controls.prober.clone(),
             default_image: default_image.clone(),
         })
+        .merge(lifecycle::router(lifecycle::State {
+            switch,
+            clock: clock.clone(),
+            sessions: sessions.clone(),
+            controls: controls.clone(),
+        }))
         .merge(maintenance::router(maintenance::State {
+            switch,
             clock: clock.clone(),
             sessions,
-            instances: instances.clone(),
-            prober,
-            default_image: default_image.clone(),
+            controls,
         }))
         .merge(version::router(version::State {
             clock: clock.clone(),

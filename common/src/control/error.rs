@@ -1,0 +1,83 @@
+//! How a control fails.
+
+use std::time::Duration;
+
+use tokio::task::JoinError;
+
+use crate::model::{Control, Failure, FailureKind, OperationId};
+use crate::railway::{OperationError, ResolveError};
+use crate::random::RandomError;
+use crate::store::StoreError;
+
+/// Why something was not done to an agent. The texts are for its owner.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// Another control has the lease.
+    #[error("{control} is running on this instance (operation {operation})")]
+    Busy {
+        /// What is running.
+        control: Control,
+        /// Its id.
+        operation: String,
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// The idempotency key stands for something else.
+    #[error("This Idempotency-Key was used for {0}")]
+    KeyReused(Control),
+    /// The operation of this idempotency key never came to an end.
+    #[error(
+        "Operation {0} was interrupted, and its outcome is unknown; use a new Idempotency-Key to do it again"
+    )]
+    Interrupted(OperationId),
+    /// The operation of this idempotency key failed, and is not done again.
+    #[error("{}", .0.reason)]
+    FailedBefore(Failure),
+    /// The agent's service could not be located.
+    #[error(transparent)]
+    NotLocated(#[from] ResolveError),
+    /// It was located, and Railway failed.
+    #[error(transparent)]
+    NotDone(#[from] OperationError),
+    /// The first half of a memory reset.
+    #[error("The agent's memory was deleted, but it was not restarted: {0}")]
+    OnlyMemoryReset(#[source] OperationError),
+    /// What became of an operation is not to be found out now.
+    #[error("Railway cannot tell how the deployment is: {0}")]
+    CannotTell(#[source] OperationError),
+    /// The lease ran out before Railway was asked.
+    #[error("The operation took too long and was given up; nothing was sent to Railway")]
+    LeaseExpired,
+    /// No token could be made.
+    #[error("No gateway token could be made")]
+    NoToken(#[from] RandomError),
+    /// The store failed; the cause is for the log.
+    #[error("The store failed")]
+    Store(#[from] StoreError),
+    /// A bug; the cause is for the log.
+    #[error("Internal server error")]
+    Panicked(#[source] JoinError),
+}
+
+impl ControlError {
+    /// The step that failed, as it is kept.
+    pub fn failure_kind(&self) -> FailureKind {
+        match self {
+            Self::NotLocated(_) => FailureKind::NotLocated,
+            Self::FailedBefore(failure) => failure.kind,
+            _ => FailureKind::NotDone,
+        }
+    }
+
+    /// When trying again may help.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Busy { retry_after, .. } => Some(*retry_after),
+            Self::NotLocated(error) => error.retry_after(),
+            Self::NotDone(error) | Self::OnlyMemoryReset(error) | Self::CannotTell(error) => {
+                error.retry_after()
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! Doing something to an agent: once at a time, on record, and honestly.
+//!
+//! A control takes the lease of its instance, writes down what it is about to
+//! do, locates the Railway service, does it, writes down what came of it, and
+//! gives the lease back. What Railway has taken is not yet a success: that is
+//! decided later by [`Controls::settle`], from the deployment and the agent.
+
+mod error;
+mod settings;
+mod settle;
+mod variables;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+pub use error::ControlError;
+pub use settings::ControlSettings;
+pub use variables::{AgentVariables, InvalidAgentVariables};
+
+use crate::clock::SharedClock;
+use crate::model::{
+    Control, Failure, FailureKind, IdempotencyKey, Instance, Operation, OperationId,
+    OperationState, PinnedImage, UserId,
+};
+use crate::probe::Prober;
+use crate::railway::{Railway, RailwayService};
+use crate::store::{Instances, LEASE, Lease, Memories, Operations, Tokens};
+
+/// What controls work with.
+#[derive(Clone)]
+pub struct Controls {
+    /// The time.
+    pub clock: SharedClock,
+    /// Instance records.
+    pub instances: Instances,
+    /// Operations and leases.
+    pub operations: Operations,
+    /// Gateway tokens.
+    pub tokens: Tokens,
+    /// What agents remember.
+    pub memories: Memories,
+    /// The hands.
+    pub railway: Railway,
+    /// Asks agents.
+    pub prober: Prober,
+    /// The image that updates and factory resets pin.
+    pub image: PinnedImage,
+    /// The variables that every agent has.
+    pub variables: AgentVariables,
+}
+
+/// Who wants something done, to what.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// The agent.
+    pub instance: Instance,
+    /// Who asks.
+    pub user: UserId,
+    /// The caller's promise to mean the same thing by the same key.
+    pub key: Option<IdempotencyKey>,
+}
+
+impl Controls {
+    /// Does it, and returns the operation once Railway has taken it.
+    ///
+    /// It runs to its end even if the caller goes away, so that no lease is
+    /// left behind and nothing stays half-recorded.
+    ///
+    /// # Errors
+    /// When another control is running, the key was used for something else,
+    /// the service cannot be located, or Railway or the store fails.
+    pub async fn run(&self, control: Control, order: Order) -> Result<Operation, ControlError> {
+        let controls = self.clone();
+        tokio::spawn(async move { controls.lease_and_run(control, order).await })
+            .await
+            .map_err(ControlError::Panicked)?
+    }
+
+    async fn lease_and_run(
+        &self,
+        control: Control,
+        order: Order,
+    ) -> Result<Operation, ControlError> {
+        if let Some(before) = self.done_before(control, &order).await? {
+            return Ok(before);
+        }
+        let now = self.clock.now();
+        let id = OperationId::new(now);
+        let lease = self
+            .operations
+            .lease(&order.instance.id, id, control, now)
+            .await?
+            .map_err(|holder| ControlError::Busy {
+                control: holder.control,
+                operation: holder.operation,
+                retry_after: busy_for(holder.expires_at, now),
+            })?;
+        let outcome = self.run_under(&lease, control, &order).await;
+        if let Err(error) = self.operations.give_back(lease).await {
+            tracing::error!(%error, operation = %id, "a lease stays until it expires");
+        }
+        outcome
+    }
+
+    async fn run_under(
+        &self,
+        lease: &Lease,
+        control: Control,
+        order: &Order,
+    ) -> Result<Operation, ControlError> {
+        // The holder before may have done this very thing.
+        if let Some(before) = self.done_before(control, order).await? {
+            return Ok(before);
+        }
+        let now = self.clock.now();
+        let mut operation = Operation {
+            id: lease.operation,
+            instance: order.instance.id.clone(),
+            control,
+            requested_by: order.user.clone(),
+            started_at: now,
+            finished_at: None,
+            state: OperationState::Running,
+            service_id: None,
+            deployment_id: None,
+            image: None,
+        };
+        self.operations.save(&operation).await?;
+        if let Some(key) = &order.key {
+            self.operations.remember_key(key, &operation, now).await?;
+        }
+        let done = self.act(lease, &order.instance, &mut operation).await;
+        match &done {
+            Ok(()) => operation.state = OperationState::Accepted,
+            Err(error) => {
+                operation.finished_at = Some(self.clock.now());
+                operation.state = OperationState::Failed(Failure {
+                    kind: error.failure_kind(),
+                    reason: error.to_string(),
+                });
+            }
+        }
+        if let Err(error) = self.operations.save(&operation).await {
+            // What Railway did is done: the caller is told so all the same.
+            tracing::error!(%error, operation = %operation.id, "an outcome is not on record");
+        }
+        done.map(|()| operation)
+    }
+
+    /// The operation that the caller's key stands for, if there is one.
+    async fn done_before(
+        &self,
+        control: Control,
+        order: &Order,
+    ) -> Result<Option<Operation>, ControlError> {
+        let Some(key) = &order.key else {
+            return Ok(None);
+        };
+        let now = self.clock.now();
+        let instance = &order.instance.id;
+        let Some(used) = self.operations.used_key(instance, key, now).await? else {
+            return Ok(None);
+        };
+        if used.control != control {
+            return Err(ControlError::KeyReused(used.control));
+        }
+        let Some(operation) = self.operations.get(instance, &used.operation).await? else {
+            return Ok(None);
+        };
+        match &operation.state {
+            OperationState::Running => {
+                let expires_at = operation.started_at + LEASE;
+                Err(if expires_at > now {
+                    ControlError::Busy {
+                        control,
+                        operation: operation.id.to_string(),
+                        retry_after: busy_for(expires_at, now),
+                    }
+                } else {
+                    ControlError::Interrupted(operation.id)
+                })
+            }
+            OperationState::Failed(failure) if failure.kind != FailureKind::NotSettled => {
+                Err(ControlError::FailedBefore(failure.clone()))
+            }
+            _ => Ok(Some(operation)),
+        }
+    }
+
+    async fn act(
+        &self,
+        lease: &Lease,
+        instance: &Instance,
+        operation: &mut Operation,
+    ) -> Result<(), ControlError> {
+        let service = self.locate(instance).await?;
+        operation.service_id = Some(service.id().to_owned());
+        let railway = &self.railway;
+        let deployment = match operation.control {
+            Control::Start => {
+                self.still_held(lease)?;
+                Some(railway.start(&service).await?)
+            }
+            Control::Stop => {
+                self.still_held(lease)?;
+                railway.stop(&service).await?
+            }
+            Control::Restart => {
+                self.still_held(lease)?;
+                Some(railway.restart(&service).await?)
+            }
+            Control::Repair => {
+                let variables = self.variables_of(instance).await?;
+                self.still_held(lease)?;
+                Some(railway.repair(&service, &variables).await?)
+            }
+            Control::ResetMemory => {
+                self.memories.delete_all(&instance.owner).await?;
+                self.still_held(lease)?;
+                let restarted = railway.restart(&service).await;
+                Some(restarted.map_err(ControlError::OnlyMemoryReset)?)
+            }
+            Control::Update => {
+                operation.image = Some(self.image.image().clone());
+                self.still_held(lease)?;
+                let deployment = railway.update_image(&service, &self.image).await?;
+                self.record_image(lease).await;
+                Some(deployment)
+            }
+            Control::FactoryReset => {
+                operation.image = Some(self.image.image().clone());
+                let variables = self.variables_of(instance).await?;
+                self.still_held(lease)?;
+                let deployment = railway
+                    .factory_reset(&service, &variables, &self.image)
+                    .await?;
+                self.record_image(lease).await;
+                Some(deployment)
+            }
+        };
+        operation.deployment_id = deployment.map(|id| id.to_string());
+        Ok(())
+    }
+
+    async fn locate(&self, instance: &Instance) -> Result<RailwayService, ControlError> {
+        let service = self.railway.resolve(instance).await?;
+        if service.was_discovered() {
+            // Else the next control lists the project again, which is slow and
+            // not wrong.
+            let recorded = self
+                .instances
+                .record_service(&instance.id, service.id())
+                .await;
+            if let Err(error) = recorded {
+                tracing::warn!(%error, instance = %instance.id, "a service id is not on record");
+            }
+        }
+        Ok(service)
+    }
+
+    /// The last look before something irreversible: whoever was asleep for
+    /// longer than the lease lasts has no right to go on.
+    fn still_held(&self, lease: &Lease) -> Result<(), ControlError> {
+        if self.clock.now() < lease.expires_at {
+            Ok(())
+        } else {
+            Err(ControlError::LeaseExpired)
+        }
+    }
+
+    async fn record_image(&self, lease: &Lease) {
+        if let Err(error) = self.instances.record_image(lease, self.image.image()).await {
+            tracing::error!(%error, instance = %lease.instance, "an image is not on record");
+        }
+    }
+}
+
+/// When to try again: controls take a second or two, and only the lease of a
+/// dead holder lasts until it expires.
+fn busy_for(expires_at: Timestamp, now: Timestamp) -> Duration {
+    let rest = expires_at.duration_since(now).unsigned_abs();
+    rest.clamp(Duration::from_secs(1), Duration::from_secs(5))
+}

@@ -1,0 +1,73 @@
+//! What controls need of the environment.
+
+use std::error::Error;
+
+use super::{AgentVariables, Controls};
+use crate::clock::SharedClock;
+use crate::config::{
+    AGENT_HOSTS, AGENT_VARIABLES, INSTANCES_TABLE, MEMORIES_TABLE, OPENCLAW_IMAGE,
+    OPERATIONS_TABLE, Reader, TOKENS_TABLE,
+};
+use crate::model::{Image, PinnedImage};
+use crate::probe::{AllowedHosts, Prober};
+use crate::railway::{Limits, Railway, RailwaySettings};
+use crate::store::{Connection, Instances, Memories, Operations, Tokens};
+
+/// The variables of every function that controls agents.
+pub struct ControlSettings {
+    instances: String,
+    operations: String,
+    tokens: String,
+    memories: String,
+    railway: RailwaySettings,
+    hosts: AllowedHosts,
+    image: Image,
+    variables: AgentVariables,
+}
+
+impl ControlSettings {
+    /// Reads them. `None` means that a problem was noted.
+    pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        // All are read before the first one is missed, so that all are noted.
+        let instances = reader.required(INSTANCES_TABLE);
+        let operations = reader.required(OPERATIONS_TABLE);
+        let tokens = reader.required(TOKENS_TABLE);
+        let memories = reader.required(MEMORIES_TABLE);
+        let railway = RailwaySettings::read(reader);
+        let hosts = reader.optional(AGENT_HOSTS);
+        let image = reader.optional(OPENCLAW_IMAGE);
+        let variables = reader.optional(AGENT_VARIABLES);
+        Some(Self {
+            instances: instances?,
+            operations: operations?,
+            tokens: tokens?,
+            memories: memories?,
+            railway: railway?,
+            hosts: hosts?.unwrap_or_default(),
+            image: image?.unwrap_or_default(),
+            variables: variables?.unwrap_or_default(),
+        })
+    }
+
+    /// Makes the clients and stores, once per process.
+    ///
+    /// # Errors
+    /// When an HTTP client cannot be made.
+    pub fn open(
+        self,
+        connection: &Connection,
+        clock: SharedClock,
+    ) -> Result<Controls, Box<dyn Error + Send + Sync>> {
+        Ok(Controls {
+            instances: Instances::new(connection.clone(), self.instances),
+            operations: Operations::new(connection.clone(), self.operations),
+            tokens: Tokens::new(connection.clone(), self.tokens),
+            memories: Memories::new(connection.clone(), self.memories),
+            railway: Railway::new(self.railway, Limits::default(), clock.clone())?,
+            prober: Prober::new(self.hosts)?,
+            image: PinnedImage::of(self.image),
+            variables: self.variables,
+            clock,
+        })
+    }
+}

@@ -1,0 +1,179 @@
+//! Finding out what became of an operation that Railway has taken.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::{Instant, sleep};
+
+use super::{ControlError, Controls};
+use crate::model::{Control, Failure, FailureKind, Instance, Operation, OperationState};
+use crate::probe::{ProbeReport, Status};
+use crate::railway::{DeploymentId, DeploymentState};
+use crate::store::LEASE;
+
+/// After this long an agent that is not there is not coming.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(15);
+
+/// How far the clocks of an agent and ours may be apart.
+const SKEW: Duration = Duration::from_secs(2);
+
+/// For how long an agent that does not tell its uptime may still be the process
+/// from before.
+const DOUBT: SignedDuration = SignedDuration::from_secs(15);
+
+impl Controls {
+    /// Waits until the outcome of an operation is known, for `limit` at most,
+    /// and returns the operation as it is then.
+    ///
+    /// An operation has succeeded when its deployment has settled **and** the
+    /// agent agrees: it is ready, in a process that began after the operation;
+    /// or, after a stop, it no longer answers.
+    ///
+    /// # Errors
+    /// When Railway or the store cannot be asked.
+    pub async fn settle(
+        &self,
+        mut operation: Operation,
+        instance: &Instance,
+        limit: Duration,
+    ) -> Result<Operation, ControlError> {
+        let deadline = Instant::now() + limit;
+        let mut pause = Duration::from_millis(500);
+        loop {
+            if let Some(state) = self.outcome(&operation, instance).await? {
+                operation.state = state;
+                operation.finished_at = Some(self.clock.now());
+                self.operations.save(&operation).await?;
+                return Ok(operation);
+            }
+            if operation.finished_at.is_some() || Instant::now() + pause > deadline {
+                return Ok(operation);
+            }
+            sleep(pause).await;
+            // Each look costs a request to Railway, which counts them.
+            pause = (pause * 2).min(Duration::from_secs(4));
+            if let OperationState::Running = operation.state {
+                let again = self.operations.get(&instance.id, &operation.id).await?;
+                operation = again.unwrap_or(operation);
+            }
+        }
+    }
+
+    /// The outcome, once there is a new one.
+    async fn outcome(
+        &self,
+        operation: &Operation,
+        instance: &Instance,
+    ) -> Result<Option<OperationState>, ControlError> {
+        let now = self.clock.now();
+        match (&operation.state, &operation.deployment_id) {
+            (OperationState::Running, _) => Ok((operation.started_at + LEASE <= now).then(|| {
+                OperationState::Failed(Failure {
+                    kind: FailureKind::NotDone,
+                    reason: "The operation was interrupted, and its outcome is unknown".to_owned(),
+                })
+            })),
+            // There was nothing to stop.
+            (OperationState::Accepted, None) => Ok(Some(OperationState::Succeeded)),
+            (OperationState::Accepted, Some(id)) => {
+                let service = self.locate(instance).await?;
+                let deployment = self
+                    .railway
+                    .deployment(&service, &DeploymentId::from(id.clone()))
+                    .await
+                    .map_err(ControlError::CannotTell)?;
+                if !asks_agent(operation.control, deployment.state) {
+                    return Ok(without_agent(operation, deployment.state, now));
+                }
+                let report = self.prober.probe(&instance.url()).await;
+                Ok(with_agent(operation, &report, now))
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+/// Whether the deployment is where the control wants it, so that only the agent
+/// has still to agree.
+fn asks_agent(control: Control, deployment: DeploymentState) -> bool {
+    match control {
+        Control::Stop => deployment == DeploymentState::Stopped,
+        _ => deployment == DeploymentState::Running,
+    }
+}
+
+/// What a deployment says that is not where the control wants it.
+fn without_agent(
+    operation: &Operation,
+    deployment: DeploymentState,
+    now: Timestamp,
+) -> Option<OperationState> {
+    let reason = match deployment {
+        // A probe would wake it.
+        DeploymentState::Sleeping if operation.control != Control::Stop => {
+            return Some(OperationState::Succeeded);
+        }
+        DeploymentState::Crashed => "The deployment crashed",
+        DeploymentState::Failed => "The deployment failed",
+        DeploymentState::Skipped => "Railway skipped the deployment: nothing had changed",
+        DeploymentState::Stopped => "The deployment was stopped or replaced by another one",
+        DeploymentState::AwaitingApproval => {
+            return out_of_patience(operation, now, "The deployment awaits approval on Railway");
+        }
+        DeploymentState::Starting
+        | DeploymentState::Running
+        | DeploymentState::Stopping
+        | DeploymentState::Sleeping
+        | DeploymentState::Unknown => {
+            return out_of_patience(operation, now, "The deployment did not settle");
+        }
+    };
+    Some(not_settled(reason))
+}
+
+/// What the agent says once the deployment is where the control wants it.
+fn with_agent(
+    operation: &Operation,
+    report: &ProbeReport,
+    now: Timestamp,
+) -> Option<OperationState> {
+    let agrees = match operation.control {
+        Control::Stop => report.status == Status::Unreachable,
+        _ => {
+            matches!(report.status, Status::Running | Status::Healthy)
+                && is_new_process(operation, report, now)
+        }
+    };
+    if agrees {
+        Some(OperationState::Succeeded)
+    } else {
+        out_of_patience(
+            operation,
+            now,
+            "The agent did not come to the state it should",
+        )
+    }
+}
+
+/// Whether the process that answers began after the operation did: right after
+/// a restart, the old one may still be answering.
+fn is_new_process(operation: &Operation, report: &ProbeReport, now: Timestamp) -> bool {
+    let elapsed = now.duration_since(operation.started_at);
+    match report.uptime {
+        Some(uptime) => uptime.duration() <= elapsed.unsigned_abs() + SKEW,
+        None => elapsed >= DOUBT,
+    }
+}
+
+fn out_of_patience(operation: &Operation, now: Timestamp, what: &str) -> Option<OperationState> {
+    let waited = now.duration_since(operation.started_at);
+    (waited >= PATIENCE)
+        .then(|| not_settled(&format!("{what} within {} minutes", PATIENCE.as_mins())))
+}
+
+fn not_settled(reason: &str) -> OperationState {
+    OperationState::Failed(Failure {
+        kind: FailureKind::NotSettled,
+        reason: reason.to_owned(),
+    })
+}

@@ -1,0 +1,80 @@
+//! What an owner can have done to an instance, and what became of it.
+//!
+//! Privilege: reads sessions; reads instance records and writes what it learns
+//! of their services and images; writes operations and gateway tokens; deletes
+//! memories; holds Railway's key.
+
+mod controlled;
+mod operations;
+mod repair;
+mod reset_memory;
+mod restart;
+mod start;
+mod stop;
+mod update;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::FromRef;
+use common::clock::{SharedClock, SystemClock};
+use common::config::{Environment, Reader, SESSIONS_TABLE};
+use common::control::{ControlSettings, Controls};
+use common::http::{ControlsSwitch, StartError};
+use common::store::{Connection, Endpoint, Sessions};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// What the endpoints work with.
+#[derive(Clone, FromRef)]
+pub struct State {
+    /// Whether controls do anything.
+    pub switch: ControlsSwitch,
+    /// The time.
+    pub clock: SharedClock,
+    /// Sessions of the web front end.
+    pub sessions: Sessions,
+    /// Does things to agents.
+    pub controls: Controls,
+}
+
+/// The routes with their OpenAPI descriptions.
+pub fn routes() -> OpenApiRouter<State> {
+    OpenApiRouter::default()
+        .routes(routes!(start::handler))
+        .routes(routes!(stop::handler))
+        .routes(routes!(restart::handler))
+        .routes(routes!(repair::handler))
+        .routes(routes!(reset_memory::handler))
+        .routes(routes!(update::handler))
+        .routes(routes!(operations::list))
+        .routes(routes!(operations::show))
+}
+
+/// The routes, ready to be served.
+pub fn router(state: State) -> Router {
+    routes().with_state(state).into()
+}
+
+/// The routes as the environment configures them.
+///
+/// # Errors
+/// When a variable is missing or malformed.
+pub async fn from_environment(environment: &dyn Environment) -> Result<Router, StartError> {
+    let mut reader = Reader::new(environment);
+    let (Some(switch), Some(sessions), Some(controls)) = (
+        ControlsSwitch::read(&mut reader),
+        reader.required(SESSIONS_TABLE),
+        ControlSettings::read(&mut reader),
+    ) else {
+        return Err(reader.into_error().into());
+    };
+    let connection = Connection::open(Endpoint::Standard).await;
+    let clock: SharedClock = Arc::new(SystemClock);
+    Ok(router(State {
+        switch,
+        controls: controls.open(&connection, clock.clone())?,
+        sessions: Sessions::new(connection, sessions),
+        clock,
+    }))
+}

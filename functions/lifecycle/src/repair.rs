@@ -1,0 +1,41 @@
+//! `POST /api/instance/{userId}/repair`: the spec's "Repair instance".
+
+use axum::Json;
+use axum::extract::State;
+use common::http::{LifecycleError, LifecycleErrorBody};
+use common::model::Control;
+
+use crate::controlled::{Controlled, OwnerOrder};
+
+/// Repair instance
+///
+/// Writes all variables of the agent that the platform has values for, its own
+/// gateway token among them, and deploys once. The other variables stay.
+#[utoipa::path(
+    post,
+    path = "/api/instance/{userId}/repair",
+    operation_id = "repairInstance",
+    tag = "lifecycle",
+    security(("session" = [])),
+    params(
+        ("userId" = String, Path, description = "The instance's id"),
+        ("Idempotency-Key" = Option<String>, Header, description = "The same key gets the same answer, and nothing is done twice"),
+    ),
+    responses(
+        (status = 200, description = "Railway has taken it", body = Controlled),
+        (status = 400, description = "The id or the key has other characters than it may have", body = LifecycleErrorBody),
+        (status = 401, description = "No valid session", body = LifecycleErrorBody),
+        (status = 403, description = "No such instance, or not the caller's", body = LifecycleErrorBody),
+        (status = 409, description = "Another control is running", body = LifecycleErrorBody),
+        (status = 422, description = "The key was used for another control", body = LifecycleErrorBody),
+        (status = 500, description = "Railway or the store failed", body = LifecycleErrorBody),
+        (status = 503, description = "Controls are disabled, or the service cannot be located", body = LifecycleErrorBody),
+    )
+)]
+pub(crate) async fn handler(
+    State(state): State<crate::State>,
+    OwnerOrder(order): OwnerOrder,
+) -> Result<Json<Controlled>, LifecycleError> {
+    let operation = state.controls.run(Control::Repair, order).await?;
+    Ok(Json(Controlled::new("repaired", &operation)))
+}

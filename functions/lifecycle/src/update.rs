@@ -1,0 +1,66 @@
+//! `POST /api/instance/{userId}/update`: the spec's "Update instance image".
+
+use axum::Json;
+use axum::extract::State;
+use common::http::{LifecycleError, LifecycleErrorBody};
+use common::model::Control;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::controlled::{Controlled, OwnerOrder};
+
+/// Railway deploys the image.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Updating {
+    #[serde(flatten)]
+    controlled: Controlled,
+    /// The image that the agent is being updated to.
+    #[schema(example = "ghcr.io/openclaw/openclaw:2026.4.11")]
+    image: String,
+    /// The release in that image.
+    #[schema(example = "2026.4.11")]
+    openclaw_version: String,
+}
+
+/// Update instance image
+///
+/// Deploys the platform's current image, always a concrete release.
+#[utoipa::path(
+    post,
+    path = "/api/instance/{userId}/update",
+    operation_id = "updateInstance",
+    tag = "lifecycle",
+    security(("session" = [])),
+    params(
+        ("userId" = String, Path, description = "The instance's id"),
+        ("Idempotency-Key" = Option<String>, Header, description = "The same key gets the same answer, and nothing is done twice"),
+    ),
+    responses(
+        (status = 200, description = "Railway has taken it", body = Updating),
+        (status = 400, description = "The id or the key has other characters than it may have", body = LifecycleErrorBody),
+        (status = 401, description = "No valid session", body = LifecycleErrorBody),
+        (status = 403, description = "No such instance, or not the caller's", body = LifecycleErrorBody),
+        (status = 409, description = "Another control is running", body = LifecycleErrorBody),
+        (status = 422, description = "The key was used for another control", body = LifecycleErrorBody),
+        (status = 500, description = "Railway or the store failed", body = LifecycleErrorBody),
+        (status = 503, description = "Controls are disabled, or the service cannot be located", body = LifecycleErrorBody),
+    )
+)]
+pub(crate) async fn handler(
+    State(state): State<crate::State>,
+    OwnerOrder(order): OwnerOrder,
+) -> Result<Json<Updating>, LifecycleError> {
+    let operation = state.controls.run(Control::Update, order).await?;
+    // The operation's own image: an answer that is repeated for its key tells
+    // what was done then.
+    let image = operation
+        .image
+        .as_ref()
+        .unwrap_or(state.controls.image.image());
+    Ok(Json(Updating {
+        controlled: Controlled::new("updating", &operation),
+        image: image.to_string(),
+        openclaw_version: image.version().to_string(),
+    }))
+}

@@ -1,0 +1,160 @@
+//! `POST /api/openclaw/maintenance`: the spec's "Restart or reset agent".
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use common::control::Order;
+use common::http::{
+    ApiError, ErrorBody, OptionalJsonObject, Session, SessionRefused, idempotency_key,
+};
+use common::model::Control;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+/// What is to be done. An empty body means a restart.
+#[derive(ToSchema)]
+#[expect(
+    dead_code,
+    reason = "it describes the body for OpenAPI; an unknown action gets a message of its own"
+)]
+pub(crate) struct MaintenanceOrder {
+    action: Option<Action>,
+}
+
+/// What can be done; a restart unless something is said.
+#[derive(Clone, Copy, ToSchema)]
+#[schema(rename_all = "kebab-case")]
+enum Action {
+    Restart,
+    FactoryReset,
+}
+
+impl Action {
+    fn of(body: &Map<String, Value>) -> Result<Self, ApiError> {
+        match body.get("action") {
+            None | Some(Value::Null) => Ok(Self::Restart),
+            Some(Value::String(action)) if action == "restart" => Ok(Self::Restart),
+            Some(Value::String(action)) if action == "factory-reset" => Ok(Self::FactoryReset),
+            Some(_) => Err(ApiError::BadRequest(
+                "action must be restart or factory-reset".to_owned(),
+            )),
+        }
+    }
+}
+
+/// Railway has taken it.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum Maintained {
+    Restarted(Restarted),
+    Reset(FactoryReset),
+}
+
+/// The agent restarts.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Restarted {
+    /// Always true.
+    success: bool,
+    message: &'static str,
+    /// The Railway service of the agent.
+    #[schema(example = "abc123-service-id")]
+    service_id: String,
+    #[schema(example = "abc123")]
+    instance_id: String,
+    /// Where to ask what became of it.
+    operation_id: String,
+}
+
+/// The agent is deployed anew.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct FactoryReset {
+    /// Always true.
+    success: bool,
+    message: String,
+    /// The image that the agent was pinned to.
+    #[schema(example = "ghcr.io/openclaw/openclaw:2026.4.11")]
+    image: String,
+    /// The Railway service of the agent.
+    #[schema(example = "abc123-service-id")]
+    service_id: String,
+    /// Where to ask what became of it.
+    operation_id: String,
+}
+
+/// Restart or reset agent
+///
+/// A restart restarts the process of the caller's agent; a factory reset writes
+/// its variables anew and deploys the platform's current image.
+#[utoipa::path(
+    post,
+    path = "/api/openclaw/maintenance",
+    operation_id = "maintainAgent",
+    tag = "maintenance",
+    security(("session" = [])),
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "The same key gets the same answer, and nothing is done twice"),
+    ),
+    request_body = Option<MaintenanceOrder>,
+    responses(
+        (status = 200, description = "Railway has taken it", body = Maintained),
+        (status = 400, description = "The action is unknown, or the body is not JSON", body = ErrorBody),
+        (status = 401, description = "No valid session", body = ErrorBody),
+        (status = 404, description = "The caller has no agent", body = ErrorBody),
+        (status = 409, description = "Another control is running", body = ErrorBody),
+        (status = 413, description = "The body is too large", body = ErrorBody),
+        (status = 422, description = "The key was used for another control", body = ErrorBody),
+        (status = 500, description = "Railway or the store failed", body = ErrorBody),
+        (status = 503, description = "Controls are disabled, or the service cannot be located", body = ErrorBody),
+    )
+)]
+pub(crate) async fn handler(
+    State(state): State<crate::State>,
+    session: Result<Session, SessionRefused>,
+    headers: HeaderMap,
+    body: Result<OptionalJsonObject, ApiError>,
+) -> Result<Json<Maintained>, ApiError> {
+    state.switch.check()?;
+    let Session { user } = session?;
+    let OptionalJsonObject(body) = body?;
+    let action = Action::of(&body)?;
+    let key = idempotency_key(&headers, &user)?;
+    let instance = state.controls.instances.of_owner(&user).await?;
+    let order = Order {
+        instance: instance.ok_or(ApiError::NoAgent)?,
+        user,
+        key,
+    };
+    let control = match action {
+        Action::Restart => Control::Restart,
+        Action::FactoryReset => Control::FactoryReset,
+    };
+    let operation = state.controls.run(control, order).await?;
+    let service_id = operation.service_id.unwrap_or_default();
+    let operation_id = operation.id.to_string();
+    Ok(Json(match action {
+        Action::Restart => Maintained::Restarted(Restarted {
+            success: true,
+            message: "Agent restarting — doctor & migrations run on startup",
+            service_id,
+            instance_id: operation.instance.to_string(),
+            operation_id,
+        }),
+        Action::FactoryReset => {
+            let pinned = state.controls.image.image();
+            let image = operation.image.as_ref().unwrap_or(pinned).to_string();
+            Maintained::Reset(FactoryReset {
+                success: true,
+                message: format!(
+                    "Factory reset complete — pinned to {image}. Agent restarting with doctor \
+                     --fix."
+                ),
+                image,
+                service_id,
+                operation_id,
+            })
+        }
+    }))
+}
