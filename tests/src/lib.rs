@@ -1,1 +1,31 @@
+//! The test world: a whole stack on free ports, a clock that a test turns, and
+//! callers by role who send real HTTP.
+//!
+//! A test arranges in a few lines and asserts a whole answer:
+//!
+//! ```ignore
+//! let world = World::start().await;
+//! let answer = world.stranger().get("/api/instance/demo-running/stats").await;
+//! answer.is(403, json!({"error": "Forbidden"}));
+//! ```
+//!
+//! Nothing is shared between worlds, so tests run in parallel, and no test
+//! leaves the loopback.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a world that cannot be arranged has to fail its test"
+)]
+
+mod caller;
+mod clock;
+mod records;
+mod server;
+mod world;
+
+pub use caller::{Answer, Caller};
+pub use clock::{ManualClock, START};
+pub use records::Records;
+pub use server::{Reply, ScriptedServer};
+pub use world::{Builder, World};

@@ -1,0 +1,328 @@
+//! `GET /api/instance/{userId}` and `GET /api/instance/{userId}/stats`.
+
+use common::config::{AGENT_HOSTS, OPENCLAW_IMAGE};
+use serde_json::{Value, json};
+use tests::{Reply, ScriptedServer, World};
+
+use crate::support::{
+    Expected, agent_of_the_spec, all_failed, all_well, behaviours, checks, take_seconds,
+};
+
+const NO_INSTANCE: &str = "No instance found. Please deploy first.";
+
+#[tokio::test]
+async fn the_example_of_the_spec_is_answered() {
+    let world = World::start().await;
+    let agent = ScriptedServer::agent(agent_of_the_spec(None)).await;
+    let owner = world.log_in("owner").await;
+    world
+        .records
+        .put_instance(&json!({
+            "instanceId": "abc123",
+            "ownerId": "owner",
+            "openclawUrl": agent.url(),
+            "plan": "solo",
+            "registeredAt": "2026-04-04T03:10:00Z",
+            "createdAt": "2026-03-01T00:00:00Z",
+            "provisionedAt": "2026-04-01T00:00:00Z",
+            "lastSeenAt": "2026-04-04T03:10:00Z",
+            "gatewayProcessStatus": "active",
+            "subscriptionStatus": "active",
+        }))
+        .await;
+
+    // The spec's agent lives on Railway and this one on the loopback; all
+    // other values are the spec's.
+    owner.get("/api/instance/abc123").await.is(
+        200,
+        json!({
+            "userId": "abc123",
+            "status": "running",
+            "statusReason": null,
+            "probeChecks": [
+                {"path": "/healthz", "ok": true, "status": 200, "reason": null},
+                {"path": "/readyz", "ok": true, "status": 200, "reason": null},
+                {"path": "/api/status", "ok": true, "status": 200, "reason": null},
+            ],
+            "startedAt": "2026-04-04T03:10:00.000Z",
+            "subdomain": "127.0.0.1",
+            "url": agent.url(),
+            "plan": "solo",
+            "openclawVersion": "2026.4.11",
+            "openclawVersionSource": "healthz",
+            "ffmpegAvailable": true,
+            "ffmpegVersion": "ffmpeg version 6.1",
+            "provisionedAt": "2026-04-01T00:00:00.000Z",
+            "lastSeenAt": "2026-04-04T03:10:00.000Z",
+            "gatewayProcessStatus": "active",
+            "subscriptionStatus": "active",
+        }),
+    );
+}
+
+#[tokio::test]
+async fn the_example_of_the_spec_for_stats_is_answered() {
+    let world = World::start().await;
+    let agent = ScriptedServer::agent(agent_of_the_spec(None)).await;
+    let owner = world.deploy("abc123", "owner", agent.url()).await;
+    owner.get("/api/instance/abc123/stats").await.is(
+        200,
+        json!({
+            "userId": "abc123",
+            "status": "running",
+            "health": "healthy",
+            "cpu": "0%",
+            "memory": "0MB",
+            "uptime": "active",
+            "messages": null,
+            "errors": null,
+            "openclawVersion": "2026.4.11",
+            "openclawVersionSource": "healthz",
+            "statusReason": null,
+            "probeChecks": all_well(),
+            "telemetry": {
+                "resourceMetricsAvailable": false,
+                "lifecycleMetricsAvailable": false,
+                "messageMetricsAvailable": false,
+            },
+        }),
+    );
+}
+
+/// The answer about an instance of the demo.
+fn state(world: &World, expected: &Expected) -> Value {
+    let id = format!("demo-{}", expected.name);
+    let mut agents = world.stack.agents.iter();
+    let agent = agents.find(|agent| agent.instance_id == id).unwrap();
+    json!({
+        "userId": id,
+        "status": expected.status,
+        "statusReason": expected.reason,
+        "probeChecks": expected.checks,
+        "startedAt": "2026-04-04T03:10:00.000Z",
+        "subdomain": "127.0.0.1",
+        "url": agent.url,
+        "plan": "solo",
+        "openclawVersion": "2026.4.11",
+        "openclawVersionSource": if expected.tells_version { "api-status" } else { "default" },
+        "ffmpegAvailable": expected.tells_version,
+        "ffmpegVersion": expected.tells_version.then_some("ffmpeg version 6.1"),
+        "provisionedAt": "2026-04-04T03:10:00.000Z",
+        "lastSeenAt": null,
+        "gatewayProcessStatus": null,
+        "subscriptionStatus": "active",
+    })
+}
+
+fn stats(expected: &Expected) -> Value {
+    let runs = matches!(expected.status, "running" | "healthy");
+    json!({
+        "userId": format!("demo-{}", expected.name),
+        "status": if runs { "running" } else { expected.status },
+        "health": if runs { "healthy" } else { expected.status },
+        "cpu": "0%",
+        "memory": "0MB",
+        "messages": null,
+        "errors": null,
+        "openclawVersion": "2026.4.11",
+        "openclawVersionSource": if expected.tells_version { "api-status" } else { "default" },
+        "statusReason": expected.reason,
+        "probeChecks": expected.checks,
+        "telemetry": {
+            "resourceMetricsAvailable": false,
+            "lifecycleMetricsAvailable": false,
+            "messageMetricsAvailable": false,
+        },
+    })
+}
+
+#[tokio::test]
+async fn every_behaviour_of_an_agent_is_shown() {
+    let world = World::start().await;
+    for expected in behaviours() {
+        let id = format!("demo-{}", expected.name);
+        let path = format!("/api/instance/{id}");
+        let answer = world.owner_of(&id).get(&path).await;
+        answer.is(200, state(&world, &expected));
+    }
+}
+
+#[tokio::test]
+async fn every_behaviour_of_an_agent_is_in_its_stats() {
+    let world = World::start().await;
+    for expected in behaviours() {
+        let id = format!("demo-{}", expected.name);
+        let path = format!("/api/instance/{id}/stats");
+        let mut answer = world.owner_of(&id).get(&path).await;
+        if expected.tells_uptime {
+            take_seconds(&mut answer);
+        } else {
+            assert_eq!(answer.take("uptime"), "unknown");
+        }
+        answer.is(200, stats(&expected));
+    }
+}
+
+#[tokio::test]
+async fn a_changed_agent_is_shown_as_it_is_now() {
+    use local::agents::Behaviour;
+
+    let world = World::start().await;
+    let owner = world.owner_of("demo-running");
+    let agent = world.stack.simulated("demo-running").unwrap();
+    agent.set_version("2026.5.1".parse().unwrap());
+    let answer = owner.get("/api/instance/demo-running").await;
+    assert_eq!(answer.body["openclawVersion"], "2026.5.1");
+    for (behaviour, status) in [
+        (Behaviour::Unreachable, "unreachable"),
+        (Behaviour::Starting, "starting"),
+        (Behaviour::Running, "running"),
+    ] {
+        agent.set(behaviour).unwrap();
+        let answer = owner.get("/api/instance/demo-running").await;
+        assert_eq!(answer.body["status"], status);
+    }
+}
+
+#[tokio::test]
+async fn a_record_without_anything_has_nulls_and_the_fallbacks_of_the_spec() {
+    // The constructed host is off the list, so nobody looks it up.
+    let world = World::with(AGENT_HOSTS, "127.0.0.1")
+        .with(OPENCLAW_IMAGE, "ghcr.io/openclaw/openclaw:2026.5.2")
+        .start()
+        .await;
+    let owner = world.log_in("owner").await;
+    let record = json!({"instanceId": "abc123", "ownerId": "owner"});
+    world.records.put_instance(&record).await;
+    let refused = "request failed: host agentbot-agent-abc123-production.up.railway.app is not \
+                   one of 127.0.0.1";
+    owner.get("/api/instance/abc123").await.is(
+        200,
+        json!({
+            "userId": "abc123",
+            "status": "unreachable",
+            "statusReason": format!("No probe succeeded: {refused}"),
+            "probeChecks": all_failed(refused),
+            "startedAt": null,
+            "subdomain": "agentbot-agent-abc123-production.up.railway.app",
+            "url": "https://agentbot-agent-abc123-production.up.railway.app",
+            "plan": "free",
+            "openclawVersion": "2026.5.2",
+            "openclawVersionSource": "default",
+            "ffmpegAvailable": false,
+            "ffmpegVersion": null,
+            "provisionedAt": null,
+            "lastSeenAt": null,
+            "gatewayProcessStatus": null,
+            "subscriptionStatus": null,
+        }),
+    );
+}
+
+#[tokio::test]
+async fn times_fall_back_from_registration_to_creation() {
+    let world = World::start().await;
+    let owner = world.log_in("owner").await;
+    let (created, registered, provisioned) = (
+        "2026-01-01T00:00:00.000Z",
+        "2026-02-01T00:00:00.000Z",
+        "2026-03-01T00:00:00.000Z",
+    );
+    let rows = [
+        (json!({}), Value::Null, Value::Null),
+        (json!({"createdAt": created}), json!(created), json!(created)),
+        (
+            json!({"createdAt": created, "registeredAt": registered}),
+            json!(registered),
+            json!(registered),
+        ),
+        (
+            json!({"createdAt": created, "provisionedAt": provisioned}),
+            json!(created),
+            json!(provisioned),
+        ),
+        (
+            json!({"provisionedAt": "2026-03-01T02:00:00+02:00"}),
+            Value::Null,
+            json!(provisioned),
+        ),
+    ];
+    for (times, started_at, provisioned_at) in rows {
+        let mut record = json!({
+            "instanceId": "abc123", "ownerId": "owner", "openclawUrl": "http://127.0.0.1:1",
+        });
+        let fields = record.as_object_mut().unwrap();
+        fields.extend(times.as_object().unwrap().clone());
+        world.records.put_instance(&record).await;
+        let answer = owner.get("/api/instance/abc123").await;
+        assert_eq!(
+            (&answer.body["startedAt"], &answer.body["provisionedAt"]),
+            (&started_at, &provisioned_at),
+            "{times}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_agent_that_answers_api_status_alone_is_running() {
+    let world = World::start().await;
+    let agent = ScriptedServer::agent([
+        Reply::not_found(),
+        Reply::not_found(),
+        Reply::json(&json!({"state": "running", "running": true, "uptime": 190_800})),
+    ])
+    .await;
+    let owner = world.deploy("abc123", "owner", agent.url()).await;
+    let mut answer = owner.get("/api/instance/abc123/stats").await;
+    assert_eq!(answer.take("uptime"), "2d 5h");
+    assert_eq!(answer.take("status"), "running");
+    assert_eq!(answer.take("health"), "healthy");
+    assert_eq!(
+        answer.take("statusReason"),
+        "Legacy health probes unavailable; using /api/status"
+    );
+    let gone = (Some(404), Some("HTTP 404"));
+    assert_eq!(
+        answer.take("probeChecks"),
+        checks([gone, gone, (Some(200), None)])
+    );
+}
+
+#[tokio::test]
+async fn nobody_is_forbidden_to_see_an_instance_as_the_spec_says() {
+    let world = World::start().await;
+    let answer = world.anonymous().get("/api/instance/demo-running").await;
+    answer.is(403, json!({"error": "Forbidden"}));
+}
+
+#[tokio::test]
+async fn the_stats_are_unauthorized_to_nobody() {
+    let world = World::start().await;
+    let path = "/api/instance/demo-running/stats";
+    let answer = world.anonymous().get(path).await;
+    answer.is(401, json!({"error": "Unauthorized"}));
+}
+
+#[tokio::test]
+async fn an_instance_of_somebody_else_and_one_that_is_not_there_look_the_same() {
+    let world = World::start().await;
+    let somebody_else = world.owner_of("demo-legacy");
+    for caller in [world.stranger(), somebody_else] {
+        for id in ["demo-running", "demo-Running", "no-such-instance"] {
+            let answer = caller.get(&format!("/api/instance/{id}")).await;
+            answer.is(404, json!({"error": NO_INSTANCE}));
+            let answer = caller.get(&format!("/api/instance/{id}/stats")).await;
+            answer.is(403, json!({"error": "Forbidden"}));
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_bearer_key_opens_no_page_of_an_owner() {
+    let world = World::start().await;
+    let answer = world.platform().get("/api/instance/demo-running").await;
+    answer.is(403, json!({"error": "Forbidden"}));
+    let path = "/api/instance/demo-running/stats";
+    let answer = world.platform().get(path).await;
+    answer.is(401, json!({"error": "Unauthorized"}));
+}

@@ -1,0 +1,87 @@
+//! The items in DynamoDB, as they are: for records that no API would write.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Credentials, Region};
+use aws_sdk_dynamodb::types::AttributeValue;
+use common::store::Tables;
+use serde_json::Value;
+
+/// The items of the two tables, written and read as JSON.
+#[derive(Clone, Debug)]
+pub struct Records {
+    client: Client,
+    tables: Tables,
+}
+
+impl Records {
+    pub(crate) fn open(url: &str, tables: Tables) -> Self {
+        let config = Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .endpoint_url(url)
+            .region(Region::from_static("us-east-1"))
+            .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
+            .build();
+        Self {
+            client: Client::from_conf(config),
+            tables,
+        }
+    }
+
+    /// Replaces the record of an instance.
+    pub async fn put_instance(&self, item: &Value) {
+        self.put(&self.tables.instances, item).await;
+    }
+
+    /// Replaces the record of a session.
+    pub async fn put_session(&self, item: &Value) {
+        self.put(&self.tables.sessions, item).await;
+    }
+
+    /// The record of an instance, null if there is none.
+    pub async fn instance(&self, id: &str) -> Value {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.tables.instances)
+            .key("instanceId", AttributeValue::S(id.to_owned()))
+            .consistent_read(true)
+            .send()
+            .await
+            .expect("DynamoDB answers");
+        answer.item.map_or(Value::Null, |item| {
+            serde_dynamo::from_item(item).expect("an item is JSON")
+        })
+    }
+
+    /// How many sessions and instances there are.
+    pub async fn count_instances(&self) -> i32 {
+        let scan = self.client.scan().table_name(&self.tables.instances);
+        scan.send().await.expect("DynamoDB answers").count()
+    }
+
+    /// Makes every request to the table of instances fail.
+    pub async fn lose_instances(&self) {
+        self.lose(&self.tables.instances).await;
+    }
+
+    /// Makes every request to the table of sessions fail.
+    pub async fn lose_sessions(&self) {
+        self.lose(&self.tables.sessions).await;
+    }
+
+    async fn lose(&self, table: &str) {
+        let request = self.client.delete_table().table_name(table);
+        request.send().await.expect("DynamoDB deletes the table");
+    }
+
+    async fn put(&self, table: &str, item: &Value) {
+        self.client
+            .put_item()
+            .table_name(table)
+            .set_item(Some(serde_dynamo::to_item(item).expect("an item")))
+            .send()
+            .await
+            .expect("DynamoDB stores the item");
+    }
+}

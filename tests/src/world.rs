@@ -1,0 +1,134 @@
+//! A whole stack of its own for one test.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use common::store::{SessionKey, Sessions};
+use jiff::SignedDuration;
+use local::{Data, LocalEnvironment, Options, Stack, StackError};
+use reqwest::Client;
+use serde_json::json;
+
+use crate::{Caller, ManualClock, Records, START};
+
+/// A running stack with everything in memory, and the ways into it.
+pub struct World {
+    /// The stack itself.
+    pub stack: Stack,
+    /// The time of the stack.
+    pub clock: ManualClock,
+    /// What is in DynamoDB.
+    pub records: Records,
+    http: Client,
+}
+
+/// A world with variables of its own.
+#[derive(Clone, Debug, Default)]
+pub struct Builder {
+    environment: BTreeMap<&'static str, String>,
+}
+
+impl Builder {
+    /// Sets a variable.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.environment.insert(name, value.into());
+        self
+    }
+
+    /// Starts the stack.
+    pub async fn start(self) -> World {
+        self.try_start().await.expect("the stack starts")
+    }
+
+    /// Starts the stack, or tells why it does not.
+    ///
+    /// # Errors
+    /// When a variable is missing or malformed.
+    pub async fn try_start(self) -> Result<World, StackError> {
+        let clock = ManualClock::at(START);
+        let options = Options {
+            port: 0,
+            data: Data::Memory,
+            clock: Arc::new(clock.clone()),
+        };
+        let stack = Stack::start(options, &LocalEnvironment(self.environment)).await?;
+        let http = common::client::builder().build().expect("an HTTP client");
+        Ok(World {
+            records: Records::open(&stack.dynamodb, stack.tables.clone()),
+            stack,
+            clock,
+            http,
+        })
+    }
+}
+
+impl World {
+    /// A world as `cargo run -p local` starts it.
+    pub async fn start() -> Self {
+        Builder::default().start().await
+    }
+
+    /// A world with a variable of its own, which still has to be started.
+    pub fn with(name: &'static str, value: impl Into<String>) -> Builder {
+        Builder::default().with(name, value)
+    }
+
+    /// Nobody in particular.
+    pub fn anonymous(&self) -> Caller {
+        Caller::new(self.http.clone(), self.stack.api.clone())
+    }
+
+    /// The owner of an instance of the demo, logged in.
+    pub fn owner_of(&self, instance_id: &str) -> Caller {
+        let agents = &self.stack.agents;
+        let agent = agents.iter().find(|agent| agent.instance_id == instance_id);
+        let agent = agent.expect("an instance of the demo");
+        self.anonymous().with("cookie", &agent.cookie)
+    }
+
+    /// A user who is logged in and owns nothing.
+    pub fn stranger(&self) -> Caller {
+        let user = self.stack.user_without_agent.as_ref();
+        let user = user.expect("the demo has a user without an agent");
+        self.anonymous().with("cookie", &user.cookie)
+    }
+
+    /// The platform's own services.
+    pub fn platform(&self) -> Caller {
+        let bearer = format!("Bearer {}", self.stack.bearer.reveal());
+        self.anonymous().with("authorization", bearer)
+    }
+
+    /// A user with a session of thirty days.
+    pub async fn log_in(&self, user: &str) -> Caller {
+        let value = format!("session-of-{user}");
+        self.store_session(&value, user).await;
+        self.anonymous()
+            .with("cookie", format!("agentbot-session={value}"))
+    }
+
+    /// Stores a session of thirty days with a cookie's value.
+    pub async fn store_session(&self, cookie_value: &str, user: &str) {
+        use common::clock::Clock;
+
+        let key = SessionKey::of_cookie(cookie_value).expect("a cookie's value");
+        let user = user.parse().expect("a user id");
+        let expires_at = self.clock.now() + SignedDuration::from_hours(30 * 24);
+        let sessions = Sessions::new(
+            self.stack.connection.clone(),
+            self.stack.tables.sessions.clone(),
+        );
+        let stored = sessions.put(&key, &user, expires_at).await;
+        stored.expect("DynamoDB stores the session");
+    }
+
+    /// Registers an instance at a URL, and logs its owner in.
+    pub async fn deploy(&self, instance_id: &str, owner: &str, url: &str) -> Caller {
+        let path = format!("/api/openclaw/instances/{instance_id}");
+        let body = json!({"ownerId": owner, "openclawUrl": url});
+        let answer = self.platform().put(&path, &body).await;
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        self.log_in(owner).await
+    }
+}
