@@ -218,8 +218,10 @@ impl Instances {
 
         // The old item and the change together are the new one, with no second
         // read in between which could see somebody else's write.
-        let created = answer.attributes.is_none();
         let mut item = answer.attributes.unwrap_or_default();
+        // Of a record that was not there DynamoDB tells nothing, and dynoxide
+        // its key alone.
+        let created = item.keys().all(|name| name == KEY);
         item.insert(KEY.to_owned(), AttributeValue::S(id.to_string()));
         item.entry("createdAt".to_owned()).or_insert(now);
         for (name, change) in changes {
