@@ -180,7 +180,8 @@ def run():
                 # SIGINT goes to the group, as a terminal sends it.
                 start_new_session=True,
             )
-            until(lambda: answers(watch), 20, "cargo lambda watch listens")
+            until(lambda: answers(watch) or process.poll(), 20, "cargo lambda watch listens")
+            check(process.poll() is None, "cargo lambda watch ended at once")
             first_answers(openapi, watch)
             compare(openapi, stack, watch)
             invoke_events(functions, port)
