@@ -22,6 +22,11 @@ pub fn builder() -> ClientBuilder {
 /// The longest answer of an agent that is read, in bytes.
 pub const BODY_LIMIT: usize = 64 * 1024;
 
+/// An HTTP client could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot make an HTTP client")]
+pub struct ClientError(#[from] reqwest::Error);
+
 /// Why a body did not arrive whole.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {

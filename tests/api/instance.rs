@@ -230,7 +230,11 @@ async fn times_fall_back_from_registration_to_creation() {
     );
     let rows = [
         (json!({}), Value::Null, Value::Null),
-        (json!({"createdAt": created}), json!(created), json!(created)),
+        (
+            json!({"createdAt": created}),
+            json!(created),
+            json!(created),
+        ),
         (
             json!({"createdAt": created, "registeredAt": registered}),
             json!(registered),

@@ -121,12 +121,16 @@ async fn of_several_instances_of_an_owner_the_newest_is_meant() {
     let second = ScriptedServer::agent(agent_of_the_spec(None)).await;
     let hour = SignedDuration::from_hours(1);
     // In an order that is neither that of the ids nor that of the writes.
-    world.deploy("m-oldest", "owner", "http://127.0.0.1:1").await;
+    world
+        .deploy("m-oldest", "owner", "http://127.0.0.1:1")
+        .await;
     world.clock.advance(hour);
     world.clock.advance(hour);
     let owner = world.deploy("a-newest", "owner", second.url()).await;
     world.clock.advance(-hour);
-    world.deploy("z-between", "owner", "http://127.0.0.1:1").await;
+    world
+        .deploy("z-between", "owner", "http://127.0.0.1:1")
+        .await;
     let undated = json!({"instanceId": "zz-undated", "ownerId": "owner"});
     world.records.put_instance(&undated).await;
 

@@ -13,7 +13,10 @@ async fn is_logged_in(caller: &Caller) -> bool {
         answer.is(401, json!({"error": "Unauthorized"}));
         return false;
     }
-    answer.is(200, json!({"status": "no_agent", "healthy": false, "ready": false}));
+    answer.is(
+        200,
+        json!({"status": "no_agent", "healthy": false, "ready": false}),
+    );
     true
 }
 

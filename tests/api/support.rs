@@ -6,9 +6,7 @@ use tests::{Answer, Reply};
 /// The three checks of a probe: status and reason of each.
 pub(crate) fn checks(of: [(Option<u16>, Option<&str>); 3]) -> Value {
     let [healthz, readyz, api_status] = of;
-    let check = |path: &str, (status, reason): (Option<u16>, Option<&str>)| {
-        json!({"path": path, "ok": reason.is_none(), "status": status, "reason": reason})
-    };
+    let check = |path: &str, (status, reason): (Option<u16>, Option<&str>)| json!({"path": path, "ok": reason.is_none(), "status": status, "reason": reason});
     json!([
         check("/healthz", healthz),
         check("/readyz", readyz),
@@ -57,11 +55,7 @@ pub(crate) fn behaviours() -> Vec<Expected> {
             "starting",
             "starting",
             Some("/api/status reports that the agent is starting"),
-            checks([
-                well,
-                (Some(503), Some("HTTP 503: startup not ready")),
-                well,
-            ]),
+            checks([well, (Some(503), Some("HTTP 503: startup not ready")), well]),
             true,
             true,
         ),

@@ -130,7 +130,9 @@ impl Answer {
             body,
         };
         assert!(
-            answer.header("x-request-id").is_some_and(|id| !id.is_empty()),
+            answer
+                .header("x-request-id")
+                .is_some_and(|id| !id.is_empty()),
             "every answer carries an x-request-id: {answer:?}"
         );
         answer

@@ -1,8 +1,7 @@
 //! What controls need of the environment.
 
-use std::error::Error;
-
 use super::{AgentVariables, Controls};
+use crate::client::ClientError;
 use crate::clock::SharedClock;
 use crate::config::{
     AGENT_HOSTS, AGENT_VARIABLES, INSTANCES_TABLE, MEMORIES_TABLE, OPENCLAW_IMAGE,
@@ -57,7 +56,7 @@ impl ControlSettings {
         self,
         connection: &Connection,
         clock: SharedClock,
-    ) -> Result<Controls, Box<dyn Error + Send + Sync>> {
+    ) -> Result<Controls, ClientError> {
         Ok(Controls {
             instances: Instances::new(connection.clone(), self.instances),
             operations: Operations::new(connection.clone(), self.operations),

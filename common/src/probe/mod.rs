@@ -15,5 +15,5 @@ mod report;
 pub use classify::{Classification, Status, classify};
 pub use hosts::{AllowedHosts, HostRefused, InvalidHosts};
 pub use observation::{Endpoint, Facts, Observation, Observations, Problem};
-pub use prober::{Prober, ProberError};
+pub use prober::Prober;
 pub use report::{Check, ProbeReport, VersionSource};

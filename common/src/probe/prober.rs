@@ -10,7 +10,7 @@ use reqwest::{Client, redirect};
 use tokio::time::{Instant, timeout_at};
 
 use super::{AllowedHosts, Endpoint, HostRefused, Observation, Observations, ProbeReport};
-use crate::client;
+use crate::client::{self, ClientError};
 use crate::model::AgentUrl;
 
 /// Asks agents how they are.
@@ -20,22 +20,19 @@ pub struct Prober {
     hosts: AllowedHosts,
 }
 
-/// The HTTP client could not be made.
-#[derive(Debug, thiserror::Error)]
-#[error("the HTTP client could not be made")]
-pub struct ProberError(#[source] reqwest::Error);
-
 impl Prober {
     /// Makes the client, once per process. It follows no redirects, decodes no
     /// compression, uses no proxy, and opens a new connection for each request:
     /// a probe is to prove that the agent accepts connections now.
-    pub fn new(hosts: AllowedHosts) -> Result<Self, ProberError> {
+    ///
+    /// # Errors
+    /// When the client cannot be made.
+    pub fn new(hosts: AllowedHosts) -> Result<Self, ClientError> {
         let http = client::builder()
             .redirect(redirect::Policy::none())
             .dns_resolver(GuardedResolver(hosts.clone()))
             .pool_max_idle_per_host(0)
-            .build()
-            .map_err(ProberError)?;
+            .build()?;
         Ok(Self { http, hosts })
     }
 

@@ -13,8 +13,9 @@ use super::documents::{deployment_state, service_state};
 use super::error::{OperationError, RailwayError, ResolveError};
 use super::resolve::RailwayService;
 use super::settings::{Limits, RailwaySettings};
-use super::transport::{Answer, Credentials, RailwayStartError, Transport};
+use super::transport::{Answer, Credentials, Transport};
 use super::{Deployment, DeploymentId, DeploymentState};
+use crate::client::ClientError;
 use crate::clock::SharedClock;
 use crate::config::{RAILWAY_API_KEY, RAILWAY_ENVIRONMENT_ID, RAILWAY_PROJECT_ID};
 
@@ -54,7 +55,7 @@ impl Railway {
         settings: RailwaySettings,
         limits: Limits,
         clock: SharedClock,
-    ) -> Result<Self, RailwayStartError> {
+    ) -> Result<Self, ClientError> {
         Ok(Self {
             transport: Transport::new(&settings.url, &limits, clock)?,
             limits,

@@ -28,5 +28,4 @@ pub use settings::{
     ApiKey, ApiUrl, InvalidApiKey, InvalidApiUrl, InvalidTokenType, Limits, RailwaySettings,
     TokenType,
 };
-pub use transport::RailwayStartError;
 pub use variables::Variables;

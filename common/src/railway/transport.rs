@@ -14,7 +14,7 @@ use url::Url;
 
 use super::error::RailwayError;
 use super::settings::{ApiKey, ApiUrl, Limits, TokenType};
-use crate::client::{self, ReadError};
+use crate::client::{self, ClientError, ReadError};
 use crate::clock::SharedClock;
 
 /// The longest answer that is read: a page of services is larger than what an
@@ -60,25 +60,19 @@ struct Problem {
     message: String,
 }
 
-/// The HTTP client could not be made.
-#[derive(Debug, thiserror::Error)]
-#[error("the HTTP client could not be made")]
-pub struct RailwayStartError(#[source] reqwest::Error);
-
 impl Transport {
     pub(super) fn new(
         url: &ApiUrl,
         limits: &Limits,
         clock: SharedClock,
-    ) -> Result<Self, RailwayStartError> {
+    ) -> Result<Self, ClientError> {
         let http = client::builder()
             .redirect(redirect::Policy::none())
             .connect_timeout(limits.connect)
             // A connection that slept through the freeze between two
             // invocations is dead, and would lose the answer to a write.
             .pool_idle_timeout(Duration::from_secs(10))
-            .build()
-            .map_err(RailwayStartError)?;
+            .build()?;
         Ok(Self {
             http,
             url: url.endpoint(),

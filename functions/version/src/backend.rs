@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use common::client::{self, ReadError};
+use common::client::{self, ClientError, ReadError};
 use common::http::InternalKey;
 use common::model::Image;
 use reqwest::{Client, StatusCode, Url, redirect};
@@ -68,7 +68,7 @@ impl Backend {
     ///
     /// # Errors
     /// When the HTTP client cannot be made.
-    pub fn new(url: BackendUrl, key: InternalKey) -> Result<Self, reqwest::Error> {
+    pub fn new(url: BackendUrl, key: InternalKey) -> Result<Self, ClientError> {
         let http = client::builder()
             .redirect(redirect::Policy::none())
             .build()?;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
 
+use common::client::ClientError;
 use common::clock::SharedClock;
 use common::config::{
     AGENT_HOSTS, BACKEND_API_URL, Environment, INTERNAL_API_KEY, OPENCLAW_IMAGE, Reader,
@@ -94,8 +95,8 @@ pub enum StackError {
     #[error(transparent)]
     Config(#[from] common::config::ConfigError),
     /// An HTTP client could not be made.
-    #[error("cannot make an HTTP client: {0}")]
-    Client(String),
+    #[error(transparent)]
+    Client(#[from] ClientError),
     /// A variable that names a demo agent's URL is malformed.
     #[error("cannot make the demo records: {0}")]
     Demo(String),
@@ -158,9 +159,7 @@ impl Stack {
         };
 
         let clock = options.clock;
-        let controls = controls
-            .open(&connection, clock.clone())
-            .map_err(|error| StackError::Client(error.to_string()))?;
+        let controls = controls.open(&connection, clock.clone())?;
         let default_image: Image = image.unwrap_or_default();
         let routes = instance::router(instance::State {
             clock: clock.clone(),
@@ -186,8 +185,7 @@ impl Stack {
             image: default_image,
             backend: backend
                 .map(|url| Backend::new(url, bearer.clone()))
-                .transpose()
-                .map_err(client_failed)?,
+                .transpose()?,
             internal_key: bearer.clone(),
         }))
         .merge(fleet::router(fleet::State {
@@ -270,10 +268,6 @@ impl Server {
 
 /// Resolves once a server is to end.
 pub(crate) type Ending = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-fn client_failed(error: impl std::error::Error) -> StackError {
-    StackError::Client(error.to_string())
-}
 
 async fn listen(port: u16) -> Result<TcpListener, StackError> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
