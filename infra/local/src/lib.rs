@@ -9,6 +9,7 @@ pub mod demo;
 mod dynamodb;
 mod environment;
 pub mod openapi;
+pub mod railway;
 mod stack;
 
 pub use environment::LocalEnvironment;

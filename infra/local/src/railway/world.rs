@@ -1,0 +1,370 @@
+//! The services and deployments of the simulated Railway.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
+
+use common::clock::{SharedClock, iso8601};
+use common::model::Image;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::life::{self, Script};
+use super::{ENVIRONMENT_ID, PROJECT_ID};
+use crate::agents::{Agent, Behaviour};
+
+/// Everything there is.
+pub(super) struct World {
+    services: Vec<Service>,
+    pub(super) clock: SharedClock,
+    pub(super) stage: Duration,
+    /// What the scripts of deployments hold.
+    pub(super) myself: Weak<Mutex<World>>,
+}
+
+/// One service.
+pub(super) struct Service {
+    id: String,
+    name: String,
+    image: String,
+    pub(super) variables: BTreeMap<String, String>,
+    pub(super) fails: bool,
+    pub(super) agent: Option<Arc<Agent>>,
+    /// Oldest first.
+    pub(super) deployments: Vec<Deployment>,
+}
+
+/// One deployment.
+pub(super) struct Deployment {
+    pub(super) id: String,
+    pub(super) status: &'static str,
+    /// The status of its one instance, once there is one.
+    pub(super) instance: Option<&'static str>,
+    pub(super) stopped: bool,
+    pub(super) image: String,
+    variables: BTreeMap<String, String>,
+    created_at: Timestamp,
+    pub(super) status_updated_at: Timestamp,
+    /// Which script drives it: a new one ends the one before.
+    pub(super) script: u64,
+}
+
+/// A service, for tests to look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceView {
+    /// The image that the next deployment runs.
+    pub image: String,
+    /// The variables that the next deployment gets.
+    pub variables: BTreeMap<String, String>,
+    /// Its deployments, oldest first.
+    pub deployments: Vec<DeploymentView>,
+}
+
+/// A deployment, for tests to look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeploymentView {
+    /// Its id.
+    pub id: String,
+    /// Railway's word.
+    pub status: &'static str,
+    /// Railway's `deploymentStopped`.
+    pub stopped: bool,
+    /// The image that it runs.
+    pub image: String,
+    /// The variables that its process sees.
+    pub variables: BTreeMap<String, String>,
+}
+
+/// What Railway calls a deployment in progress.
+const PENDING: [&str; 5] = ["QUEUED", "INITIALIZING", "BUILDING", "DEPLOYING", "WAITING"];
+
+impl World {
+    pub(super) fn new(clock: SharedClock, stage: Duration) -> Arc<Mutex<Self>> {
+        Arc::new_cyclic(|myself| {
+            Mutex::new(Self {
+                services: Vec::new(),
+                clock,
+                stage,
+                myself: myself.clone(),
+            })
+        })
+    }
+
+    pub(super) fn add(&mut self, service: Service) -> String {
+        let id = service.id.clone();
+        self.services.push(service);
+        id
+    }
+
+    /// Adds a service whose first deployment is up already.
+    pub(super) fn add_running(&mut self, mut service: Service) -> String {
+        let mut deployment = self.new_deployment(&service);
+        deployment.status = "SUCCESS";
+        deployment.instance = Some("RUNNING");
+        service.deployments.push(deployment);
+        self.add(service)
+    }
+
+    pub(super) fn service(&self, id: &str) -> Option<&Service> {
+        self.services.iter().find(|service| service.id == id)
+    }
+
+    pub(super) fn service_mut(&mut self, id: &str) -> Option<&mut Service> {
+        self.services.iter_mut().find(|service| service.id == id)
+    }
+
+    pub(super) fn set_status(&mut self, service: &str, status: &'static str) {
+        let latest = self
+            .service_mut(service)
+            .and_then(|service| service.deployments.last_mut());
+        if let Some(deployment) = latest {
+            deployment.status = status;
+            deployment.script += 1;
+        }
+    }
+
+    pub(super) fn listing(&self) -> Vec<Value> {
+        self.services.iter().map(Service::json).collect()
+    }
+
+    pub(super) fn service_instance(
+        &self,
+        service: &str,
+        environment: &str,
+    ) -> Result<Value, String> {
+        self.service(service)
+            .filter(|_| environment == ENVIRONMENT_ID)
+            .map(Service::json)
+            .ok_or_else(|| "ServiceInstance not found".to_owned())
+    }
+
+    pub(super) fn deployment(&mut self, id: &str) -> Result<Value, String> {
+        self.find(id).map(|(_, deployment)| deployment.json())
+    }
+
+    /// Makes a deployment and lets it take its course.
+    pub(super) fn deploy(&mut self, service: &str, environment: &str) -> Result<String, String> {
+        let found = self
+            .service(service)
+            .filter(|_| environment == ENVIRONMENT_ID)
+            .ok_or("ServiceInstance not found")?;
+        let (deployment, fails) = (self.new_deployment(found), found.fails);
+        let id = deployment.id.clone();
+        if let Some(service) = self.service_mut(service) {
+            for older in &mut service.deployments {
+                if older.is_pending() {
+                    older.status = "REMOVED";
+                    older.script += 1;
+                }
+            }
+            service.deployments.push(deployment);
+        }
+        life::play(self, &id, if fails { Script::FAIL } else { Script::DEPLOY });
+        Ok(id)
+    }
+
+    pub(super) fn update(&mut self, service: &str, input: &Value) -> Result<bool, String> {
+        let service = self
+            .service_mut(service)
+            .ok_or("ServiceInstance not found")?;
+        if let Some(image) = input.pointer("/source/image").and_then(Value::as_str) {
+            image.clone_into(&mut service.image);
+        }
+        Ok(true)
+    }
+
+    /// Without `skipDeploys` it also deploys: whoever then deploys once more has
+    /// two deployments.
+    pub(super) fn upsert_variables(&mut self, input: &Value) -> Result<bool, String> {
+        let text = |name: &str| input.get(name).and_then(Value::as_str).unwrap_or_default();
+        let flag = |name: &str| input.get(name).and_then(Value::as_bool) == Some(true);
+        if text("projectId") != PROJECT_ID {
+            return Err("Project not found".to_owned());
+        }
+        let service = self
+            .service_mut(text("serviceId"))
+            .ok_or("Service not found")?;
+        if flag("replace") {
+            service.variables.clear();
+        }
+        let given = input.get("variables").and_then(Value::as_object);
+        for (name, value) in given.into_iter().flatten() {
+            let value = value.as_str().ok_or("variables must be a map of texts")?;
+            service.variables.insert(name.clone(), value.to_owned());
+        }
+        if !flag("skipDeploys") {
+            self.deploy(text("serviceId"), text("environmentId"))?;
+        }
+        Ok(true)
+    }
+
+    pub(super) fn stop(&mut self, id: &str) -> Result<bool, String> {
+        let (service, deployment) = self.find(id)?;
+        if !matches!(deployment.status, "SUCCESS" | "SLEEPING" | "CRASHED") {
+            return Err("Deployment is not running".to_owned());
+        }
+        deployment.status = "SUCCESS";
+        deployment.stopped = true;
+        behave(service, Behaviour::Unreachable);
+        life::play(self, id, Script::STOP);
+        Ok(true)
+    }
+
+    pub(super) fn cancel(&mut self, id: &str) -> Result<bool, String> {
+        let now = self.clock.now();
+        let (service, deployment) = self.find(id)?;
+        if !deployment.is_pending() && deployment.status != "NEEDS_APPROVAL" {
+            return Err("Deployment is not in progress".to_owned());
+        }
+        deployment.status = "REMOVED";
+        deployment.status_updated_at = now;
+        deployment.script += 1;
+        // What the deployment had pushed aside comes back.
+        behave(service, Behaviour::Running);
+        Ok(true)
+    }
+
+    /// Restarts the process with the variables that its container was made with.
+    pub(super) fn restart(&mut self, id: &str) -> Result<bool, String> {
+        let now = self.clock.now();
+        let (service, deployment) = self.find(id)?;
+        if !matches!(deployment.status, "SUCCESS" | "SLEEPING" | "CRASHED") {
+            return Err("Deployment cannot be restarted".to_owned());
+        }
+        deployment.status = "SUCCESS";
+        deployment.instance = Some("RESTARTING");
+        deployment.stopped = false;
+        deployment.status_updated_at = now;
+        behave(service, Behaviour::Unreachable);
+        life::play(self, id, Script::RESTART);
+        Ok(true)
+    }
+
+    /// A deployment, and beside it the agent of its service.
+    pub(super) fn find(
+        &mut self,
+        id: &str,
+    ) -> Result<(Option<Arc<Agent>>, &mut Deployment), String> {
+        self.services
+            .iter_mut()
+            .find_map(|service| {
+                let agent = service.agent.clone();
+                let deployment = service.deployments.iter_mut().find(|it| it.id == id)?;
+                Some((agent, deployment))
+            })
+            .ok_or_else(|| "Deployment not found".to_owned())
+    }
+
+    /// A deployment is up: those before it go.
+    pub(super) fn succeeded(&mut self, id: &str) {
+        let service = self
+            .services
+            .iter_mut()
+            .find(|service| service.deployments.iter().any(|it| it.id == id));
+        let Some(service) = service else { return };
+        for older in service.deployments.iter_mut().take_while(|it| it.id != id) {
+            if !matches!(older.status, "FAILED" | "SKIPPED") {
+                older.status = "REMOVED";
+                older.instance = None;
+                older.stopped = true;
+            }
+        }
+        let image = service
+            .deployments
+            .iter()
+            .find(|it| it.id == id)
+            .and_then(|it| it.image.parse::<Image>().ok());
+        if let (Some(agent), Some(image)) = (&service.agent, image) {
+            agent.set_version(image.version());
+        }
+    }
+
+    fn new_deployment(&self, service: &Service) -> Deployment {
+        let now = self.clock.now();
+        Deployment {
+            id: Uuid::new_v4().to_string(),
+            status: "QUEUED",
+            instance: None,
+            stopped: false,
+            image: service.image.clone(),
+            variables: service.variables.clone(),
+            created_at: now,
+            status_updated_at: now,
+            script: 0,
+        }
+    }
+}
+
+/// An agent whose port is taken in the meantime stays as it is: nothing that
+/// Railway could tell.
+pub(super) fn behave(agent: Option<Arc<Agent>>, behaviour: Behaviour) {
+    if let Some(Err(error)) = agent.map(|agent| agent.set(behaviour)) {
+        tracing::warn!(%error, "a simulated agent cannot listen");
+    }
+}
+
+impl Service {
+    pub(super) fn new(name: &str, image: &str, agent: Option<Arc<Agent>>) -> Self {
+        Self {
+            id: format!("service-{name}"),
+            name: name.to_owned(),
+            image: image.to_owned(),
+            variables: BTreeMap::new(),
+            fails: false,
+            agent,
+            deployments: Vec::new(),
+        }
+    }
+
+    pub(super) fn view(&self) -> ServiceView {
+        ServiceView {
+            image: self.image.clone(),
+            variables: self.variables.clone(),
+            deployments: self.deployments.iter().map(Deployment::view).collect(),
+        }
+    }
+
+    fn json(&self) -> Value {
+        let active = |it: &&Deployment| matches!(it.status, "SUCCESS" | "SLEEPING" | "CRASHED");
+        let active = self.deployments.iter().filter(active);
+        json!({
+            "serviceId": self.id,
+            "serviceName": self.name,
+            "latestDeployment": self.deployments.last().map(Deployment::json),
+            "activeDeployments": active.map(Deployment::json).collect::<Vec<_>>(),
+        })
+    }
+}
+
+impl Deployment {
+    fn is_pending(&self) -> bool {
+        PENDING.contains(&self.status)
+    }
+
+    fn view(&self) -> DeploymentView {
+        DeploymentView {
+            id: self.id.clone(),
+            status: self.status,
+            stopped: self.stopped,
+            image: self.image.clone(),
+            variables: self.variables.clone(),
+        }
+    }
+
+    fn json(&self) -> Value {
+        let instance = self
+            .instance
+            .map(|status| json!({"id": format!("{}-0", self.id), "status": status}));
+        json!({
+            "id": self.id,
+            "status": self.status,
+            "createdAt": iso8601(self.created_at),
+            "statusUpdatedAt": iso8601(self.status_updated_at),
+            // Before there is an instance, none of them runs.
+            "deploymentStopped": self.stopped || self.instance.is_none(),
+            "meta": {"image": self.image},
+            "instances": instance.into_iter().collect::<Vec<_>>(),
+        })
+    }
+}
