@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::store::{SessionKey, Sessions};
 use jiff::SignedDuration;
@@ -51,6 +52,7 @@ impl Builder {
             port: 0,
             data: Data::Memory,
             clock: Arc::new(clock.clone()),
+            stage: Duration::from_millis(50),
         };
         let stack = Stack::start(options, &LocalEnvironment(self.environment)).await?;
         let http = common::client::builder().build().expect("an HTTP client");

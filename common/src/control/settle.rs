@@ -51,7 +51,7 @@ impl Controls {
             }
             sleep(pause).await;
             // Each look costs a request to Railway, which counts them.
-            pause = (pause * 2).min(Duration::from_secs(4));
+            pause = (pause * 2).min(Duration::from_secs(2));
             if let OperationState::Running = operation.state {
                 let again = self.operations.get(&instance.id, &operation.id).await?;
                 operation = again.unwrap_or(operation);

@@ -80,6 +80,8 @@ pub struct Agent {
 /// What an agent's answers depend on.
 struct Life {
     behaviour: Behaviour,
+    /// It was started without the platform's wrapper, and stays so.
+    plain: bool,
     version: OpenclawVersion,
     started: Instant,
 }
@@ -96,6 +98,7 @@ impl Agent {
             _holder: holder,
             life: Arc::new(Mutex::new(Life {
                 behaviour,
+                plain: behaviour == Behaviour::Legacy,
                 version,
                 started: Instant::now(),
             })),
@@ -186,9 +189,10 @@ async fn serve(listener: TcpListener, life: Arc<Mutex<Life>>) {
 }
 
 async fn answer(State(life): State<Arc<Mutex<Life>>>, method: Method, uri: Uri) -> Response {
-    let (behaviour, version, uptime) = {
+    let (behaviour, plain, version, uptime) = {
         let life = lock(&life);
-        (life.behaviour, life.version.clone(), life.started.elapsed())
+        let uptime = life.started.elapsed();
+        (life.behaviour, life.plain, life.version.clone(), uptime)
     };
     if behaviour == Behaviour::Hanging {
         return std::future::pending().await;
@@ -214,7 +218,7 @@ async fn answer(State(life): State<Arc<Mutex<Life>>>, method: Method, uri: Uri) 
         ("/healthz" | "/health" | "/readyz" | "/ready", _) => {
             (StatusCode::BAD_GATEWAY, "Bad Gateway").into_response()
         }
-        ("/api/status", Behaviour::Legacy) => not_found(),
+        ("/api/status", _) if plain => not_found(),
         ("/api/status", _) => Json(json!({
             "state": if behaviour == Behaviour::Setup { "stopped" } else { behaviour.name() },
             "running": behaviour == Behaviour::Running,

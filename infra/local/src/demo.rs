@@ -3,14 +3,17 @@
 //! The cookies are fixed, so that the README's lines work as pasted. They are
 //! stored only in a DynamoDB on this machine.
 
+use std::sync::Arc;
+
 use common::config::Environment;
-use common::model::{AgentUrl, InstanceId, OpenclawVersion, UserId};
+use common::model::{AgentUrl, InstanceId, OpenclawVersion, PinnedImage, UserId};
 use common::store::{Change, Instances, Registration, SessionKey, Sessions, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::StackError;
 use crate::agents::{Agent, Behaviour};
+use crate::railway;
 
 /// An agent of the demo, as `--json` lists it.
 #[derive(Clone, Debug, Serialize)]
@@ -44,7 +47,7 @@ pub(crate) struct Demo {
     pub(crate) agents: Vec<DemoAgent>,
     pub(crate) user_without_agent: Option<DemoUser>,
     /// They end when this is dropped.
-    pub(crate) simulated: Vec<Agent>,
+    pub(crate) simulated: Vec<Arc<Agent>>,
 }
 
 impl Demo {
@@ -62,7 +65,7 @@ impl Demo {
                     let agent = Agent::start(behaviour, OpenclawVersion::BASELINE)
                         .map_err(StackError::Listen)?;
                     let url = agent.url();
-                    simulated.push(agent);
+                    simulated.push(Arc::new(agent));
                     url
                 }
             };
@@ -82,6 +85,19 @@ impl Demo {
             }),
             simulated,
         })
+    }
+
+    /// Makes each simulated agent the container of a service, of the name by
+    /// which a control finds it.
+    pub(crate) fn deploy(&self, railway: &railway::Simulator) {
+        let image = PinnedImage::default();
+        for agent in &self.simulated {
+            let url = agent.url();
+            if let Some(demo) = self.agents.iter().find(|demo| demo.url == url) {
+                let name = format!("agentbot-agent-{}", demo.instance_id);
+                railway.add_service(&name, image.as_str(), Some(agent.clone()));
+            }
+        }
     }
 
     /// Writes the records and sessions, or brings those of an earlier start up

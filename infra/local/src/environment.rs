@@ -24,6 +24,19 @@ const DEFAULTS: [(&str, &str); 7] = [
     (AGENT_HOSTS, HOSTS),
 ];
 
+/// Variables of simulators, above those of an environment.
+pub(crate) struct Simulated<'e> {
+    pub(crate) variables: &'e BTreeMap<&'static str, String>,
+    pub(crate) environment: &'e dyn Environment,
+}
+
+impl Environment for Simulated<'_> {
+    fn get(&self, name: &str) -> Option<String> {
+        let simulated = self.variables.get(name).cloned();
+        simulated.or_else(|| self.environment.get(name))
+    }
+}
+
 /// An environment with the local stack's defaults below it.
 pub struct LocalEnvironment<E>(pub E);
 
@@ -39,7 +52,11 @@ impl<E: Environment> Environment for LocalEnvironment<E> {
 impl<E: Environment> LocalEnvironment<E> {
     /// What a function needs to be served elsewhere against this stack, one
     /// `NAME=value` a line, as `cargo lambda watch --env-file` reads it.
-    pub fn lambda_env_file(&self, dynamodb: &str) -> String {
+    pub fn lambda_env_file(
+        &self,
+        dynamodb: &str,
+        simulated: &BTreeMap<&'static str, String>,
+    ) -> String {
         let of_this_stack = DEFAULTS
             .iter()
             .filter_map(|(name, _)| Some((*name, self.get(name)?)));
@@ -55,6 +72,7 @@ impl<E: Environment> LocalEnvironment<E> {
             .filter(|(name, _)| self.0.get(name).is_none())
             .map(|(name, value)| (name, value.to_owned()))
             .chain(of_this_stack)
+            .chain(simulated.iter().map(|(name, value)| (*name, value.clone())))
             .collect();
         variables
             .iter()

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use common::clock::SystemClock;
@@ -82,11 +83,15 @@ async fn serve(arguments: Arguments) -> Result<(), Error> {
             Data::File(arguments.data)
         },
         clock: Arc::new(SystemClock),
+        stage: Duration::from_secs(1),
     };
     let stack = Stack::start(options, &environment).await?;
     if let Some(file) = arguments.env_file {
-        std::fs::write(&file, environment.lambda_env_file(&stack.dynamodb))
-            .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+        std::fs::write(
+            &file,
+            environment.lambda_env_file(&stack.dynamodb, &stack.simulated_variables),
+        )
+        .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     }
     if arguments.json {
         writeln!(io::stdout(), "{}", ready_line(&stack))?;
@@ -108,6 +113,7 @@ fn ready_line(stack: &Stack) -> serde_json::Value {
         "bearer": stack.bearer.reveal(),
         "agents": stack.agents,
         "userWithoutAgent": stack.user_without_agent,
+        "railway": stack.simulated_variables,
     })
 }
 
@@ -133,7 +139,11 @@ fn greeting(stack: &Stack) -> String {
         text.push_str(&format!(
             "\n# the same owner's figures and health\n\
              curl -s -H 'Cookie: {cookie}' {api}/api/instance/{id}/stats\n\
-             curl -s -H 'Cookie: {cookie}' {api}/api/openclaw/maintenance\n"
+             curl -s -H 'Cookie: {cookie}' {api}/api/openclaw/maintenance\n\
+             \n# stop it, start it, and see what became of that\n\
+             curl -s -X POST -H 'Cookie: {cookie}' {api}/api/instance/{id}/stop\n\
+             curl -s -X POST -H 'Cookie: {cookie}' {api}/api/instance/{id}/start\n\
+             curl -s -H 'Cookie: {cookie}' {api}/api/instance/{id}/operations\n"
         ));
     }
     text.push_str(&format!(

@@ -1,15 +1,18 @@
 //! Starting and ending the stack.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::client::ClientError;
 use common::clock::SharedClock;
 use common::config::{
-    AGENT_HOSTS, BACKEND_API_URL, Environment, INTERNAL_API_KEY, OPENCLAW_IMAGE, Reader,
+    AGENT_HOSTS, BACKEND_API_URL, Environment, INTERNAL_API_KEY, OPENCLAW_IMAGE, RAILWAY_API_KEY,
+    RAILWAY_API_URL, RAILWAY_ENVIRONMENT_ID, RAILWAY_PROJECT_ID, RAILWAY_TOKEN_TYPE, Reader,
 };
 use common::control::ControlSettings;
 use common::http::{ControlsSwitch, InternalKey};
@@ -26,6 +29,8 @@ use version::Backend;
 use crate::agents::Agent;
 use crate::demo::{Demo, DemoAgent, DemoUser};
 use crate::dynamodb;
+use crate::environment::Simulated;
+use crate::railway::{self, Simulator, SimulatorError};
 
 /// The AWS SDK's own variable for another DynamoDB.
 const DYNAMODB_URL: &str = "AWS_ENDPOINT_URL_DYNAMODB";
@@ -38,6 +43,8 @@ pub struct Options {
     pub data: Data,
     /// The time, for the API.
     pub clock: SharedClock,
+    /// How long the simulated Railway takes for each stage of a deployment.
+    pub stage: Duration,
 }
 
 /// Where the embedded DynamoDB keeps its data.
@@ -65,7 +72,11 @@ pub struct Stack {
     pub connection: Connection,
     /// The names of the tables.
     pub tables: Tables,
-    simulated: Vec<Agent>,
+    /// The simulated Railway, unless `RAILWAY_API_KEY` is set.
+    pub railway: Option<Simulator>,
+    /// The variables that point to the simulated Railway.
+    pub simulated_variables: BTreeMap<&'static str, String>,
+    simulated: Vec<Arc<Agent>>,
     api_server: Server,
     dynamodb_server: Option<Server>,
 }
@@ -97,6 +108,9 @@ pub enum StackError {
     /// An HTTP client could not be made.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The simulated Railway did not start.
+    #[error("cannot start the simulated Railway: {0}")]
+    Railway(#[from] SimulatorError),
     /// A variable that names a demo agent's URL is malformed.
     #[error("cannot make the demo records: {0}")]
     Demo(String),
@@ -111,6 +125,21 @@ impl Stack {
         options: Options,
         environment: &dyn Environment,
     ) -> Result<Self, StackError> {
+        // Bound first: of two stacks on one port the second must touch nothing.
+        let listener = listen(options.port).await?;
+        let api = format!(
+            "http://{}",
+            listener.local_addr().map_err(StackError::Listen)?
+        );
+        let railway = match environment.get(RAILWAY_API_KEY) {
+            Some(_) => None,
+            None => Some(simulated_railway(&options).await?),
+        };
+        let simulated_variables = railway.as_ref().map(variables_of).unwrap_or_default();
+        let environment = &Simulated {
+            variables: &simulated_variables,
+            environment,
+        };
         let mut reader = Reader::new(environment);
         let (
             Some(tables),
@@ -132,12 +161,6 @@ impl Stack {
         else {
             return Err(reader.into_error().into());
         };
-        let listener = listen(options.port).await?;
-        let api = format!(
-            "http://{}",
-            listener.local_addr().map_err(StackError::Listen)?
-        );
-
         let (endpoint, dynamodb, dynamodb_server) = match environment.get(DYNAMODB_URL) {
             Some(url) => (Endpoint::Standard, url, None),
             None => {
@@ -151,6 +174,9 @@ impl Stack {
         let demo = if is_on_this_machine(&dynamodb) {
             create_missing_tables(&connection, &tables).await?;
             let demo = Demo::start(environment)?;
+            if let Some(railway) = &railway {
+                demo.deploy(railway);
+            }
             demo.seed(&instances, &sessions, options.clock.now())
                 .await?;
             demo
@@ -209,6 +235,8 @@ impl Stack {
             user_without_agent: demo.user_without_agent,
             connection,
             tables,
+            railway,
+            simulated_variables,
             simulated: demo.simulated,
             api_server,
             dynamodb_server,
@@ -222,7 +250,8 @@ impl Stack {
             .iter()
             .find(|agent| agent.instance_id == instance_id)?
             .url;
-        self.simulated.iter().find(|agent| agent.url() == *url)
+        let found = self.simulated.iter().find(|agent| agent.url() == *url);
+        found.map(AsRef::as_ref)
     }
 
     /// Ends everything, the API first: requests in progress are answered, for
@@ -268,6 +297,26 @@ impl Server {
 
 /// Resolves once a server is to end.
 pub(crate) type Ending = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+async fn simulated_railway(options: &Options) -> Result<Simulator, SimulatorError> {
+    let simulator = railway::Options {
+        clock: options.clock.clone(),
+        stage: options.stage,
+        // Railway's limit on its paid plan.
+        hourly: 10_000,
+    };
+    Simulator::start(simulator).await
+}
+
+fn variables_of(railway: &Simulator) -> BTreeMap<&'static str, String> {
+    BTreeMap::from([
+        (RAILWAY_API_URL, railway.url.clone()),
+        (RAILWAY_API_KEY, railway::ACCOUNT_KEY.to_owned()),
+        (RAILWAY_TOKEN_TYPE, "account".to_owned()),
+        (RAILWAY_PROJECT_ID, railway::PROJECT_ID.to_owned()),
+        (RAILWAY_ENVIRONMENT_ID, railway::ENVIRONMENT_ID.to_owned()),
+    ])
+}
 
 async fn listen(port: u16) -> Result<TcpListener, StackError> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
