@@ -135,14 +135,10 @@ async fn a_deployment_that_was_lost_on_the_way_is_sent_once_more() {
 async fn a_write_is_never_sent_a_third_time() {
     let world = World::start().await;
     tokio::time::sleep(Duration::from_millis(2100)).await;
-    let state = || Fault::Slow(Duration::ZERO);
-    world.simulator.inject([
-        Fault::DropBefore,
-        state(),
-        Fault::Status(502),
-        state(),
-        Fault::DropBefore,
-    ]);
+    world.simulator.inject_into(
+        "Start",
+        [Fault::DropBefore, Fault::Status(502), Fault::DropBefore],
+    );
     let result = world.railway.start(&world.service).await;
     assert_eq!(
         result,
@@ -158,10 +154,9 @@ async fn a_write_is_never_sent_a_third_time() {
 #[tokio::test]
 async fn a_write_whose_fate_cannot_be_read_is_not_sent_again() {
     let world = World::start().await;
-    let faults = [Fault::DropAfter].into_iter();
-    world
-        .simulator
-        .inject(faults.chain(std::iter::repeat_n(Fault::Status(503), 20)));
+    world.simulator.inject_into("Start", [Fault::DropAfter]);
+    let unreadable = std::iter::repeat_n(Fault::Status(503), 20);
+    world.simulator.inject_into("ServiceState", unreadable);
     let result = world.railway.start(&world.service).await;
     assert_eq!(
         result,
@@ -224,11 +219,32 @@ async fn repair_update_and_reset_are_not_doubled_either() {
 }
 
 #[tokio::test]
+async fn an_update_does_not_take_a_deployment_of_another_image_for_its_own() {
+    let world = World::start().await;
+    // As young as the lost update, and not it.
+    world.railway.start(&world.service).await.unwrap();
+    world
+        .simulator
+        .inject_into("UpdateImage", [Fault::DropBefore]);
+    let id = world
+        .railway
+        .update_image(&world.service, &pinned(NEWER))
+        .await
+        .unwrap();
+    assert_eq!(
+        world.simulator.operations(),
+        ["Start", "UpdateImage", "ServiceState", "UpdateImage"]
+    );
+    let view = world.view();
+    let latest = view.deployments.last().unwrap();
+    assert_eq!((latest.id.as_str(), latest.image.as_str()), (id.as_str(), NEWER));
+}
+
+#[tokio::test]
 async fn a_stop_is_settled_by_what_still_runs() {
-    let quiet = || Fault::Slow(Duration::ZERO);
     for fault in lost_after_effect() {
         let world = World::start().await;
-        world.simulator.inject([quiet(), fault]);
+        world.simulator.inject_into("Stop", [fault]);
         world.railway.stop(&world.service).await.unwrap();
         assert_eq!(
             world.simulator.operations(),
@@ -237,7 +253,7 @@ async fn a_stop_is_settled_by_what_still_runs() {
     }
     for fault in lost_before_effect() {
         let world = World::start().await;
-        world.simulator.inject([quiet(), fault]);
+        world.simulator.inject_into("Stop", [fault]);
         world.railway.stop(&world.service).await.unwrap();
         assert_eq!(
             world.simulator.operations(),
@@ -249,10 +265,9 @@ async fn a_stop_is_settled_by_what_still_runs() {
 
 #[tokio::test]
 async fn a_restart_is_settled_by_any_change_of_the_deployment() {
-    let quiet = || Fault::Slow(Duration::ZERO);
     for fault in lost_after_effect() {
         let world = World::start().await;
-        world.simulator.inject([quiet(), fault]);
+        world.simulator.inject_into("Restart", [fault]);
         world.railway.restart(&world.service).await.unwrap();
         assert_eq!(
             world.simulator.operations(),
@@ -261,7 +276,7 @@ async fn a_restart_is_settled_by_any_change_of_the_deployment() {
     }
     for fault in lost_before_effect() {
         let world = World::start().await;
-        world.simulator.inject([quiet(), fault]);
+        world.simulator.inject_into("Restart", [fault]);
         world.railway.restart(&world.service).await.unwrap();
         assert_eq!(
             world.simulator.operations(),

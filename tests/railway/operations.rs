@@ -229,3 +229,18 @@ async fn a_factory_reset_is_one_request_and_one_deployment() {
         ])
     );
 }
+
+#[tokio::test]
+async fn operations_can_be_tasks() {
+    let world = World::start().await;
+    let (railway, service) = (world.railway.clone(), world.service.clone());
+    let variables = Variables::default().with("PORT", Some("18789"));
+    let task = tokio::spawn(async move {
+        railway.start(&service).await?;
+        railway.stop(&service).await?;
+        railway.repair(&service, &variables).await?;
+        railway.factory_reset(&service, &variables, &pinned(NEWER)).await?;
+        railway.restart(&service).await
+    });
+    assert!(task.await.unwrap().is_ok());
+}

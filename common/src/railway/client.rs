@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use backon::{ExponentialBuilder, Retryable};
-use graphql_client::GraphQLQuery;
+use graphql_client::{GraphQLQuery, QueryBody};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
@@ -127,7 +127,7 @@ impl Railway {
     pub(super) async fn send_while<Q: GraphQLQuery>(
         &self,
         access: &Access,
-        body: &graphql_client::QueryBody<Q::Variables>,
+        body: &QueryBody<Q::Variables>,
         deadline: Instant,
         repeat: impl FnMut(&RailwayError) -> bool,
     ) -> Result<Answer<Q::ResponseData>, RailwayError> {

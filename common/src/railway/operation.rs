@@ -1,16 +1,15 @@
 //! The operations that deploy, each in one request.
 
-use super::client::Railway;
+use graphql_client::GraphQLQuery;
+
+use super::client::{Moment, Railway};
 use super::documents::{
     FactoryReset, Repair, Start, UpdateImage, factory_reset, repair, start, update_image,
 };
 use super::error::{OperationError, RailwayError};
 use super::resolve::RailwayService;
-use super::{DeploymentId, Variables};
+use super::{Deployment, DeploymentId, Variables};
 use crate::model::PinnedImage;
-
-use super::client::Moment;
-use tokio::time::Instant;
 
 impl Railway {
     /// Deploys the service as it is configured now.
@@ -18,34 +17,26 @@ impl Railway {
     /// # Errors
     /// When Railway fails.
     pub async fn start(&self, service: &RailwayService) -> Result<DeploymentId, OperationError> {
-        let deadline = self.deadline();
         let variables = start::Variables {
             service_id: service.id().to_owned(),
             environment_id: service.access().environment_id.clone(),
         };
-        let id = self
-            .write::<Start, _, _>(
-                service.access(),
-                variables,
-                deadline,
-                |answer| Ok(answer.service_instance_deploy_v2.into()),
-                |sent| self.deployed_since(service, sent, deadline),
-            )
-            .await?;
-        Ok(id)
+        let answered = |answer: start::ResponseData| Ok(answer.service_instance_deploy_v2);
+        Ok(self
+            .deploy::<Start>(service, variables, None, answered)
+            .await?)
     }
 
     /// Merges variables into those of the service, and deploys once.
     ///
     /// # Errors
-    /// When Railway fails. Its variables may be written already: the same call
+    /// When Railway fails. The variables may be written already: the same call
     /// finishes what this one began.
     pub async fn repair(
         &self,
         service: &RailwayService,
         variables: &Variables,
     ) -> Result<DeploymentId, OperationError> {
-        let deadline = self.deadline();
         let access = service.access();
         let document = repair::Variables {
             project_id: access.project_id.clone(),
@@ -53,20 +44,14 @@ impl Railway {
             service_id: service.id().to_owned(),
             variables: variables.to_map(),
         };
-        let id = self
-            .write::<Repair, _, _>(
-                access,
-                document,
-                deadline,
-                |answer| {
-                    done(answer.variable_collection_upsert)?;
-                    Ok(answer.service_instance_deploy_v2.into())
-                },
-                |sent| self.deployed_since(service, sent, deadline),
-            )
+        let answered = |answer: repair::ResponseData| {
+            done(answer.variable_collection_upsert)?;
+            Ok(answer.service_instance_deploy_v2)
+        };
+        Ok(self
+            .deploy::<Repair>(service, document, None, answered)
             .await
-            .map_err(|error| error.without(variables.values()))?;
-        Ok(id)
+            .map_err(|error| error.without(variables.values()))?)
     }
 
     /// Changes the image of the service, and deploys it.
@@ -79,25 +64,18 @@ impl Railway {
         service: &RailwayService,
         image: &PinnedImage,
     ) -> Result<DeploymentId, OperationError> {
-        let deadline = self.deadline();
         let variables = update_image::Variables {
             environment_id: service.access().environment_id.clone(),
             service_id: service.id().to_owned(),
             image: image.as_str().to_owned(),
         };
-        let id = self
-            .write::<UpdateImage, _, _>(
-                service.access(),
-                variables,
-                deadline,
-                |answer| {
-                    done(answer.service_instance_update)?;
-                    Ok(answer.service_instance_deploy_v2.into())
-                },
-                |sent| self.deployed_since(service, sent, deadline),
-            )
-            .await?;
-        Ok(id)
+        let answered = |answer: update_image::ResponseData| {
+            done(answer.service_instance_update)?;
+            Ok(answer.service_instance_deploy_v2)
+        };
+        Ok(self
+            .deploy::<UpdateImage>(service, variables, Some(image), answered)
+            .await?)
     }
 
     /// Merges variables, changes the image, and deploys once.
@@ -111,7 +89,6 @@ impl Railway {
         variables: &Variables,
         image: &PinnedImage,
     ) -> Result<DeploymentId, OperationError> {
-        let deadline = self.deadline();
         let access = service.access();
         let document = factory_reset::Variables {
             project_id: access.project_id.clone(),
@@ -120,37 +97,47 @@ impl Railway {
             variables: variables.to_map(),
             image: image.as_str().to_owned(),
         };
-        let id = self
-            .write::<FactoryReset, _, _>(
-                access,
-                document,
-                deadline,
-                |answer| {
-                    done(answer.variable_collection_upsert)?;
-                    done(answer.service_instance_update)?;
-                    Ok(answer.service_instance_deploy_v2.into())
-                },
-                |sent| self.deployed_since(service, sent, deadline),
-            )
+        let answered = |answer: factory_reset::ResponseData| {
+            done(answer.variable_collection_upsert)?;
+            done(answer.service_instance_update)?;
+            Ok(answer.service_instance_deploy_v2)
+        };
+        Ok(self
+            .deploy::<FactoryReset>(service, document, Some(image), answered)
             .await
-            .map_err(|error| error.without(variables.values()))?;
-        Ok(id)
+            .map_err(|error| error.without(variables.values()))?)
     }
 
-    /// The effect of a deployment: the last field of each of these mutations,
-    /// so that it proves those before it too.
-    async fn deployed_since(
+    /// Sends a mutation whose last field deploys, so that the deployment proves
+    /// the fields before it too.
+    async fn deploy<Q: GraphQLQuery>(
         &self,
         service: &RailwayService,
-        sent: Moment,
-        deadline: Instant,
-    ) -> Result<Option<DeploymentId>, RailwayError> {
-        let answer = self.service_state(service, deadline).await?;
-        let sent = sent.by_answer_of(answer.date);
-        let latest = answer.data.latest;
-        Ok(latest
-            .filter(|latest| latest.created_at >= sent)
-            .map(|latest| latest.id))
+        variables: Q::Variables,
+        image: Option<&PinnedImage>,
+        answered: impl Fn(Q::ResponseData) -> Result<String, RailwayError>,
+    ) -> Result<DeploymentId, RailwayError> {
+        let deadline = self.deadline();
+        let seen = |sent: Moment| async move {
+            let answer = self.service_state(service, deadline).await?;
+            let sent = sent.by_answer_of(answer.date);
+            let is_ours = |it: &Deployment| it.created_at >= sent && it.may_run(image);
+            let latest = answer.data.latest.filter(is_ours);
+            Ok(latest.map(|latest| latest.id))
+        };
+        let answered = |answer| answered(answer).map(DeploymentId::from);
+        self.write::<Q, _, _>(service.access(), variables, deadline, answered, seen)
+            .await
+    }
+}
+
+impl Deployment {
+    /// Nothing says that it was made for another image than the wanted one.
+    fn may_run(&self, wanted: Option<&PinnedImage>) -> bool {
+        match (wanted, &self.image) {
+            (Some(wanted), Some(image)) => wanted.as_str() == image.as_str(),
+            _ => true,
+        }
     }
 }
 

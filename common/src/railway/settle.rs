@@ -7,12 +7,16 @@
 //! as a read is.
 //!
 //! What counts as an effect depends on the write. Deploying leaves a deployment
-//! that is younger than the request, by Railway's clock: two leave two, so the
-//! youngest decides. Stopping leaves nothing that runs. Restarting changes the
-//! deployment in some way; where the change is not visible yet, the process
-//! restarts twice, which ends the same.
+//! that is younger than the request, by Railway's clock, and of the image that
+//! was asked for, if any; for about three seconds it can be mistaken for one
+//! that somebody else made just before, which the lease on an instance rules
+//! out. A request that timed out here and takes effect only after the state was
+//! read is deployed twice: nothing in Railway's API could prevent it. Stopping
+//! leaves nothing that runs. Restarting changes the deployment in some way;
+//! where the change is not visible yet, the process restarts twice, which ends
+//! the same.
 
-use graphql_client::GraphQLQuery;
+use graphql_client::{GraphQLQuery, QueryBody};
 use tokio::time::{Instant, sleep};
 
 use super::client::{Access, Moment, Railway};
@@ -59,7 +63,7 @@ impl Railway {
     async fn attempt<Q: GraphQLQuery>(
         &self,
         access: &Access,
-        body: &graphql_client::QueryBody<Q::Variables>,
+        body: &QueryBody<Q::Variables>,
         deadline: Instant,
     ) -> Result<Q::ResponseData, RailwayError> {
         self.send_while::<Q>(access, body, deadline, RailwayError::had_no_effect)

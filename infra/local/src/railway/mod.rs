@@ -16,7 +16,7 @@ mod life;
 mod server;
 mod world;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::io;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,6 +29,7 @@ use tokio::task::JoinHandle;
 
 use crate::agents::Agent;
 pub use faults::Fault;
+use faults::Faults;
 use graphql::Engine;
 pub use server::Seen;
 pub use world::{DeploymentView, ServiceView};
@@ -65,7 +66,7 @@ pub struct Simulator {
 struct Shared {
     engine: Engine,
     world: Arc<Mutex<World>>,
-    faults: Mutex<VecDeque<Fault>>,
+    faults: Mutex<Faults>,
     log: Mutex<Vec<Seen>>,
     quota: Mutex<server::Quota>,
     clock: SharedClock,
@@ -159,7 +160,23 @@ impl Simulator {
 
     /// Has the next requests go wrong, one fault each.
     pub fn inject(&self, faults: impl IntoIterator<Item = Fault>) {
-        lock(&self.shared.faults).extend(faults);
+        let mut pending = lock(&self.shared.faults);
+        for fault in faults {
+            pending.add(None, fault);
+        }
+    }
+
+    /// Has the next requests for an operation go wrong, one fault each.
+    pub fn inject_into(&self, operation: &str, faults: impl IntoIterator<Item = Fault>) {
+        let mut pending = lock(&self.shared.faults);
+        for fault in faults {
+            pending.add(Some(operation), fault);
+        }
+    }
+
+    /// Has nothing go wrong any more.
+    pub fn clear_faults(&self) {
+        lock(&self.shared.faults).clear();
     }
 
     /// The requests so far, oldest first.

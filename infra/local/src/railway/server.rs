@@ -77,8 +77,10 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
             ));
         }
     };
+    let operation = request.operation_name.clone().unwrap_or_default();
+    let fault = lock(&shared.faults).take(&operation);
     lock(&shared.log).push(Seen {
-        operation: request.operation_name.clone().unwrap_or_default(),
+        operation,
         query: parts.uri.query().map(str::to_owned),
         user_agent: user_agent.to_str().unwrap_or_default().to_owned(),
     });
@@ -87,7 +89,6 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
     if !allowed {
         return Ok(limited(limits));
     }
-    let fault = lock(&shared.faults).pop_front();
     let execute = || execute(&shared, &parts.headers, &request);
     let answer = match fault {
         None => execute(),
