@@ -197,7 +197,11 @@ async fn every_bad_field_is_named_with_its_rule() {
         ("openclawUrl", json!("file:///etc/passwd"), URL),
         ("openclawUrl", json!("https://a.up.railway.app/chat"), URL),
         ("openclawUrl", json!("https://me:pw@a.up.railway.app"), URL),
-        ("openclawUrl", json!(["https://a.up.railway.app"]), "must be a string"),
+        (
+            "openclawUrl",
+            json!(["https://a.up.railway.app"]),
+            "must be a string",
+        ),
         ("plan", json!(""), WORD),
         ("plan", json!("so lo"), WORD),
         ("plan", json!(long), WORD),
@@ -261,7 +265,10 @@ async fn hosts_off_the_list_are_refused_however_they_are_spelled() {
         let answer = put(&world, &body).await;
         let error = answer.body["error"].as_str().unwrap();
         assert_eq!(answer.status, 400, "{url}");
-        assert!(error.starts_with("openclawUrl is refused: host "), "{error}");
+        assert!(
+            error.starts_with("openclawUrl is refused: host "),
+            "{error}"
+        );
     }
 }
 
@@ -273,8 +280,18 @@ async fn a_body_that_is_no_json_object_is_refused() {
         answer.is(400, json!({"error": "The body must be a JSON object"}));
     }
     let too_deep = format!("{{\"metadata\": {}1{}}}", "[".repeat(200), "]".repeat(200));
-    for body in ["", "{", "ownerId=owner", "{'ownerId': 'owner'}", "\u{feff}{}", &too_deep] {
-        let answer = world.platform().send(Method::PUT, PATH, body.to_owned()).await;
+    for body in [
+        "",
+        "{",
+        "ownerId=owner",
+        "{'ownerId': 'owner'}",
+        "\u{feff}{}",
+        &too_deep,
+    ] {
+        let answer = world
+            .platform()
+            .send(Method::PUT, PATH, body.to_owned())
+            .await;
         let error = answer.body["error"].as_str().unwrap();
         assert_eq!(answer.status, 400, "{body}");
         let start = "The body must be a JSON object, but is not JSON: ";
@@ -294,7 +311,10 @@ async fn a_body_of_64_kib_is_taken_and_one_byte_more_is_not() {
     };
     assert_eq!(body(65_536).to_string().len(), 65_536);
     let answer = put(&world, &body(65_537)).await;
-    answer.is(413, json!({"error": "The body must be at most 65536 bytes"}));
+    answer.is(
+        413,
+        json!({"error": "The body must be at most 65536 bytes"}),
+    );
     assert_eq!(put(&world, &body(65_536)).await.status, 201);
 }
 
@@ -319,7 +339,9 @@ async fn only_the_bearer_of_the_key_registers() {
     for caller in [world.anonymous(), world.owner_of("demo-running")] {
         // The refusal comes before anything is said of the body.
         for body in [whole(), json!({"plan": 1})] {
-            let answer = caller.put("/api/openclaw/instances/demo-running", &body).await;
+            let answer = caller
+                .put("/api/openclaw/instances/demo-running", &body)
+                .await;
             answer.is(401, json!({"error": "Unauthorized"}));
         }
     }

@@ -70,7 +70,11 @@ async fn hostile_answers_are_bounded_and_named() {
     let rows = [
         ("largest", ok_with("", padded(65_536)), taken()),
         ("one byte more", ok_with("", padded(65_537)), ok(TOO_LARGE)),
-        ("endless", endless(&format!("{json_head}\r\n"), [b' '; 8192]), ok(TOO_LARGE)),
+        (
+            "endless",
+            endless(&format!("{json_head}\r\n"), [b' '; 8192]),
+            ok(TOO_LARGE),
+        ),
         (
             "endless in chunks",
             endless(
@@ -79,7 +83,11 @@ async fn hostile_answers_are_bounded_and_named() {
             ),
             ok(TOO_LARGE),
         ),
-        ("compressed", ok_with("content-encoding: gzip\r\n", GOOD_GZIP), ok(NO_JSON)),
+        (
+            "compressed",
+            ok_with("content-encoding: gzip\r\n", GOOD_GZIP),
+            ok(NO_JSON),
+        ),
         (
             "html",
             Reply::http(200, "text/html; charset=utf-8", "<!doctype html>"),
@@ -90,21 +98,53 @@ async fn hostile_answers_are_bounded_and_named() {
             Reply::http(200, "text/<script>", GOOD),
             ok("HTTP 200, but the answer is of an odd type and not JSON"),
         ),
-        ("html that calls itself json", ok_with("", "<!doctype html>"), ok(NO_JSON)),
+        (
+            "html that calls itself json",
+            ok_with("", "<!doctype html>"),
+            ok(NO_JSON),
+        ),
         ("broken json", ok_with("", "{\"ok\":tru"), ok(NO_JSON)),
-        ("json too deep", ok_with("", "[".repeat(60_000)), ok(NO_JSON)),
+        (
+            "json too deep",
+            ok_with("", "[".repeat(60_000)),
+            ok(NO_JSON),
+        ),
         ("a list", ok_with("", "[]"), ok(NO_JSON)),
         ("nothing", ok_with("", ""), ok(NO_JSON)),
         ("not utf-8", ok_with("", b"{\"ok\":\"\xff\"}"), ok(NO_JSON)),
-        ("a denial", ok_with("", "{\"ok\":false}"), ok("HTTP 200, but the answer says ok: false")),
-        ("garbage", Reply::raw("SSH-2.0-OpenSSH_9.6\r\n"), failed(BROKEN)),
-        ("tls", Reply::raw(b"\x15\x03\x01\x00\x02\x02\x46"), failed(BROKEN)),
-        ("a status that is none", Reply::raw("HTTP/1.1 999999 ?\r\n\r\n"), failed(BROKEN)),
+        (
+            "a denial",
+            ok_with("", "{\"ok\":false}"),
+            ok("HTTP 200, but the answer says ok: false"),
+        ),
+        (
+            "garbage",
+            Reply::raw("SSH-2.0-OpenSSH_9.6\r\n"),
+            failed(BROKEN),
+        ),
+        (
+            "tls",
+            Reply::raw(b"\x15\x03\x01\x00\x02\x02\x46"),
+            failed(BROKEN),
+        ),
+        (
+            "a status that is none",
+            Reply::raw("HTTP/1.1 999999 ?\r\n\r\n"),
+            failed(BROKEN),
+        ),
         ("no answer", Reply::raw(""), failed(BROKEN)),
-        ("half a head", Reply::raw("HTTP/1.1 200 OK\r\ncontent-ty"), failed(BROKEN)),
+        (
+            "half a head",
+            Reply::raw("HTTP/1.1 200 OK\r\ncontent-ty"),
+            failed(BROKEN),
+        ),
         ("many headers", ok_with(&many_headers, GOOD), failed(BROKEN)),
         ("a long header", ok_with(&long_header, GOOD), failed(BROKEN)),
-        ("endless headers", endless(json_head, "x-more: and more\r\n".repeat(500)), failed(BROKEN)),
+        (
+            "endless headers",
+            endless(json_head, "x-more: and more\r\n".repeat(500)),
+            failed(BROKEN),
+        ),
         (
             "half a body",
             Reply::raw(format!("{json_head}content-length: 99\r\n\r\n{{\"ok\"")),
@@ -112,17 +152,35 @@ async fn hostile_answers_are_bounded_and_named() {
         ),
         (
             "two lengths",
-            Reply::raw(format!("{json_head}content-length: 24\r\ncontent-length: 2\r\n\r\n{GOOD}")),
+            Reply::raw(format!(
+                "{json_head}content-length: 24\r\ncontent-length: 2\r\n\r\n{GOOD}"
+            )),
             failed(BROKEN),
         ),
-        ("not modified", Reply::http(304, "text/plain", ""), refused(Some(304), "HTTP 304")),
-        ("teapot", Reply::http(418, "text/plain", ""), refused(Some(418), "HTTP 418")),
-        ("500", Reply::http(500, "application/json", GOOD), refused(Some(500), "HTTP 500")),
+        (
+            "not modified",
+            Reply::http(304, "text/plain", ""),
+            refused(Some(304), "HTTP 304"),
+        ),
+        (
+            "teapot",
+            Reply::http(418, "text/plain", ""),
+            refused(Some(418), "HTTP 418"),
+        ),
+        (
+            "500",
+            Reply::http(500, "application/json", GOOD),
+            refused(Some(500), "HTTP 500"),
+        ),
     ];
     let world = World::start().await;
     for (n, (name, reply, expected)) in rows.into_iter().enumerate() {
         let start = Instant::now();
-        assert_eq!(check(&world, &format!("i{n}"), reply).await, expected, "{name}");
+        assert_eq!(
+            check(&world, &format!("i{n}"), reply).await,
+            expected,
+            "{name}"
+        );
         let took = start.elapsed();
         assert!(took < Duration::from_secs(4), "{name}: {took:?}");
     }
@@ -141,7 +199,11 @@ async fn answers_that_never_end_are_cut_off_at_the_limit() {
         ("i1", Reply::Silence, timed_out.clone()),
         ("i2", drip(&format!("{json_head}\r\n"), " "), cut_off),
         ("i3", drip(json_head, "x: y\r\n"), timed_out.clone()),
-        ("i4", drip("", "HTTP/1.1 103 Early Hints\r\n\r\n"), timed_out),
+        (
+            "i4",
+            drip("", "HTTP/1.1 103 Early Hints\r\n\r\n"),
+            timed_out,
+        ),
     ];
     let world = World::start().await;
     let start = Instant::now();
@@ -187,8 +249,11 @@ async fn an_agent_learns_nothing_of_the_caller() {
     let agent_name = common::client::USER_AGENT;
     let expected = ["/api/status", "/healthz", "/readyz"].map(|path| {
         // Not even a forwarding header: it would change what `/readyz` tells.
-        let headers = ["accept: application/json", &format!("user-agent: {agent_name}")]
-            .join("\r\n");
+        let headers = [
+            "accept: application/json",
+            &format!("user-agent: {agent_name}"),
+        ]
+        .join("\r\n");
         (format!("get {path} http/1.1\r\n"), headers, host)
     });
     assert_eq!(requests.len(), 3);
@@ -296,7 +361,12 @@ async fn the_gateway_token_shows_nowhere() {
     let agent = ScriptedServer::agent([(); 3].map(|()| broken.clone())).await;
     let failing = world.deploy("abc124", "other", agent.url()).await;
     let mut callers = vec![(leaking, "abc123"), (failing, "abc124")];
-    for id in ["demo-running", "demo-starting", "demo-stopped", "demo-setup"] {
+    for id in [
+        "demo-running",
+        "demo-starting",
+        "demo-stopped",
+        "demo-setup",
+    ] {
         callers.push((world.owner_of(id), id));
     }
     for (caller, id) in callers {
@@ -315,14 +385,20 @@ async fn the_gateway_token_shows_nowhere() {
 
 #[tokio::test]
 async fn a_host_that_left_the_list_is_not_asked_any_more() {
-    let world = World::with(common::config::AGENT_HOSTS, "localhost").start().await;
+    let world = World::with(common::config::AGENT_HOSTS, "localhost")
+        .start()
+        .await;
     let agent = ScriptedServer::always(Reply::json(&json!({"ok": true, "running": true}))).await;
     let owner = world.log_in("owner").await;
     let port = agent.url().rsplit_once(':').unwrap().1;
     for (url, status, asked) in [
         (agent.url().to_owned(), "unreachable", 0),
         (format!("http://127.1:{port}"), "unreachable", 0),
-        (format!("http://[::ffff:127.0.0.1]:{port}"), "unreachable", 0),
+        (
+            format!("http://[::ffff:127.0.0.1]:{port}"),
+            "unreachable",
+            0,
+        ),
         (format!("http://LOCALHOST:{port}"), "running", 3),
     ] {
         let record = json!({"instanceId": "abc123", "ownerId": "owner", "openclawUrl": url});

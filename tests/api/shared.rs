@@ -106,7 +106,12 @@ async fn nobody_learns_from_a_bad_id_more_than_from_a_good_one() {
 async fn a_sane_request_id_is_given_back() {
     let world = World::start().await;
     let longest = "x".repeat(64);
-    for id in ["1", "a-b_c.D", "3f2b8c1e-0000-4000-8000-000000000000", &longest] {
+    for id in [
+        "1",
+        "a-b_c.D",
+        "3f2b8c1e-0000-4000-8000-000000000000",
+        &longest,
+    ] {
         let caller = world.anonymous().with("x-request-id", id);
         for path in ["/api/openclaw-version", HEALTH, "/nowhere"] {
             let answer = caller.get(path).await;
@@ -170,7 +175,11 @@ async fn other_methods_are_not_allowed_in_json() {
     let world = World::start().await;
     for (method, path, allowed) in [
         (Method::PUT, "/api/instance/demo-running", "GET,HEAD"),
-        (Method::DELETE, "/api/instance/demo-running/stats", "GET,HEAD"),
+        (
+            Method::DELETE,
+            "/api/instance/demo-running/stats",
+            "GET,HEAD",
+        ),
         (Method::PUT, HEALTH, "GET,HEAD"),
         (Method::POST, "/api/openclaw/version", "GET,HEAD"),
         (Method::OPTIONS, "/api/openclaw-version", "GET,HEAD"),
@@ -225,11 +234,7 @@ async fn a_damaged_instance_is_a_clear_error_everywhere() {
         let mut record = json!({"instanceId": "abc123", "ownerId": "owner"});
         record[field] = value.clone();
         world.records.put_instance(&record).await;
-        for path in [
-            "/api/instance/abc123",
-            "/api/instance/abc123/stats",
-            HEALTH,
-        ] {
+        for path in ["/api/instance/abc123", "/api/instance/abc123/stats", HEALTH] {
             let answer = owner.get(path).await;
             assert_eq!(
                 (answer.status, &answer.body),
@@ -278,11 +283,7 @@ async fn a_damaged_session_is_a_clear_error() {
         json!({"sessionHash": hash, "userId": 7, "expiresAt": 4_000_000_000_u64}),
     ] {
         world.records.put_session(&session).await;
-        for path in [
-            "/api/instance/abc123",
-            "/api/instance/abc123/stats",
-            HEALTH,
-        ] {
+        for path in ["/api/instance/abc123", "/api/instance/abc123/stats", HEALTH] {
             let answer = caller.get(path).await;
             assert_eq!(
                 (answer.status, &answer.body),

@@ -59,10 +59,19 @@ async fn the_configured_image_is_told_as_it_is_and_its_version_made_concrete() {
         ("ghcr.io/openclaw/openclaw:stable".to_owned(), "2026.4.11"),
         ("ghcr.io/openclaw/openclaw".to_owned(), "2026.4.11"),
         ("registry.example:5000/openclaw".to_owned(), "2026.4.11"),
-        ("registry.example:5000/openclaw:2026.5.1".to_owned(), "2026.5.1"),
+        (
+            "registry.example:5000/openclaw:2026.5.1".to_owned(),
+            "2026.5.1",
+        ),
         (format!("ghcr.io/openclaw/openclaw{DIGEST}"), "2026.4.11"),
-        (format!("ghcr.io/openclaw/openclaw:2026.5.1{DIGEST}"), "2026.5.1"),
-        (format!("ghcr.io/openclaw/openclaw:latest{DIGEST}"), "2026.4.11"),
+        (
+            format!("ghcr.io/openclaw/openclaw:2026.5.1{DIGEST}"),
+            "2026.5.1",
+        ),
+        (
+            format!("ghcr.io/openclaw/openclaw:latest{DIGEST}"),
+            "2026.4.11",
+        ),
     ] {
         let world = World::with(OPENCLAW_IMAGE, &image).start().await;
         let expected = json!({
@@ -99,8 +108,14 @@ async fn the_backend_is_asked_with_the_internal_key_and_nothing_of_the_caller() 
     let [request] = requests.as_slice() else {
         panic!("one request, not {requests:?}");
     };
-    assert!(request.starts_with("get /api/openclaw/version http/1.1\r\n"), "{request}");
-    assert!(request.contains("authorization: bearer a-key-of-this-test\r\n"), "{request}");
+    assert!(
+        request.starts_with("get /api/openclaw/version http/1.1\r\n"),
+        "{request}"
+    );
+    assert!(
+        request.contains("authorization: bearer a-key-of-this-test\r\n"),
+        "{request}"
+    );
     for foreign in ["cookie", "of-the-caller", "x-forwarded-for"] {
         assert!(!request.contains(foreign), "{foreign} in {request}");
     }
@@ -111,7 +126,9 @@ async fn another_stack_is_a_backend() {
     let backend = World::with(OPENCLAW_IMAGE, "ghcr.io/openclaw/openclaw:2026.5.1")
         .start()
         .await;
-    let world = World::with(BACKEND_API_URL, &backend.stack.api).start().await;
+    let world = World::with(BACKEND_API_URL, &backend.stack.api)
+        .start()
+        .await;
     world.clock.set("2026-12-24T00:00:00Z");
     world.anonymous().get(PROXIED).await.is(
         200,
@@ -125,8 +142,12 @@ async fn another_stack_is_a_backend() {
 
 #[tokio::test]
 async fn a_backend_with_another_key_leads_to_the_fallback() {
-    let backend = World::with(INTERNAL_API_KEY, "another-internal-key").start().await;
-    let world = World::with(BACKEND_API_URL, &backend.stack.api).start().await;
+    let backend = World::with(INTERNAL_API_KEY, "another-internal-key")
+        .start()
+        .await;
+    let world = World::with(BACKEND_API_URL, &backend.stack.api)
+        .start()
+        .await;
     let answer = world.anonymous().get(PROXIED).await;
     answer.is(
         200,
@@ -141,16 +162,56 @@ async fn what_the_backend_says_is_normalized_and_completed() {
     const AT: &str = "2026-05-01T00:00:00Z";
     let rows = [
         // The spec's table of normalisation.
-        (json!({"openclawVersion": "2026.4.11"}), "2026.4.11", CONFIGURED, None),
-        (json!({"openclawVersion": "latest"}), "2026.4.11", CONFIGURED, None),
-        (json!({"openclawVersion": ""}), "2026.4.11", CONFIGURED, None),
+        (
+            json!({"openclawVersion": "2026.4.11"}),
+            "2026.4.11",
+            CONFIGURED,
+            None,
+        ),
+        (
+            json!({"openclawVersion": "latest"}),
+            "2026.4.11",
+            CONFIGURED,
+            None,
+        ),
+        (
+            json!({"openclawVersion": ""}),
+            "2026.4.11",
+            CONFIGURED,
+            None,
+        ),
         (json!({}), "2026.4.11", CONFIGURED, None),
         // And what it forgets.
-        (json!({"openclawVersion": null, "image": null, "deployedAt": null}), "2026.4.11", CONFIGURED, None),
-        (json!({"openclawVersion": 2026, "image": 1, "deployedAt": 0}), "2026.4.11", CONFIGURED, None),
-        (json!({"openclawVersion": "v2026.6.1", "image": OTHER, "deployedAt": AT}), "2026.6.1", OTHER, Some(AT)),
-        (json!({"openclawVersion": "<b>", "image": "a b", "deployedAt": "soon"}), "2026.4.11", CONFIGURED, None),
-        (json!({"openclawVersion": "2026.6.1", "gatewayToken": "secret"}), "2026.6.1", CONFIGURED, None),
+        (
+            json!({"openclawVersion": null, "image": null, "deployedAt": null}),
+            "2026.4.11",
+            CONFIGURED,
+            None,
+        ),
+        (
+            json!({"openclawVersion": 2026, "image": 1, "deployedAt": 0}),
+            "2026.4.11",
+            CONFIGURED,
+            None,
+        ),
+        (
+            json!({"openclawVersion": "v2026.6.1", "image": OTHER, "deployedAt": AT}),
+            "2026.6.1",
+            OTHER,
+            Some(AT),
+        ),
+        (
+            json!({"openclawVersion": "<b>", "image": "a b", "deployedAt": "soon"}),
+            "2026.4.11",
+            CONFIGURED,
+            None,
+        ),
+        (
+            json!({"openclawVersion": "2026.6.1", "gatewayToken": "secret"}),
+            "2026.6.1",
+            CONFIGURED,
+            None,
+        ),
     ];
     for (said, version, image, deployed_at) in rows {
         let backend = ScriptedServer::always(Reply::json(&said)).await;
@@ -218,7 +279,8 @@ async fn a_backend_that_answers_nonsense_leads_to_the_fallback() {
 
 #[tokio::test]
 async fn a_backend_that_redirects_is_not_followed() {
-    let elsewhere = ScriptedServer::always(Reply::json(&json!({"openclawVersion": "2026.6.1"}))).await;
+    let elsewhere =
+        ScriptedServer::always(Reply::json(&json!({"openclawVersion": "2026.6.1"}))).await;
     let location = format!(
         "HTTP/1.1 307 Moved\r\nlocation: {}{CURRENT}\r\ncontent-length: 0\r\n\r\n",
         elsewhere.url()
@@ -229,7 +291,10 @@ async fn a_backend_that_redirects_is_not_followed() {
 
 #[tokio::test]
 async fn a_backend_that_is_gone_leads_to_the_fallback() {
-    let gone = ScriptedServer::always(Reply::Silence).await.url().to_owned();
+    let gone = ScriptedServer::always(Reply::Silence)
+        .await
+        .url()
+        .to_owned();
     let world = World::with(BACKEND_API_URL, gone).start().await;
     let answer = world.anonymous().get(PROXIED).await;
     answer.is(
@@ -246,7 +311,10 @@ async fn a_backend_that_hangs_or_drips_costs_eight_seconds_and_not_more() {
         Duration::from_millis(200),
     );
     let start = Instant::now();
-    tokio::join!(falls_back("silence", Reply::Silence), falls_back("drip", drip));
+    tokio::join!(
+        falls_back("silence", Reply::Silence),
+        falls_back("drip", drip)
+    );
     let took = start.elapsed();
     assert!((8.0..12.0).contains(&took.as_secs_f64()), "{took:?}");
 }
