@@ -163,9 +163,10 @@ async fn every_decimal_number_in_metadata_is_kept_to_its_last_digit() {
     let world = World::start().await;
     // Numbers that a hasty parser reads as their neighbours.
     for number in [
-        "51.24817837550540",
-        "9007199254740993.5",
-        "2.638344616030823e-256",
+        "97497.18255256917",
+        "48.198470861948636",
+        "-1.3968345516038139",
+        "1.1064419553563201e-5",
     ] {
         let exact: f64 = number.parse().unwrap();
         let body = format!(r#"{{"ownerId": "owner", "metadata": {{"number": {number}}}}}"#);

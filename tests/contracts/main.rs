@@ -1,4 +1,4 @@
-//! The contracts between the parts of the house.
+//! The contracts between the parts of the house, and with the world outside.
 
 #![expect(
     clippy::panic,
@@ -6,4 +6,9 @@
     reason = "what cannot be read has to fail its test"
 )]
 
+mod events;
+mod files;
+mod layering;
 mod railway;
+mod refusals;
+mod routes;

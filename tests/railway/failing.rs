@@ -237,7 +237,10 @@ async fn an_update_does_not_take_a_deployment_of_another_image_for_its_own() {
     );
     let view = world.view();
     let latest = view.deployments.last().unwrap();
-    assert_eq!((latest.id.as_str(), latest.image.as_str()), (id.as_str(), NEWER));
+    assert_eq!(
+        (latest.id.as_str(), latest.image.as_str()),
+        (id.as_str(), NEWER)
+    );
 }
 
 #[tokio::test]

@@ -239,7 +239,9 @@ async fn operations_can_be_tasks() {
         railway.start(&service).await?;
         railway.stop(&service).await?;
         railway.repair(&service, &variables).await?;
-        railway.factory_reset(&service, &variables, &pinned(NEWER)).await?;
+        railway
+            .factory_reset(&service, &variables, &pinned(NEWER))
+            .await?;
         railway.restart(&service).await
     });
     assert!(task.await.unwrap().is_ok());

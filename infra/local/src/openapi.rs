@@ -17,16 +17,21 @@ pub fn document() -> OpenApi {
         )
         .components(Some(security_schemes()))
         .build();
-    for function in [
-        fleet::routes().into_openapi(),
-        instance::routes().into_openapi(),
-        lifecycle::routes().into_openapi(),
-        maintenance::routes().into_openapi(),
-        version::routes().into_openapi(),
-    ] {
+    for (_, function) in functions() {
         document.merge(function);
     }
     document
+}
+
+/// What each function describes of itself, by its name.
+pub fn functions() -> Vec<(&'static str, OpenApi)> {
+    vec![
+        ("fleet", fleet::routes().into_openapi()),
+        ("instance", instance::routes().into_openapi()),
+        ("lifecycle", lifecycle::routes().into_openapi()),
+        ("maintenance", maintenance::routes().into_openapi()),
+        ("version", version::routes().into_openapi()),
+    ]
 }
 
 /// The document as it is written to the file.

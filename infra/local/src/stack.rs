@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use common::client::ClientError;
 use common::clock::SharedClock;
 use common::config::{
@@ -76,6 +77,8 @@ pub struct Stack {
     pub railway: Option<Simulator>,
     /// The variables that point to the simulated Railway.
     pub simulated_variables: BTreeMap<&'static str, String>,
+    /// The routes of each function, by its name.
+    pub functions: Vec<(&'static str, Router)>,
     simulated: Vec<Arc<Agent>>,
     api_server: Server,
     dynamodb_server: Option<Server>,
@@ -187,39 +190,59 @@ impl Stack {
         let clock = options.clock;
         let controls = controls.open(&connection, clock.clone())?;
         let default_image: Image = image.unwrap_or_default();
-        let routes = instance::router(instance::State {
-            clock: clock.clone(),
-            sessions: sessions.clone(),
-            instances: instances.clone(),
-            prober: controls.prober.clone(),
-            default_image: default_image.clone(),
-        })
-        .merge(lifecycle::router(lifecycle::State {
-            switch,
-            clock: clock.clone(),
-            sessions: sessions.clone(),
-            controls: controls.clone(),
-        }))
-        .merge(maintenance::router(maintenance::State {
-            switch,
-            clock: clock.clone(),
-            sessions,
-            controls,
-        }))
-        .merge(version::router(version::State {
-            clock: clock.clone(),
-            image: default_image,
-            backend: backend
-                .map(|url| Backend::new(url, bearer.clone()))
-                .transpose()?,
-            internal_key: bearer.clone(),
-        }))
-        .merge(fleet::router(fleet::State {
-            clock,
-            internal_key: bearer.clone(),
-            instances,
-            hosts,
-        }));
+        let functions = vec![
+            (
+                "instance",
+                instance::router(instance::State {
+                    clock: clock.clone(),
+                    sessions: sessions.clone(),
+                    instances: instances.clone(),
+                    prober: controls.prober.clone(),
+                    default_image: default_image.clone(),
+                }),
+            ),
+            (
+                "lifecycle",
+                lifecycle::router(lifecycle::State {
+                    switch,
+                    clock: clock.clone(),
+                    sessions: sessions.clone(),
+                    controls: controls.clone(),
+                }),
+            ),
+            (
+                "maintenance",
+                maintenance::router(maintenance::State {
+                    switch,
+                    clock: clock.clone(),
+                    sessions,
+                    controls,
+                }),
+            ),
+            (
+                "version",
+                version::router(version::State {
+                    clock: clock.clone(),
+                    image: default_image,
+                    backend: backend
+                        .map(|url| Backend::new(url, bearer.clone()))
+                        .transpose()?,
+                    internal_key: bearer.clone(),
+                }),
+            ),
+            (
+                "fleet",
+                fleet::router(fleet::State {
+                    clock,
+                    internal_key: bearer.clone(),
+                    instances,
+                    hosts,
+                }),
+            ),
+        ];
+        let routes = functions
+            .iter()
+            .fold(Router::new(), |all, (_, routes)| all.merge(routes.clone()));
         let app = common::http::app(routes);
         let api_server = Server::spawn(async move |ending| {
             axum::serve(listener, app)
@@ -237,6 +260,7 @@ impl Stack {
             tables,
             railway,
             simulated_variables,
+            functions,
             simulated: demo.simulated,
             api_server,
             dynamodb_server,

@@ -1,0 +1,181 @@
+//! Every sample event in `events/` is answered by its function as Lambda would
+//! have it answered.
+
+use std::collections::BTreeSet;
+
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
+use lambda_http::{Context, RequestExt};
+use serde_json::{Value, json};
+use tests::World;
+use tower::ServiceExt;
+
+use crate::files;
+
+/// Function, case, status, and the main facts of the body.
+fn rows() -> Vec<(&'static str, &'static str, u16, Value)> {
+    let unauthorized = json!({"error": "Unauthorized"});
+    let forbidden = json!({"error": "Forbidden"});
+    let no_instance = json!({"error": "No instance found. Please deploy first."});
+    let running = json!({"userId": "demo-running", "status": "running", "statusReason": null});
+    let baseline = json!({
+        "openclawVersion": "2026.4.11", "image": "ghcr.io/openclaw/openclaw:2026.4.11",
+        "deployedAt": "2026-04-04T03:10:00Z",
+    });
+    let sample = json!({
+        "instanceId": "sample", "ownerId": "owner-of-the-sample", "plan": "solo",
+        "metadata": {"region": "europe-west4"},
+    });
+    let mut rows = vec![
+        ("fleet", "register", 201, sample.clone()),
+        ("fleet", "register-in-base64", 201, sample),
+        ("fleet", "refused-register", 401, unauthorized.clone()),
+        (
+            "fleet",
+            "refused-register-of-a-foreign-host",
+            400,
+            json!({}),
+        ),
+        ("instance", "show", 200, running.clone()),
+        ("instance", "refused-show", 403, forbidden.clone()),
+        ("instance", "refused-show-to-a-stranger", 404, no_instance),
+        ("instance", "stats", 200, running),
+        ("instance", "refused-stats", 401, unauthorized.clone()),
+        ("instance", "refused-stats-to-a-stranger", 403, forbidden),
+        ("lifecycle", "operations", 200, json!({})),
+        (
+            "maintenance",
+            "health",
+            200,
+            json!({"instanceId": "demo-running", "healthy": true}),
+        ),
+        (
+            "maintenance",
+            "health-without-an-agent",
+            200,
+            json!({"status": "no_agent"}),
+        ),
+        ("maintenance", "refused-health", 401, unauthorized.clone()),
+        ("maintenance", "refused-act", 401, unauthorized.clone()),
+        (
+            "maintenance",
+            "refused-act-without-an-agent",
+            404,
+            json!({"error": "No agent deployed"}),
+        ),
+        ("version", "current", 200, baseline.clone()),
+        ("version", "refused-current", 401, unauthorized.clone()),
+        ("version", "proxied", 200, baseline),
+    ];
+    let refused_controls = [
+        "refused-operation",
+        "refused-operations",
+        "refused-repair",
+        "refused-reset-memory",
+        "refused-restart",
+        "refused-start",
+        "refused-stop",
+        "refused-update",
+    ];
+    rows.extend(refused_controls.map(|case| ("lifecycle", case, 401, unauthorized.clone())));
+    rows
+}
+
+fn file(function: &str, case: &str) -> String {
+    format!("events/{function}/{case}.json")
+}
+
+/// Sends an event through a function's own routes, as its `main` serves them.
+async fn answer(world: &World, function: &str, event: &str) -> (u16, Option<String>, Value) {
+    let mut context = Context::default();
+    context.request_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned();
+    let event = lambda_http::request::from_str(event).expect("an event of API Gateway");
+    let (parts, body) = event.with_lambda_context(context).into_parts();
+    let request = Request::from_parts(parts, Body::from(body.to_vec()));
+
+    let mut functions = world.stack.functions.iter();
+    let (_, routes) = functions
+        .find(|(name, _)| *name == function)
+        .unwrap_or_else(|| panic!("no function {function}"));
+    let app = common::http::app(routes.clone());
+    let answer = app.oneshot(request).await.expect("a router never fails");
+    let status = answer.status().as_u16();
+    let id = answer.headers().get("x-request-id");
+    let id = id.map(|id| id.to_str().expect("text").to_owned());
+    let body = to_bytes(answer.into_body(), usize::MAX).await;
+    let body = serde_json::from_slice(&body.expect("a body")).expect("a body of JSON");
+    (status, id, body)
+}
+
+#[tokio::test]
+async fn every_event_is_answered_by_its_function() {
+    for (function, case, status, facts) in rows() {
+        let path = file(function, case);
+        let world = World::start().await;
+        let (found, id, body) = answer(&world, function, &files::read(&path)).await;
+        assert_eq!(found, status, "{path}: {body}");
+        for (field, fact) in facts.as_object().unwrap() {
+            assert_eq!(&body[field], fact, "{path}: {field} of {body}");
+        }
+        // Lambda's own id, where the caller sent none.
+        let lambda_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd";
+        assert_eq!(id.as_deref(), Some(lambda_id), "{path}");
+        // The CI reads from a file's name what it is to be answered.
+        assert_eq!(
+            case.starts_with("refused-"),
+            status >= 400,
+            "the name of {path}"
+        );
+    }
+}
+
+#[test]
+fn every_file_of_an_event_is_in_the_table_and_the_reverse() {
+    let rows = rows();
+    let listed: BTreeSet<String> = rows.iter().map(|row| file(row.0, row.1)).collect();
+    assert_eq!(listed.len(), rows.len(), "a row is there twice");
+    let there: BTreeSet<String> = files::below("events", "").into_iter().collect();
+    let without_row: Vec<_> = there.difference(&listed).collect();
+    assert!(without_row.is_empty(), "add a row for {without_row:?}");
+    let without_file: Vec<_> = listed.difference(&there).collect();
+    assert!(without_file.is_empty(), "add the file {without_file:?}");
+}
+
+#[test]
+fn every_operation_has_an_event() {
+    let events: BTreeSet<(String, String)> = rows()
+        .iter()
+        .map(|(function, case, ..)| {
+            let path = file(function, case);
+            let event: Value = serde_json::from_str(&files::read(&path)).unwrap();
+            let text = |at: &str| {
+                event
+                    .pointer(at)
+                    .and_then(Value::as_str)
+                    .unwrap()
+                    .to_owned()
+            };
+            let (method, route) = (text("/requestContext/http/method"), text("/routeKey"));
+            // What API Gateway tells twice is the same.
+            assert_eq!(text("/requestContext/routeKey"), route, "{path}");
+            assert_eq!(
+                text("/requestContext/http/path"),
+                text("/rawPath"),
+                "{path}"
+            );
+            let (of_route, template) = route.split_once(' ').unwrap();
+            assert_eq!(of_route, method, "{path}");
+            (method.to_lowercase(), template.to_owned())
+        })
+        .collect();
+    let document = files::openapi();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for method in operations.as_object().unwrap().keys() {
+            let operation = (method.clone(), path.clone());
+            assert!(
+                events.contains(&operation),
+                "no event in events/ is for {method} {path}"
+            );
+        }
+    }
+}

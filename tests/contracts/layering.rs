@@ -1,0 +1,410 @@
+//! The layers of the house: what each part may not name, and why.
+
+use std::collections::BTreeSet;
+
+use toml::Table;
+
+use crate::files;
+
+/// Something that some files may not name.
+struct Rule {
+    /// What is broken, and the reason for the rule.
+    reason: &'static str,
+    /// Whether a file has to keep the rule.
+    holds_for: fn(&str) -> bool,
+    /// The names, as they are written in code.
+    forbidden: &'static [&'static str],
+}
+
+const RULES: &[Rule] = &[
+    Rule {
+        reason: "`probe` knows neither `railway` nor `store`: an outside world can be understood, \
+                 replaced and tested alone",
+        holds_for: |path| path.starts_with("common/src/probe/"),
+        forbidden: &["railway", "store"],
+    },
+    Rule {
+        reason: "`railway` knows neither `probe` nor `store`: an outside world can be understood, \
+                 replaced and tested alone",
+        holds_for: |path| path.starts_with("common/src/railway/"),
+        forbidden: &["probe", "store"],
+    },
+    Rule {
+        reason: "`store` knows neither `probe` nor `railway`: an outside world can be understood, \
+                 replaced and tested alone",
+        holds_for: |path| path.starts_with("common/src/store/"),
+        forbidden: &["probe", "railway"],
+    },
+    Rule {
+        reason: "`model` is pure data below all other layers",
+        holds_for: |path| path.starts_with("common/src/model/"),
+        forbidden: &[
+            "client", "clock", "config", "control", "http", "probe", "railway", "store",
+        ],
+    },
+    Rule {
+        reason: "`model` and `probe/classify.rs` do no I/O, so that every rule in them is tested \
+                 as a table",
+        holds_for: is_pure,
+        forbidden: &[
+            "std::env",
+            "std::fs",
+            "std::io",
+            "std::net::TcpListener",
+            "std::net::TcpStream",
+            "std::net::ToSocketAddrs",
+            "std::net::UdpSocket",
+            "std::process",
+            "std::thread",
+            "aws_sdk_dynamodb",
+            "axum",
+            "hyper",
+            "reqwest",
+            "tokio",
+        ],
+    },
+    Rule {
+        reason: "`model` and `probe/classify.rs` read no clock: the time comes in as an argument",
+        holds_for: is_pure,
+        forbidden: &[
+            "Instant",
+            "SystemTime",
+            "SystemClock",
+            "Timestamp::now",
+            "Zoned::now",
+            "clock::Clock",
+        ],
+    },
+    Rule {
+        reason: "only `common/src/config.rs` reads the environment: what a function needs is \
+                 listed where it starts",
+        holds_for: |path| path != "common/src/config.rs",
+        forbidden: &["std::env", "env::var", "env::vars", "env::var_os"],
+    },
+    Rule {
+        reason: "only `common/src/store` names the DynamoDB SDK: a record's shape is one file's \
+                 business",
+        holds_for: |path| !path.starts_with("common/src/store/") && is_product(path),
+        forbidden: &["aws_sdk_dynamodb", "serde_dynamo"],
+    },
+    Rule {
+        reason: "in `common` only `http` names axum: causes meet HTTP once",
+        holds_for: |path| path.starts_with("common/src/") && !path.starts_with("common/src/http/"),
+        forbidden: &["axum"],
+    },
+];
+
+fn is_pure(path: &str) -> bool {
+    path.starts_with("common/src/model/") || path == "common/src/probe/classify.rs"
+}
+
+/// The simulators of the local stack may do more.
+fn is_product(path: &str) -> bool {
+    path.starts_with("common/") || path.starts_with("functions/")
+}
+
+#[test]
+fn no_file_names_what_its_layer_may_not_know() {
+    let files: Vec<(String, String)> = ["common/src", "functions", "infra/local/src"]
+        .into_iter()
+        .flat_map(|folder| files::below(folder, ".rs"))
+        .map(|path| {
+            let text = files::read(&path);
+            (path, text)
+        })
+        .collect();
+    assert!(files.len() > 40, "only {} files were read", files.len());
+    let found: Vec<String> = files
+        .iter()
+        .flat_map(|(path, text)| violations(path, text))
+        .collect();
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn no_function_depends_on_another_function() {
+    let manifests: Vec<String> = files::below("functions", "/Cargo.toml")
+        .iter()
+        .map(|path| files::read(path))
+        .collect();
+    let found = dependencies_between(&manifests);
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn planted_violations_are_found() {
+    for (path, text, name) in [
+        (
+            "common/src/probe/prober.rs",
+            "use crate::store::Instances;",
+            "store",
+        ),
+        (
+            "common/src/probe/prober.rs",
+            "use crate::{model::Image, store};",
+            "store",
+        ),
+        (
+            "common/src/probe/prober.rs",
+            "use crate::{\n  model,\n  railway::{a, b},\n};",
+            "railway",
+        ),
+        (
+            "common/src/probe/prober.rs",
+            "super::super::railway::go()",
+            "railway",
+        ),
+        (
+            "common/src/railway/resolve.rs",
+            "use crate::probe;",
+            "probe",
+        ),
+        (
+            "common/src/store/x/y.rs",
+            "use crate :: probe :: Status;",
+            "probe",
+        ),
+        (
+            "common/src/model/image.rs",
+            "use crate::clock::Clock;",
+            "clock",
+        ),
+        (
+            "common/src/model/image.rs",
+            "use std::{fmt, fs};",
+            "std::fs",
+        ),
+        (
+            "common/src/model/image.rs",
+            "std::net::TcpStream::connect(x)",
+            "std::net::TcpStream",
+        ),
+        (
+            "common/src/probe/classify.rs",
+            "let now = Timestamp::now();",
+            "Timestamp::now",
+        ),
+        (
+            "common/src/probe/classify.rs",
+            "use std::time::{Duration, Instant};",
+            "Instant",
+        ),
+        (
+            "common/src/probe/classify.rs",
+            "tokio::join!(a, b)",
+            "tokio",
+        ),
+        (
+            "functions/fleet/src/lib.rs",
+            "std::env::var(\"X\")",
+            "std::env",
+        ),
+        ("infra/local/src/main.rs", "use std::env;", "std::env"),
+        (
+            "functions/fleet/src/lib.rs",
+            "aws_sdk_dynamodb::Client",
+            "aws_sdk_dynamodb",
+        ),
+        ("common/src/probe/report.rs", "/* */ axum::Json(1)", "axum"),
+    ] {
+        let found = violations(path, text);
+        assert!(
+            found
+                .iter()
+                .any(|it| it.contains(&format!(" names {name}: "))),
+            "{path}: {text}: {found:?}"
+        );
+    }
+    let manifests = [
+        "[package]\nname = \"one\"\n[dependencies]\nserde = \"1\"\ntwo.workspace = true",
+        "[package]\nname = \"two\"\n[dev-dependencies.alias]\npackage = \"one\"\npath = \"../one\"",
+    ];
+    assert_eq!(dependencies_between(&manifests.map(str::to_owned)).len(), 2);
+}
+
+#[test]
+fn what_is_allowed_is_no_violation() {
+    for (path, text) in [
+        (
+            "common/src/probe/prober.rs",
+            "use crate::client; use super::classify;",
+        ),
+        (
+            "common/src/probe/prober.rs",
+            "/// See [`Instances`](crate::store::Instances).\nfn a() {}",
+        ),
+        (
+            "common/src/probe/prober.rs",
+            "let store = 1; stored(store, self.railway);",
+        ),
+        (
+            "common/src/probe/prober.rs",
+            r#"f("\"crate::store::X", '"', "crate::store")"#,
+        ),
+        (
+            "common/src/model/agent_url.rs",
+            "let x = \"//\"; use std::net::IpAddr;",
+        ),
+        ("common/src/model/uptime.rs", "use std::time::Duration;"),
+        ("common/src/config.rs", "std::env::var(name)"),
+        ("common/src/client.rs", "env!(\"CARGO_PKG_VERSION\")"),
+        ("common/src/store/mod.rs", "use aws_sdk_dynamodb::Client;"),
+        ("common/src/http/mod.rs", "use axum::Json;"),
+    ] {
+        assert_eq!(violations(path, text), Vec::<String>::new(), "{text}");
+    }
+    let alone = "[package]\nname = \"one\"\n[dependencies]\ncommon.workspace = true".to_owned();
+    assert_eq!(dependencies_between(&[alone]), Vec::<String>::new());
+}
+
+/// Every rule that a file breaks, with its reason.
+fn violations(path: &str, text: &str) -> Vec<String> {
+    let names = names(text);
+    RULES
+        .iter()
+        .filter(|rule| (rule.holds_for)(path))
+        .flat_map(|rule| rule.forbidden.iter().map(move |name| (rule.reason, *name)))
+        .filter(|(_, name)| names.iter().any(|found| is_below(found, name)))
+        .map(|(reason, name)| format!("{path} names {name}: {reason}"))
+        .collect()
+}
+
+/// Whether a path of code is the forbidden one, something in it, or ends with
+/// it. A bare word is a name of the crate's own modules or of another crate, so
+/// it counts only where a path begins.
+fn is_below(found: &str, forbidden: &str) -> bool {
+    let found = format!("{found}::");
+    let forbidden = format!("{forbidden}::");
+    let is_type = forbidden.starts_with(char::is_uppercase);
+    found.starts_with(&forbidden)
+        || ((is_type || forbidden.matches("::").count() > 1)
+            && found.contains(&format!("::{forbidden}")))
+}
+
+/// The paths in a file's code, with groups of `use` taken apart, and without
+/// the `crate` or `super` at the front. Comments and texts are left out; so are
+/// single words, which are variables as often as names, but for types.
+fn names(text: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let mut prefixes = vec![String::new()];
+    let mut path = String::new();
+    let mut end = |path: &mut String, prefixes: &[String]| {
+        let whole = format!("{}{path}", prefixes.last().map_or("", String::as_str));
+        path.clear();
+        let mut name = whole.as_str();
+        while let Some((first, rest)) = name.split_once("::") {
+            if !matches!(first, "crate" | "super" | "self") {
+                break;
+            }
+            name = rest;
+        }
+        if whole.contains("::") || name.starts_with(char::is_uppercase) {
+            names.insert(name.to_owned());
+        }
+    };
+    for token in tokens(text) {
+        match token.as_str() {
+            "{" => {
+                // Behind a `::` it opens a group; anywhere else, a block.
+                let outer = prefixes.last().cloned().unwrap_or_default();
+                let is_group = path.ends_with("::");
+                let prefix = if is_group {
+                    format!("{outer}{path}")
+                } else {
+                    String::new()
+                };
+                if is_group {
+                    path.clear();
+                } else {
+                    end(&mut path, &prefixes);
+                }
+                prefixes.push(prefix);
+            }
+            "}" => {
+                end(&mut path, &prefixes);
+                prefixes.pop();
+            }
+            "::" => path.push_str("::"),
+            word if word.starts_with(|c: char| c.is_alphanumeric() || c == '_') => {
+                if !path.is_empty() && !path.ends_with("::") {
+                    end(&mut path, &prefixes);
+                }
+                path.push_str(word);
+            }
+            _ => end(&mut path, &prefixes),
+        }
+    }
+    end(&mut path, &prefixes);
+    names
+}
+
+/// Words, `::` and other signs, without white space, comments and texts.
+fn tokens(text: &str) -> Vec<String> {
+    let mut tokens = Vec::new();
+    let mut rest = text.trim_start();
+    while let Some(first) = rest.chars().next() {
+        let is_word = |c: char| c.is_alphanumeric() || c == '_';
+        let len = if rest.starts_with("//") {
+            rest.find('\n').unwrap_or(rest.len())
+        } else if rest.starts_with("/*") {
+            rest.find("*/").map_or(rest.len(), |end| end + 2)
+        } else if rest.starts_with("r#\"") {
+            rest.find("\"#").map_or(rest.len(), |end| end + 2)
+        } else if rest.starts_with("'\"'") {
+            3
+        } else if first == '"' {
+            text_len(rest)
+        } else {
+            let len = if is_word(first) {
+                rest.find(|c| !is_word(c)).unwrap_or(rest.len())
+            } else if rest.starts_with("::") {
+                2
+            } else {
+                first.len_utf8()
+            };
+            tokens.push(rest[..len].to_owned());
+            len
+        };
+        rest = rest[len..].trim_start();
+    }
+    tokens
+}
+
+/// The length of a text in quotation marks, with both of them.
+fn text_len(code: &str) -> usize {
+    let mut escaped = false;
+    let mut signs = code.char_indices().skip(1);
+    let end = signs.find(|(_, sign)| {
+        let ends = *sign == '"' && !escaped;
+        escaped = *sign == '\\' && !escaped;
+        ends
+    });
+    end.map_or(code.len(), |(at, _)| at + 1)
+}
+
+/// Every dependency of one function on another.
+fn dependencies_between(manifests: &[String]) -> Vec<String> {
+    let manifests: Vec<Table> = manifests.iter().map(|text| text.parse().unwrap()).collect();
+    let name_of = |manifest: &Table| manifest["package"]["name"].as_str().unwrap().to_owned();
+    let functions: BTreeSet<String> = manifests.iter().map(name_of).collect();
+    let mut found = Vec::new();
+    for manifest in &manifests {
+        for section in ["dependencies", "dev-dependencies", "build-dependencies"] {
+            let Some(dependencies) = manifest.get(section).and_then(toml::Value::as_table) else {
+                continue;
+            };
+            for (alias, dependency) in dependencies {
+                let package = dependency.get("package").and_then(toml::Value::as_str);
+                let package = package.unwrap_or(alias);
+                if functions.contains(package) {
+                    let name = name_of(manifest);
+                    found.push(format!(
+                        "functions/{name} depends on {package}: a function is one privilege, and \
+                         never imports another one; what two need belongs into common"
+                    ));
+                }
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,174 @@
+//! The handlers' descriptions are the one table of routes; all others follow.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use toml::Table;
+
+use crate::files;
+
+/// Method and path, and the function that serves them.
+type Routes = BTreeMap<(String, String), String>;
+
+#[test]
+fn the_committed_document_is_what_the_handlers_describe() {
+    let described = local::openapi::json().unwrap();
+    assert!(
+        files::read("openapi.json") == described,
+        "openapi.json is not what the handlers describe: run `cargo run -p local -- openapi > \
+         openapi.json` and commit it"
+    );
+}
+
+#[test]
+fn cargo_lambda_watch_has_exactly_the_routes_of_the_handlers() {
+    let differences = differences(&described(), &watched(&files::read("Cargo.toml")));
+    assert!(
+        differences.is_empty(),
+        "[workspace.metadata.lambda.watch.router] in Cargo.toml: {differences:#?}"
+    );
+}
+
+#[test]
+fn the_committed_document_has_the_routes_of_all_functions() {
+    let mut committed: Vec<_> = operations(&files::openapi());
+    committed.sort();
+    let described: Vec<_> = described().into_keys().collect();
+    assert_eq!(committed, described);
+}
+
+#[test]
+fn every_function_is_a_package_below_functions() {
+    let mut names: Vec<&str> = local::openapi::functions()
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    names.sort_unstable();
+    let packages: Vec<String> = files::below("functions", "/Cargo.toml")
+        .iter()
+        .map(|path| {
+            let manifest: Table = files::read(path).parse().unwrap();
+            let name = manifest["package"]["name"].as_str().unwrap().to_owned();
+            assert_eq!(*path, format!("functions/{name}/Cargo.toml"));
+            name
+        })
+        .collect();
+    assert_eq!(
+        packages, names,
+        "a package below functions/ that local::openapi::functions does not list, or the reverse"
+    );
+}
+
+#[tokio::test]
+async fn the_local_stack_serves_every_function() {
+    let world = tests::World::start().await;
+    let mut served: Vec<&str> = world
+        .stack
+        .functions
+        .iter()
+        .map(|(name, _)| *name)
+        .collect();
+    served.sort_unstable();
+    let mut described: Vec<&str> = local::openapi::functions()
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    described.sort_unstable();
+    assert_eq!(served, described);
+}
+
+#[test]
+fn planted_differences_are_found() {
+    let route = |method: &str, path: &str, function: &str| {
+        ((method.to_owned(), path.to_owned()), function.to_owned())
+    };
+    let described = Routes::from([
+        route("GET", "/a", "one"),
+        route("GET", "/b", "one"),
+        route("PUT", "/b", "two"),
+    ]);
+    assert_eq!(differences(&described, &described), Vec::<String>::new());
+    let watched = watched(
+        r#"
+        [workspace.metadata.lambda.watch.router]
+        "/a" = "one"
+        "/b" = [{ method = "GET", function = "two" }, { method = "POST", function = "two" }]
+        "#,
+    );
+    assert_eq!(
+        differences(&described, &watched),
+        [
+            "GET /a is described by one, and missing in the router",
+            "GET /b is described by one, and the router sends it to two",
+            "PUT /b is described by two, and missing in the router",
+            "ANY /a is in the router for one, and described by nobody",
+            "POST /b is in the router for two, and described by nobody",
+        ]
+    );
+}
+
+/// What every function describes of itself.
+fn described() -> Routes {
+    local::openapi::functions()
+        .into_iter()
+        .flat_map(|(function, document)| {
+            let document = serde_json::to_value(document).unwrap();
+            let routes = operations(&document).into_iter();
+            routes.map(move |route| (route, function.to_owned()))
+        })
+        .collect()
+}
+
+/// The methods and paths of a document.
+fn operations(document: &Value) -> Vec<(String, String)> {
+    let paths = document["paths"].as_object().unwrap();
+    paths
+        .iter()
+        .flat_map(|(path, methods)| {
+            let methods = methods.as_object().unwrap().keys();
+            methods.map(|method| (method.to_uppercase(), path.clone()))
+        })
+        .collect()
+}
+
+/// The routes of `cargo lambda watch` in a manifest. A function without a
+/// method gets them all.
+fn watched(manifest: &str) -> Routes {
+    let manifest: Table = manifest.parse().unwrap();
+    let router = manifest["workspace"]["metadata"]["lambda"]["watch"]["router"].as_table();
+    let mut routes = Routes::new();
+    for (path, functions) in router.unwrap() {
+        let mut add = |method: &str, function: &toml::Value| {
+            let function = function.as_str().unwrap().to_owned();
+            routes.insert((method.to_owned(), path.clone()), function);
+        };
+        match functions.as_array() {
+            None => add("ANY", functions),
+            Some(functions) => functions
+                .iter()
+                .for_each(|it| add(it["method"].as_str().unwrap(), &it["function"])),
+        }
+    }
+    routes
+}
+
+fn differences(described: &Routes, watched: &Routes) -> Vec<String> {
+    let missing = described.iter().filter_map(|(route, function)| {
+        let (method, path) = route;
+        let what = format!("{method} {path} is described by {function}, and");
+        match watched.get(route) {
+            None => Some(format!("{what} missing in the router")),
+            Some(other) if other != function => {
+                Some(format!("{what} the router sends it to {other}"))
+            }
+            Some(_) => None,
+        }
+    });
+    let unknown = watched
+        .iter()
+        .filter(|(route, _)| !described.contains_key(route))
+        .map(|((method, path), function)| {
+            format!("{method} {path} is in the router for {function}, and described by nobody")
+        });
+    missing.chain(unknown).collect()
+}
