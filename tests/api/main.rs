@@ -1,6 +1,8 @@
 //! The API over HTTP: one file for each function, and one for each thing that
 //! all functions share.
 
+#![cfg(test)]
+
 mod fleet;
 mod instance;
 mod maintenance;
