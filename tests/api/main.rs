@@ -1,7 +1,10 @@
 //! The API over HTTP: one file for each function, and one for each thing that
 //! all functions share.
 
+#![cfg(test)]
+
 mod fleet;
+mod hostile;
 mod instance;
 mod maintenance;
 mod probing;

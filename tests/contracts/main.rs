@@ -10,5 +10,6 @@ mod events;
 mod files;
 mod layering;
 mod railway;
+mod names;
 mod refusals;
 mod routes;
