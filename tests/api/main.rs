@@ -1,9 +1,12 @@
 //! The API over HTTP: one file for each function, and one for each thing that
 //! all functions share.
 
+mod controls;
 mod fleet;
 mod instance;
+mod lifecycle;
 mod maintenance;
+mod maintenance_act;
 mod probing;
 mod sessions;
 mod shared;
