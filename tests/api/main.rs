@@ -2,12 +2,15 @@
 //! all functions share.
 
 mod controls;
+mod controls_refused;
 mod fleet;
 mod instance;
 mod lifecycle;
 mod maintenance;
 mod maintenance_act;
 mod probing;
+mod railway_keys;
+mod reset_memory;
 mod sessions;
 mod shared;
 mod support;

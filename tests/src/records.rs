@@ -106,6 +106,16 @@ impl Records {
         self.lose(&self.tables.sessions).await;
     }
 
+    /// Makes every request to the table of operations fail.
+    pub async fn lose_operations(&self) {
+        self.lose(&self.tables.operations).await;
+    }
+
+    /// Makes every request to the table of memories fail.
+    pub async fn lose_memories(&self) {
+        self.lose(&self.tables.memories).await;
+    }
+
     async fn lose(&self, table: &str) {
         let request = self.client.delete_table().table_name(table);
         request.send().await.expect("DynamoDB deletes the table");
