@@ -3,11 +3,17 @@
 
 #![cfg(test)]
 
+mod controls;
+mod controls_refused;
 mod fleet;
 mod hostile;
 mod instance;
+mod lifecycle;
 mod maintenance;
+mod maintenance_act;
 mod probing;
+mod railway_keys;
+mod reset_memory;
 mod sessions;
 mod shared;
 mod support;

@@ -28,4 +28,4 @@ pub use caller::{Answer, Caller};
 pub use clock::{ManualClock, START};
 pub use records::Records;
 pub use server::{Reply, ScriptedServer};
-pub use world::{Builder, World};
+pub use world::{Builder, HASTY, World};
