@@ -341,10 +341,16 @@ async fn a_stack_names_everything_that_is_wrong_with_its_variables_at_once() {
 async fn every_function_names_everything_that_is_missing_at_once() {
     let nothing: BTreeMap<&str, String> = BTreeMap::new();
     let nothing: &dyn Environment = &nothing;
-    let tables = "bad configuration: SESSIONS_TABLE is not set; INSTANCES_TABLE is not set";
+    let of_controls = "bad configuration: SESSIONS_TABLE is not set; INSTANCES_TABLE is not set; \
+                       OPERATIONS_TABLE is not set; TOKENS_TABLE is not set; MEMORIES_TABLE is \
+                       not set";
     let rows = [
-        (instance::from_environment(nothing).await, tables),
-        (maintenance::from_environment(nothing).await, tables),
+        (
+            instance::from_environment(nothing).await,
+            "bad configuration: SESSIONS_TABLE is not set; INSTANCES_TABLE is not set",
+        ),
+        (lifecycle::from_environment(nothing).await, of_controls),
+        (maintenance::from_environment(nothing).await, of_controls),
         (
             version::from_environment(nothing).await,
             "bad configuration: INTERNAL_API_KEY is not set",
