@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use jiff::SignedDuration;
 use local::railway::Fault;
 use serde_json::{Value, json};
-use tests::World;
+use tests::{Builder, World};
 use tokio::time::{sleep, timeout};
 
 use crate::controls::{
@@ -21,6 +21,15 @@ use crate::controls::{
 fn slow_down(world: &World, times: usize) {
     let slow = Fault::Slow(Duration::from_millis(30));
     world.railway().inject(std::iter::repeat_n(slow, times));
+}
+
+/// A world in which deployments get nowhere, so that Railway refuses nothing
+/// because of what came up meanwhile.
+async fn without_surprises() -> World {
+    let builder = Builder::default().stage(Duration::from_secs(3600));
+    let world = builder.start().await;
+    record_service(&world).await;
+    world
 }
 
 /// What Railway saw is whole controls, one after the other.
@@ -65,8 +74,7 @@ async fn records(world: &World) -> (Vec<String>, Vec<Value>) {
 
 #[tokio::test]
 async fn of_fifty_controls_at_once_one_runs_at_a_time_and_everybody_gets_a_true_answer() {
-    let world = World::start().await;
-    record_service(&world).await;
+    let world = without_surprises().await;
     slow_down(&world, 200);
     let owner = world.owner_of(ID);
     let ways: Vec<Way> = WAYS.into_iter().cycle().take(50).collect();
@@ -91,9 +99,8 @@ async fn of_fifty_controls_at_once_one_runs_at_a_time_and_everybody_gets_a_true_
 }
 
 #[tokio::test]
-async fn fifty_who_come_again_are_all_served_one_at_a_time() {
-    let world = World::start().await;
-    record_service(&world).await;
+async fn whoever_comes_again_is_served_in_the_end() {
+    let world = without_surprises().await;
     let owner = world.owner_of(ID);
     let persist = async |way: Way| {
         loop {
@@ -101,16 +108,16 @@ async fn fifty_who_come_again_are_all_served_one_at_a_time() {
             if answer.status != 409 {
                 return take_operation(&mut { answer });
             }
-            sleep(Duration::from_millis(20)).await;
+            sleep(Duration::from_millis(100)).await;
         }
     };
-    let ways = WAYS.into_iter().cycle().take(50);
+    let ways = WAYS.into_iter().cycle().take(24);
     let all = timeout(Duration::from_secs(120), join_all(ways.map(persist)));
     let mut told = all.await.unwrap();
     told.sort();
     let (ids, states) = records(&world).await;
     assert_eq!(told, ids);
-    assert_eq!(states, vec![json!("accepted"); 50]);
+    assert_eq!(states, vec![json!("accepted"); 24]);
     assert_not_interleaved(&world);
     assert_no_lease(&world).await;
 }
@@ -126,8 +133,8 @@ async fn controls_of_two_instances_do_not_wait_for_each_other() {
         })
         .await;
         let way = Way::Lifecycle("restart");
-        let answer = way.order(&world.owner_of("demo-legacy"), "demo-legacy");
-        let answer = answer.await;
+        let owner = world.owner_of("demo-legacy");
+        let answer = way.order(&owner, "demo-legacy").await;
         assert_eq!(answer.status, 200, "{}", answer.body);
         assert_eq!(records(&world).await.1, [json!("running")]);
     };
@@ -202,9 +209,8 @@ fn stores(world: &World) -> (Operations, Instances) {
 async fn take(world: &World, control: Control) -> Result<Lease, String> {
     let id: InstanceId = ID.parse().unwrap();
     let now = world.clock.now();
-    let lease = stores(world)
-        .0
-        .lease(&id, OperationId::new(now), control, now);
+    let (operations, _) = stores(world);
+    let lease = operations.lease(&id, OperationId::new(now), control, now);
     lease.await.unwrap().map_err(|holder| holder.operation)
 }
 

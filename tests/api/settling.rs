@@ -12,7 +12,7 @@ use tests::{Caller, Reply, ScriptedServer, World};
 use tokio::time::Instant;
 
 use crate::controls::{
-    BASELINE, ID, SERVICE, Way, control, operation, settled, status, succeed, take_operation,
+    BASELINE, ID, SERVICE, Way, control, operation, settled, status, succeed, take_operation, until,
 };
 
 /// What an operation came to: status, error and failure.
@@ -154,14 +154,10 @@ async fn after_a_quarter_of_an_hour_nobody_waits_any_longer() {
             "The deployment awaits approval on Railway",
         ),
         ("BUILDING", "The deployment did not settle"),
-        ("A_NEW_WORD", "The deployment did not settle"),
-        ("SUCCESS", "The agent did not come to the state it should"),
     ] {
         let world = World::start().await;
         let id = take_operation(&mut control(&world, "start").await);
         world.railway().set_status(SERVICE, status);
-        let agent = world.stack.simulated(ID).unwrap();
-        agent.set(Behaviour::Starting).unwrap();
         world.clock.advance(SignedDuration::from_secs(15 * 60 - 1));
         let waiting = operation(&world, &id).await;
         assert_eq!(waiting.body["status"], "accepted", "{status}");
@@ -170,6 +166,24 @@ async fn after_a_quarter_of_an_hour_nobody_waits_any_longer() {
         let expected = not_settled(&format!("{expected} within 15 minutes"));
         assert_eq!(outcome(&ended.body), expected, "{status}");
     }
+}
+
+#[tokio::test]
+async fn an_agent_that_never_gets_ready_is_a_failure_in_the_end() {
+    let world = World::start().await;
+    let id = take_operation(&mut control(&world, "restart").await);
+    until("the agent is back", async || {
+        status(&world).await == "running"
+    })
+    .await;
+    let agent = world.stack.simulated(ID).unwrap();
+    agent.set(Behaviour::Starting).unwrap();
+    world.clock.advance(SignedDuration::from_secs(15 * 60 - 1));
+    assert_eq!(operation(&world, &id).await.body["status"], "accepted");
+    world.clock.advance(SignedDuration::from_secs(1));
+    let ended = operation(&world, &id).await;
+    let expected = not_settled("The agent did not come to the state it should within 15 minutes");
+    assert_eq!(outcome(&ended.body), expected);
 }
 
 /// A world with an agent whose process a test renews, and its owner. Railway
