@@ -7,6 +7,7 @@
 mod controls;
 mod controls_refused;
 mod fleet;
+mod hostile;
 mod idempotency;
 mod instance;
 mod leases;
@@ -15,6 +16,7 @@ mod maintenance;
 mod maintenance_act;
 mod operations;
 mod probing;
+mod railway_down;
 mod railway_keys;
 mod reset_memory;
 mod sessions;

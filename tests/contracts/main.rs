@@ -6,6 +6,7 @@
 mod events;
 mod files;
 mod layering;
+mod names;
 mod railway;
 mod refusals;
 mod routes;
