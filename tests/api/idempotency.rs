@@ -222,5 +222,5 @@ async fn without_a_key_everything_is_done_each_time() {
     }
     assert_eq!(service(&world).deployments.len(), 4);
     assert_eq!(kept(&world).await, 3);
-    assert_eq!(world.records.operations(ID, "key#").await, [json!(0); 0]);
+    assert!(world.records.operations(ID, "key#").await.is_empty());
 }
