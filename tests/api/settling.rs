@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use common::model::{Failure, FailureKind, Operation, OperationState};
+use common::store::Operations;
 use jiff::SignedDuration;
 use local::agents::Behaviour;
 use local::railway::Fault;
@@ -289,5 +291,41 @@ async fn many_who_wait_are_all_told_the_same() {
     let waiting = (0..5).map(|_| settled(&owner, ID, &id));
     for answer in futures_util::future::join_all(waiting).await {
         assert_eq!(outcome(&answer.body), success());
+    }
+}
+
+#[tokio::test]
+async fn a_stop_that_was_followed_by_a_start_did_its_work() {
+    let world = World::ticking().start().await;
+    let mut stop = control(&world, "stop").await;
+    let stop = take_operation(&mut stop);
+    succeed(&world, "start").await;
+    let answer = settled(&world.owner_of(ID), ID, &stop).await;
+    assert_eq!(outcome(&answer.body), success());
+}
+
+#[tokio::test]
+async fn of_two_watchers_the_first_one_decides() {
+    let world = World::ticking().start().await;
+    let mut answer = control(&world, "restart").await;
+    let id = take_operation(&mut answer);
+    let stack = &world.stack;
+    let operations = Operations::new(stack.connection.clone(), stack.tables.operations.clone());
+    let (instance, id) = (ID.parse().unwrap(), id.parse().unwrap());
+    let accepted = operations.get(&instance, &id).await.unwrap().unwrap();
+    let with = |state: OperationState| Operation {
+        state,
+        ..accepted.clone()
+    };
+    let succeeded = with(OperationState::Succeeded);
+    let failed = with(OperationState::Failed(Failure {
+        kind: FailureKind::NotSettled,
+        reason: "too late".to_owned(),
+    }));
+    for outcome in [&succeeded, &failed] {
+        let concluded = operations.conclude(outcome, &accepted.state).await;
+        concluded.unwrap();
+        let kept = operations.get(&instance, &id).await.unwrap();
+        assert_eq!(kept.as_ref(), Some(&succeeded));
     }
 }
