@@ -1,6 +1,7 @@
 //! The API over HTTP: one file for each function, and one for each thing that
 //! all functions share.
 
+mod compatibility;
 mod fleet;
 mod instance;
 mod maintenance;

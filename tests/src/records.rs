@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use common::store::Tables;
 use serde_json::Value;
 
-/// The items of the two tables, written and read as JSON.
+/// The items of the tables, written and read as JSON.
 #[derive(Clone, Debug)]
 pub struct Records {
     client: Client,
@@ -38,13 +38,37 @@ impl Records {
         self.put(&self.tables.sessions, item).await;
     }
 
+    /// Replaces the record of an agent's gateway token.
+    pub async fn put_token(&self, item: &Value) {
+        self.put(&self.tables.tokens, item).await;
+    }
+
+    /// Replaces the record of an agent's setup.
+    pub async fn put_configuration(&self, item: &Value) {
+        self.put(&self.tables.configurations, item).await;
+    }
+
     /// The record of an instance, null if there is none.
     pub async fn instance(&self, id: &str) -> Value {
+        self.get(&self.tables.instances, id).await
+    }
+
+    /// The record of an agent's gateway token, null if there is none.
+    pub async fn token(&self, id: &str) -> Value {
+        self.get(&self.tables.tokens, id).await
+    }
+
+    /// The record of an agent's setup, null if there is none.
+    pub async fn configuration(&self, id: &str) -> Value {
+        self.get(&self.tables.configurations, id).await
+    }
+
+    async fn get(&self, table: &str, instance: &str) -> Value {
         let answer = self
             .client
             .get_item()
-            .table_name(&self.tables.instances)
-            .key("instanceId", AttributeValue::S(id.to_owned()))
+            .table_name(table)
+            .key("instanceId", AttributeValue::S(instance.to_owned()))
             .consistent_read(true)
             .send()
             .await
@@ -68,6 +92,16 @@ impl Records {
     /// Makes every request to the table of sessions fail.
     pub async fn lose_sessions(&self) {
         self.lose(&self.tables.sessions).await;
+    }
+
+    /// Makes every request to the table of gateway tokens fail.
+    pub async fn lose_tokens(&self) {
+        self.lose(&self.tables.tokens).await;
+    }
+
+    /// Makes every request to the table of agents' setups fail.
+    pub async fn lose_configurations(&self) {
+        self.lose(&self.tables.configurations).await;
     }
 
     async fn lose(&self, table: &str) {

@@ -20,7 +20,8 @@ use common::http::{ControlsSwitch, InternalKey};
 use common::model::Image;
 use common::probe::AllowedHosts;
 use common::store::{
-    Connection, Endpoint, Instances, Sessions, StoreError, Tables, create_missing_tables,
+    Configurations, Connection, Endpoint, Instances, Sessions, StoreError, Tables, Tokens,
+    create_missing_tables,
 };
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -191,6 +192,20 @@ impl Stack {
         let controls = controls.open(&connection, clock.clone())?;
         let default_image: Image = image.unwrap_or_default();
         let functions = vec![
+            (
+                "compatibility",
+                compatibility::router(compatibility::State {
+                    clock: clock.clone(),
+                    internal_key: bearer.clone(),
+                    sessions: sessions.clone(),
+                    instances: instances.clone(),
+                    configurations: Configurations::new(
+                        connection.clone(),
+                        tables.configurations.clone(),
+                    ),
+                    tokens: Tokens::new(connection.clone(), tables.tokens.clone()),
+                }),
+            ),
             (
                 "instance",
                 instance::router(instance::State {
