@@ -54,10 +54,10 @@ pub enum ApiError {
     #[error(transparent)]
     Control(ControlError),
     /// The store failed; the cause is for the log.
-    #[error("Internal server error")]
+    #[error("{}", .0.for_strangers())]
     StoreFailed(#[source] StoreError),
     /// A record is damaged; the cause is for the log.
-    #[error("The stored record is damaged. The platform's operator has to mend it.")]
+    #[error("{}", .0.for_strangers())]
     CorruptRecord(#[source] StoreError),
 }
 

@@ -139,16 +139,19 @@ impl Operations {
             .expression_attribute_values(":instance", AttributeValue::S(instance.to_string()))
             .expression_attribute_values(":kind", AttributeValue::S(operation_key("")))
             .scan_index_forward(false)
-            .limit(limit)
+            // One more than is wanted: at its limit DynamoDB does not know
+            // whether there is more.
+            .limit(limit + 1)
             .set_exclusive_start_key(after.map(|id| key(instance, &operation_key(id))))
             .send()
             .await
             .map_err(StoreError::failed("Query"))?;
-        let more = answer.last_evaluated_key.is_some();
-        let operations: Vec<Operation> = answer
-            .items
-            .unwrap_or_default()
+        let items = answer.items.unwrap_or_default();
+        let wanted = usize::try_from(limit).unwrap_or_default();
+        let more = items.len() > wanted || answer.last_evaluated_key.is_some();
+        let operations: Vec<Operation> = items
             .into_iter()
+            .take(wanted)
             .map(|item| self.decode(instance, item))
             .collect::<Result<_, _>>()?;
         let next = operations.last().map(|last| last.id).filter(|_| more);
