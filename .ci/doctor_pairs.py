@@ -193,9 +193,12 @@ def expect_taken(script, folder, agent, made):
         everything = merged(everything, configuration)
     gateway = start(script, folder, everything)
     expect_no_complaint(folder)
+    # It would write what it finds to be migrated or missing.
+    found = json.loads((folder / "state/openclaw.json").read_text())
+    equal(found, everything, "the configuration after a gateway started with it")
     os.kill(gateway, signal.SIGTERM)
     until(lambda: not is_alive(gateway), 15, "the gateway has ended")
-    print("a real gateway starts with what we made, and does not complain")
+    print("a real gateway starts with what we made, does not complain and leaves it as it is")
 
     older = {"core": {"tools": {"web": {"x_search": {"apiKey": "k", "model": "grok-4"}}}}}
     code, said = validation(folder, older)
