@@ -4,6 +4,7 @@
 // For clippy, so that helpers may fail a test just as a test may.
 #![cfg(test)]
 
+mod compatibility;
 mod controls;
 mod controls_refused;
 mod fleet;

@@ -89,7 +89,8 @@ impl<E: Into<ApiError>> From<E> for LifecycleError {
 }
 
 impl ApiError {
-    fn status(&self) -> StatusCode {
+    /// The status that it is answered with.
+    pub fn status(&self) -> StatusCode {
         match self {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
@@ -131,7 +132,9 @@ impl ApiError {
         }
     }
 
-    fn answer(&self, body: impl Serialize) -> Response {
+    /// Answers with a body of the endpoint's own, and writes what is no business
+    /// of the caller to the log.
+    pub fn answer(&self, body: impl Serialize) -> Response {
         self.log();
         let mut response = (self.status(), Json(body)).into_response();
         let headers = response.headers_mut();
