@@ -1,7 +1,8 @@
 //! Everything that more than one function needs, in layers.
 //!
 //! `model` is pure data; `probe`, `railway` and `store` are the three outside
-//! worlds (the agents, Railway, DynamoDB) and know nothing of each other; `http` is where causes
+//! worlds (the agents, Railway, DynamoDB) and know nothing of each other;
+//! `identity` reads what a login has sealed or signed; `http` is where causes
 //! become status codes. `ARCHITECTURE.md` lists what each layer may not do, and
 //! `tests/contracts/layering.rs` enforces it.
 
@@ -10,6 +11,7 @@ pub mod clock;
 pub mod config;
 pub mod control;
 pub mod http;
+pub mod identity;
 pub mod model;
 pub mod probe;
 pub mod railway;

@@ -2,6 +2,7 @@
 //! all functions share.
 
 mod fleet;
+mod identity;
 mod instance;
 mod maintenance;
 mod probing;
