@@ -114,7 +114,7 @@ impl<'e> Reader<'e> {
     pub fn required<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<T> {
         let value = self.optional(name)?;
         if value.is_none() {
-            self.problems.push(format!("{name} is not set"));
+            self.note(format!("{name} is not set"));
         }
         value
     }
@@ -126,9 +126,16 @@ impl<'e> Reader<'e> {
         match text.map(|text| text.parse()).transpose() {
             Ok(value) => Some(value),
             Err(error) => {
-                self.problems.push(format!("{name} {error}"));
+                self.note(format!("{name} {error}"));
                 None
             }
+        }
+    }
+
+    /// Two sections may need the same variable, and its problem is one.
+    fn note(&mut self, problem: String) {
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
         }
     }
 
@@ -151,6 +158,7 @@ mod tests {
         ]);
         let mut reader = Reader::new(&environment);
         assert_eq!(reader.required::<String>(INSTANCES_TABLE), None);
+        assert_eq!(reader.required::<String>(SESSIONS_TABLE), None);
         assert_eq!(reader.required::<String>(SESSIONS_TABLE), None);
         assert_eq!(reader.optional::<Image>(OPENCLAW_IMAGE), None);
         assert_eq!(reader.optional::<String>(BACKEND_API_URL), Some(None));

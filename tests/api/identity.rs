@@ -422,6 +422,7 @@ async fn a_token_is_for_this_audience_from_this_issuer_and_now() {
         ("aud", json!(null), false),
         ("iss", json!("https://login.example"), false),
         ("iss", json!([ISSUER]), false),
+        ("iss", json!("https://login.example/x"), false),
         ("iss", json!(null), false),
         ("exp", json!(now - 59), true),
         ("exp", json!(now - 60), false),

@@ -341,20 +341,31 @@ async fn a_stack_names_everything_that_is_wrong_with_its_variables_at_once() {
 async fn every_function_names_everything_that_is_missing_at_once() {
     let nothing: BTreeMap<&str, String> = BTreeMap::new();
     let nothing: &dyn Environment = &nothing;
-    let tables = "bad configuration: SESSIONS_TABLE is not set; INSTANCES_TABLE is not set";
     let rows = [
-        (instance::from_environment(nothing).await, tables),
-        (maintenance::from_environment(nothing).await, tables),
-        (
-            version::from_environment(nothing).await,
-            "bad configuration: INTERNAL_API_KEY is not set",
-        ),
         (
             fleet::from_environment(nothing).await,
-            "bad configuration: INTERNAL_API_KEY is not set; INSTANCES_TABLE is not set",
+            "INTERNAL_API_KEY INSTANCES_TABLE",
         ),
+        (
+            instance::from_environment(nothing).await,
+            "SESSIONS_TABLE INSTANCES_TABLE",
+        ),
+        (
+            lifecycle::from_environment(nothing).await,
+            "SESSIONS_TABLE INSTANCES_TABLE OPERATIONS_TABLE TOKENS_TABLE MEMORIES_TABLE",
+        ),
+        (
+            maintenance::from_environment(nothing).await,
+            "SESSIONS_TABLE INSTANCES_TABLE OPERATIONS_TABLE TOKENS_TABLE MEMORIES_TABLE",
+        ),
+        (version::from_environment(nothing).await, "INTERNAL_API_KEY"),
     ];
-    for (function, problems) in rows {
-        assert_eq!(function.err().unwrap().to_string(), problems);
+    for (function, missing) in rows {
+        let missing: Vec<String> = missing
+            .split(' ')
+            .map(|name| format!("{name} is not set"))
+            .collect();
+        let expected = format!("bad configuration: {}", missing.join("; "));
+        assert_eq!(function.err().unwrap().to_string(), expected);
     }
 }

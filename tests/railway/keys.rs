@@ -1,6 +1,6 @@
 //! Keys, their headers, and where they must not appear.
 
-use common::railway::{OperationError, RailwaySettings, ResolveError, TokenType};
+use common::railway::{OperationError, RailwayError, RailwaySettings, ResolveError, TokenType};
 use local::railway::{ACCOUNT_KEY, Fault, PROJECT_KEY};
 
 use crate::world::{IMAGE, World, client, instance, simulator};
@@ -45,7 +45,10 @@ async fn a_key_of_the_other_kind_is_refused_with_the_variables_to_look_at() {
 
         let service = railway.resolve(&instance("abc", Some("x"))).await.unwrap();
         let failed = railway.start(&service).await.unwrap_err();
-        assert!(matches!(failed, OperationError::Railway(_)));
+        assert_eq!(
+            failed,
+            OperationError(RailwayError::NotAuthorized(token_type))
+        );
         assert_eq!(failed.to_string(), sentence);
         // A refusal is never repeated.
         assert_eq!(simulator.operations(), ["Services", "Start"]);

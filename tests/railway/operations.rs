@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use common::model::{FloatingImage, Image, PinnedImage};
-use common::railway::{DeploymentId, DeploymentState, OperationError, Variables};
+use common::railway::{DeploymentId, DeploymentState, Variables};
 use tokio::time::{sleep, timeout};
 
 use crate::world::{IMAGE, NEWER, World, pinned};
@@ -44,17 +44,13 @@ async fn start_is_one_request_and_ends_running() {
 }
 
 #[tokio::test]
-async fn a_service_that_was_never_deployed_can_only_be_started() {
+async fn a_service_that_was_never_deployed_has_nothing_to_stop() {
     let world = World::start().await;
     let id = world.simulator.add_undeployed_service("new", IMAGE);
     let instance = crate::world::instance("new", Some(&id));
     let service = world.railway.resolve(&instance).await.unwrap();
     assert_eq!(world.railway.latest(&service).await, Ok(None));
     assert_eq!(world.railway.stop(&service).await, Ok(None));
-    assert_eq!(
-        world.railway.restart(&service).await,
-        Err(OperationError::NothingToRestart)
-    );
     assert!(world.railway.start(&service).await.is_ok());
 }
 
@@ -70,16 +66,20 @@ async fn stop_is_two_requests_and_a_second_stop_is_one() {
     assert_eq!(world.statuses(), ["SUCCESS"]);
 
     world.simulator.clear_log();
-    assert_eq!(world.railway.stop(&world.service).await, Ok(Some(id)));
+    assert_eq!(world.railway.stop(&world.service).await, Ok(None));
     assert_eq!(world.simulator.operations(), ["ServiceState"]);
 }
 
 #[tokio::test]
 async fn stop_ends_what_is_about_to_run_and_what_runs_meanwhile() {
     let world = World::start().await;
+    let running = world.railway.latest(&world.service).await.unwrap().unwrap();
     world.railway.start(&world.service).await.unwrap();
     world.simulator.clear_log();
-    world.railway.stop(&world.service).await.unwrap();
+    assert_eq!(
+        world.railway.stop(&world.service).await,
+        Ok(Some(running.id))
+    );
     assert_eq!(
         world.simulator.operations(),
         ["ServiceState", "CancelAndStop"]
@@ -94,25 +94,69 @@ async fn stop_ends_what_is_about_to_run_and_what_runs_meanwhile() {
 }
 
 #[tokio::test]
-async fn stop_cancels_a_first_deployment_in_progress() {
-    let world = World::start().await;
-    let id = world.simulator.add_undeployed_service("new", IMAGE);
-    let instance = crate::world::instance("new", Some(&id));
-    let service = world.railway.resolve(&instance).await.unwrap();
-    world.railway.start(&service).await.unwrap();
-    world.simulator.clear_log();
-    world.railway.stop(&service).await.unwrap();
-    assert_eq!(world.simulator.operations(), ["ServiceState", "Cancel"]);
+async fn stop_cancels_a_first_deployment_in_progress_or_waiting_for_somebody() {
+    for status in ["BUILDING", "NEEDS_APPROVAL"] {
+        let world = World::start().await;
+        let id = world.simulator.add_undeployed_service("new", IMAGE);
+        let instance = crate::world::instance("new", Some(&id));
+        let service = world.railway.resolve(&instance).await.unwrap();
+        let started = world.railway.start(&service).await.unwrap();
+        world.simulator.set_status(&id, status);
+        world.simulator.clear_log();
+        assert_eq!(world.railway.stop(&service).await, Ok(Some(started)));
+        assert_eq!(world.simulator.operations(), ["ServiceState", "Cancel"]);
+    }
 }
 
 #[tokio::test]
 async fn stop_needs_nothing_where_nothing_runs() {
-    for status in ["CRASHED", "FAILED", "REMOVED", "REMOVING"] {
+    for status in ["CRASHED", "FAILED", "REMOVED"] {
         let world = World::start().await;
         world.simulator.set_status(&world.service_id, status);
-        world.railway.stop(&world.service).await.unwrap();
+        let stopped = world.railway.stop(&world.service).await;
+        assert_eq!(stopped, Ok(None), "{status}");
         assert_eq!(world.simulator.operations(), ["ServiceState"], "{status}");
     }
+}
+
+#[tokio::test]
+async fn stop_waits_for_what_is_on_its_way_down() {
+    let world = World::start().await;
+    let id = world
+        .railway
+        .latest(&world.service)
+        .await
+        .unwrap()
+        .unwrap()
+        .id;
+    world.simulator.set_status(&world.service_id, "REMOVING");
+    assert_eq!(world.railway.stop(&world.service).await, Ok(Some(id)));
+    assert_eq!(
+        world.simulator.operations(),
+        ["ServiceState", "ServiceState"]
+    );
+}
+
+#[tokio::test]
+async fn stop_after_a_failed_update_stops_what_runs() {
+    let world = World::start().await;
+    let running = world.railway.latest(&world.service).await.unwrap().unwrap();
+    world.simulator.fail_deployments(&world.service_id, true);
+    let failed = world.railway.start(&world.service).await.unwrap();
+    settled(&world, &failed).await;
+    assert_eq!(
+        world.railway.stop(&world.service).await,
+        Ok(Some(running.id))
+    );
+}
+
+#[tokio::test]
+async fn a_deployment_that_railway_skipped_is_not_the_latest() {
+    let world = World::start().await;
+    let before = world.railway.latest(&world.service).await;
+    world.railway.start(&world.service).await.unwrap();
+    world.simulator.set_status(&world.service_id, "SKIPPED");
+    assert_eq!(world.railway.latest(&world.service).await, before);
 }
 
 #[tokio::test]
@@ -143,6 +187,18 @@ async fn restart_takes_what_runs_and_not_an_update_that_failed() {
         [DeploymentState::Starting, DeploymentState::Failed]
     );
     assert_eq!(world.railway.restart(&world.service).await, Ok(running.id));
+}
+
+#[tokio::test]
+async fn restart_deploys_where_nothing_runs() {
+    for status in ["CRASHED", "FAILED", "REMOVED", "SLEEPING"] {
+        let world = World::start().await;
+        world.simulator.set_status(&world.service_id, status);
+        let id = world.railway.restart(&world.service).await.unwrap();
+        assert_eq!(world.simulator.operations(), ["ServiceState", "Start"]);
+        settled(&world, &id).await;
+        assert_eq!(world.statuses().last(), Some(&"SUCCESS"), "{status}");
+    }
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ pub(crate) const IMAGE: &str = "ghcr.io/openclaw/openclaw:2026.4.11";
 pub(crate) const NEWER: &str = "ghcr.io/openclaw/openclaw:2026.4.12";
 
 /// How long a stage of a deployment takes here.
-pub(crate) const STAGE: Duration = Duration::from_millis(20);
+pub(crate) const STAGE: Duration = Duration::from_millis(100);
 
 /// A simulator, a client of it, and the service of the agent `abc`.
 pub(crate) struct World {
@@ -70,8 +70,8 @@ pub(crate) fn client(settings: RailwaySettings) -> Railway {
 pub(crate) fn limits() -> Limits {
     Limits {
         connect: Duration::from_millis(500),
-        attempt: Duration::from_millis(300),
-        total: Duration::from_secs(2),
+        attempt: Duration::from_millis(600),
+        total: Duration::from_secs(3),
         backoff: Duration::from_millis(5),
         settle: Duration::from_millis(20),
         page: 2,

@@ -47,6 +47,11 @@ impl Caller {
         self.send(Method::GET, path, "").await
     }
 
+    /// Sends a POST without a body.
+    pub async fn post(&self, path: &str) -> Answer {
+        self.send(Method::POST, path, "").await
+    }
+
     /// Sends a PUT with a JSON body.
     pub async fn put(&self, path: &str, body: &Value) -> Answer {
         self.send(Method::PUT, path, body.to_string()).await

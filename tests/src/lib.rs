@@ -3,7 +3,7 @@
 //!
 //! A test arranges in a few lines and asserts a whole answer:
 //!
-//! ```ignore
+//! ```text
 //! let world = World::start().await;
 //! let answer = world.stranger().get("/api/instance/demo-running/stats").await;
 //! answer.is(403, json!({"error": "Forbidden"}));
@@ -29,4 +29,4 @@ pub use caller::{Answer, Caller};
 pub use clock::{ManualClock, START};
 pub use records::Records;
 pub use server::{Reply, ScriptedServer};
-pub use world::{Builder, World};
+pub use world::{Builder, HASTY, World};

@@ -4,9 +4,9 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Credentials, Region};
 use aws_sdk_dynamodb::types::AttributeValue;
 use common::store::Tables;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-/// The items of the two tables, written and read as JSON.
+/// The items of the tables, written and read as JSON.
 #[derive(Clone, Debug)]
 pub struct Records {
     client: Client,
@@ -40,18 +40,54 @@ impl Records {
 
     /// The record of an instance, null if there is none.
     pub async fn instance(&self, id: &str) -> Value {
-        let answer = self
+        self.get(&self.tables.instances, id).await
+    }
+
+    /// Stores a memory of an owner's agent.
+    pub async fn put_memory(&self, owner: &str, id: &str) {
+        let item = json!({"ownerId": owner, "memoryId": id, "text": "something to remember"});
+        self.put(&self.tables.memories, &item).await;
+    }
+
+    /// How many memories of an owner there are.
+    pub async fn count_memories(&self, owner: &str) -> i32 {
+        let query = self
             .client
-            .get_item()
-            .table_name(&self.tables.instances)
-            .key("instanceId", AttributeValue::S(id.to_owned()))
-            .consistent_read(true)
-            .send()
-            .await
-            .expect("DynamoDB answers");
-        answer.item.map_or(Value::Null, |item| {
-            serde_dynamo::from_item(item).expect("an item is JSON")
-        })
+            .query()
+            .table_name(&self.tables.memories)
+            .key_condition_expression("ownerId = :owner")
+            .expression_attribute_values(":owner", AttributeValue::S(owner.to_owned()));
+        query.send().await.expect("DynamoDB answers").count()
+    }
+
+    /// Replaces the record of a gateway token.
+    pub async fn put_token(&self, item: &Value) {
+        self.put(&self.tables.tokens, item).await;
+    }
+
+    /// The record of an instance's gateway token, null if there is none.
+    pub async fn token(&self, id: &str) -> Value {
+        self.get(&self.tables.tokens, id).await
+    }
+
+    /// Replaces the record of an operation, a lease or an idempotency key.
+    pub async fn put_operation(&self, item: &Value) {
+        self.put(&self.tables.operations, item).await;
+    }
+
+    /// The items of an instance in the table of operations whose sort keys
+    /// begin so: `op#`, `key#`, `lease`.
+    pub async fn operations(&self, id: &str, kind: &str) -> Vec<Value> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.tables.operations)
+            .key_condition_expression("instanceId = :instance AND begins_with(sortKey, :kind)")
+            .expression_attribute_values(":instance", AttributeValue::S(id.to_owned()))
+            .expression_attribute_values(":kind", AttributeValue::S(kind.to_owned()));
+        let answer = query.send().await.expect("DynamoDB answers");
+        let items = answer.items.unwrap_or_default();
+        serde_dynamo::from_items(items).expect("items are JSON")
     }
 
     /// How many sessions and instances there are.
@@ -70,9 +106,34 @@ impl Records {
         self.lose(&self.tables.sessions).await;
     }
 
+    /// Makes every request to the table of operations fail.
+    pub async fn lose_operations(&self) {
+        self.lose(&self.tables.operations).await;
+    }
+
+    /// Makes every request to the table of memories fail.
+    pub async fn lose_memories(&self) {
+        self.lose(&self.tables.memories).await;
+    }
+
     async fn lose(&self, table: &str) {
         let request = self.client.delete_table().table_name(table);
         request.send().await.expect("DynamoDB deletes the table");
+    }
+
+    async fn get(&self, table: &str, instance_id: &str) -> Value {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(table)
+            .key("instanceId", AttributeValue::S(instance_id.to_owned()))
+            .consistent_read(true)
+            .send()
+            .await
+            .expect("DynamoDB answers");
+        answer.item.map_or(Value::Null, |item| {
+            serde_dynamo::from_item(item).expect("an item is JSON")
+        })
     }
 
     async fn put(&self, table: &str, item: &Value) {

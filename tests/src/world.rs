@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use common::railway::Limits;
 use common::store::{SessionKey, Sessions};
 use jiff::SignedDuration;
+use local::railway::Simulator;
 use local::{Data, LocalEnvironment, Options, Stack, StackError};
 use reqwest::Client;
 use serde_json::json;
@@ -23,10 +25,23 @@ pub struct World {
     http: Client,
 }
 
+/// Limits that a slow answer exceeds within a test's patience.
+pub const HASTY: Limits = Limits {
+    connect: Duration::from_millis(500),
+    attempt: Duration::from_millis(500),
+    total: Duration::from_secs(2),
+    backoff: Duration::from_millis(5),
+    settle: Duration::from_millis(20),
+    page: 3,
+};
+
 /// A world with variables of its own.
 #[derive(Clone, Debug, Default)]
 pub struct Builder {
     environment: BTreeMap<&'static str, String>,
+    ticking: bool,
+    hasty: bool,
+    stage: Option<Duration>,
 }
 
 impl Builder {
@@ -34,6 +49,28 @@ impl Builder {
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.environment.insert(name, value.into());
+        self
+    }
+
+    /// Lets the clock tick from the system's time on: for tests that wait for
+    /// outcomes, which are compared with the real age of simulated processes.
+    #[must_use]
+    pub fn ticking(mut self) -> Self {
+        self.ticking = true;
+        self
+    }
+
+    /// Has the API give Railway fractions of a second to answer.
+    #[must_use]
+    pub fn hasty(mut self) -> Self {
+        self.hasty = true;
+        self
+    }
+
+    /// How long each stage of a deployment takes.
+    #[must_use]
+    pub fn stage(mut self, stage: Duration) -> Self {
+        self.stage = Some(stage);
         self
     }
 
@@ -47,12 +84,17 @@ impl Builder {
     /// # Errors
     /// When a variable is missing or malformed.
     pub async fn try_start(self) -> Result<World, StackError> {
-        let clock = ManualClock::at(START);
+        let clock = if self.ticking {
+            ManualClock::ticking()
+        } else {
+            ManualClock::at(START)
+        };
         let options = Options {
             port: 0,
             data: Data::Memory,
             clock: Arc::new(clock.clone()),
-            stage: Duration::from_millis(50),
+            stage: self.stage.unwrap_or(Duration::from_millis(50)),
+            limits: if self.hasty { HASTY } else { Limits::default() },
         };
         let stack = Stack::start(options, &LocalEnvironment(self.environment)).await?;
         let http = common::client::builder().build().expect("an HTTP client");
@@ -74,6 +116,17 @@ impl World {
     /// A world with a variable of its own, which still has to be started.
     pub fn with(name: &'static str, value: impl Into<String>) -> Builder {
         Builder::default().with(name, value)
+    }
+
+    /// A world whose clock ticks, which still has to be started.
+    pub fn ticking() -> Builder {
+        Builder::default().ticking()
+    }
+
+    /// The simulated Railway.
+    pub fn railway(&self) -> &Simulator {
+        let railway = self.stack.railway.as_ref();
+        railway.expect("no RAILWAY_API_KEY is set")
     }
 
     /// Nobody in particular.

@@ -41,7 +41,7 @@ pub enum ControlError {
     NotDone(#[from] OperationError),
     /// The first half of a memory reset.
     #[error("The agent's memory was deleted, but it was not restarted: {0}")]
-    OnlyMemoryReset(#[source] OperationError),
+    OnlyMemoryReset(#[source] Box<Self>),
     /// What became of an operation is not to be found out now.
     #[error("Railway cannot tell how the deployment is: {0}")]
     CannotTell(#[source] OperationError),
@@ -74,9 +74,8 @@ impl ControlError {
         match self {
             Self::Busy { retry_after, .. } => Some(*retry_after),
             Self::NotLocated(error) => error.retry_after(),
-            Self::NotDone(error) | Self::OnlyMemoryReset(error) | Self::CannotTell(error) => {
-                error.retry_after()
-            }
+            Self::NotDone(error) | Self::CannotTell(error) => error.retry_after(),
+            Self::OnlyMemoryReset(error) => error.retry_after(),
             _ => None,
         }
     }

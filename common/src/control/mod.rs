@@ -24,7 +24,7 @@ use crate::model::{
     OperationState, PinnedImage, UserId,
 };
 use crate::probe::Prober;
-use crate::railway::{Railway, RailwayService};
+use crate::railway::{DeploymentId, Railway, RailwayService};
 use crate::store::{Instances, LEASE, Lease, Memories, Operations, Tokens};
 
 /// What controls work with.
@@ -196,34 +196,22 @@ impl Controls {
     ) -> Result<(), ControlError> {
         let service = self.locate(instance).await?;
         operation.service_id = Some(service.id().to_owned());
-        let railway = &self.railway;
         let deployment = match operation.control {
-            Control::Start => {
-                self.still_held(lease)?;
-                Some(railway.start(&service).await?)
-            }
-            Control::Stop => {
-                self.still_held(lease)?;
-                railway.stop(&service).await?
-            }
-            Control::Restart => {
-                self.still_held(lease)?;
-                Some(railway.restart(&service).await?)
-            }
+            Control::Start => Some(self.railway(lease)?.start(&service).await?),
+            Control::Stop => self.railway(lease)?.stop(&service).await?,
+            Control::Restart => Some(self.restart(lease, &service).await?),
             Control::Repair => {
                 let variables = self.variables_of(instance).await?;
-                self.still_held(lease)?;
-                Some(railway.repair(&service, &variables).await?)
+                Some(self.railway(lease)?.repair(&service, &variables).await?)
             }
             Control::ResetMemory => {
                 self.memories.delete_all(&instance.owner).await?;
-                self.still_held(lease)?;
-                let restarted = railway.restart(&service).await;
-                Some(restarted.map_err(ControlError::OnlyMemoryReset)?)
+                let restarted = self.restart(lease, &service).await;
+                Some(restarted.map_err(|error| ControlError::OnlyMemoryReset(Box::new(error)))?)
             }
             Control::Update => {
                 operation.image = Some(self.image.image().clone());
-                self.still_held(lease)?;
+                let railway = self.railway(lease)?;
                 let deployment = railway.update_image(&service, &self.image).await?;
                 self.record_image(lease).await;
                 Some(deployment)
@@ -231,7 +219,7 @@ impl Controls {
             Control::FactoryReset => {
                 operation.image = Some(self.image.image().clone());
                 let variables = self.variables_of(instance).await?;
-                self.still_held(lease)?;
+                let railway = self.railway(lease)?;
                 let deployment = railway
                     .factory_reset(&service, &variables, &self.image)
                     .await?;
@@ -241,6 +229,14 @@ impl Controls {
         };
         operation.deployment_id = deployment.map(|id| id.to_string());
         Ok(())
+    }
+
+    async fn restart(
+        &self,
+        lease: &Lease,
+        service: &RailwayService,
+    ) -> Result<DeploymentId, ControlError> {
+        Ok(self.railway(lease)?.restart(service).await?)
     }
 
     async fn locate(&self, instance: &Instance) -> Result<RailwayService, ControlError> {
@@ -259,11 +255,11 @@ impl Controls {
         Ok(service)
     }
 
-    /// The last look before something irreversible: whoever was asleep for
-    /// longer than the lease lasts has no right to go on.
-    fn still_held(&self, lease: &Lease) -> Result<(), ControlError> {
+    /// The hands, for the holder of a lease: whoever was asleep for longer than
+    /// it lasts has no right to go on.
+    fn railway(&self, lease: &Lease) -> Result<&Railway, ControlError> {
         if self.clock.now() < lease.expires_at {
-            Ok(())
+            Ok(&self.railway)
         } else {
             Err(ControlError::LeaseExpired)
         }

@@ -22,6 +22,7 @@ pub struct ControlSettings {
     hosts: AllowedHosts,
     image: Image,
     variables: AgentVariables,
+    limits: Limits,
 }
 
 impl ControlSettings {
@@ -45,7 +46,14 @@ impl ControlSettings {
             hosts: hosts?.unwrap_or_default(),
             image: image?.unwrap_or_default(),
             variables: variables?.unwrap_or_default(),
+            limits: Limits::default(),
         })
+    }
+
+    /// Other limits to Railway's time than those of a function.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 
     /// Makes the clients and stores, once per process.
@@ -62,7 +70,7 @@ impl ControlSettings {
             operations: Operations::new(connection.clone(), self.operations),
             tokens: Tokens::new(connection.clone(), self.tokens),
             memories: Memories::new(connection.clone(), self.memories),
-            railway: Railway::new(self.railway, Limits::default(), clock.clone())?,
+            railway: Railway::new(self.railway, self.limits, clock.clone())?,
             prober: Prober::new(self.hosts)?,
             image: PinnedImage::of(self.image),
             variables: self.variables,

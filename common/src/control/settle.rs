@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{ControlError, Controls};
 use crate::model::{Control, Failure, FailureKind, Instance, Operation, OperationState};
@@ -13,6 +13,10 @@ use crate::store::LEASE;
 
 /// After this long an agent that is not there is not coming.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(15);
+
+/// How long one look at Railway and at the agent may take, whatever the caller's
+/// limit is.
+const ONE_LOOK: Duration = Duration::from_secs(10);
 
 /// How far the clocks of an agent and ours may be apart.
 const SKEW: Duration = Duration::from_secs(2);
@@ -37,10 +41,15 @@ impl Controls {
         instance: &Instance,
         limit: Duration,
     ) -> Result<Operation, ControlError> {
-        let deadline = Instant::now() + limit;
+        let start = Instant::now();
+        let deadline = start + limit;
         let mut pause = Duration::from_millis(500);
         loop {
-            if let Some(state) = self.outcome(&operation, instance).await? {
+            let look = self.outcome(&operation, instance);
+            let Ok(outcome) = timeout_at(deadline.max(start + ONE_LOOK), look).await else {
+                return Ok(operation);
+            };
+            if let Some(state) = outcome? {
                 operation.state = state;
                 operation.finished_at = Some(self.clock.now());
                 self.operations.save(&operation).await?;

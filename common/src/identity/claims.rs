@@ -15,6 +15,9 @@ pub(super) struct Claims {
     /// The user. Cookies of a login in progress are sealed with the same key
     /// and have none.
     sub: String,
+    /// Who says so. Cookies do not tell.
+    #[serde(default)]
+    iss: Option<String>,
     /// Without an end it is no session.
     exp: NumericDate,
     #[serde(default)]
@@ -37,6 +40,11 @@ pub(super) fn object<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
 }
 
 impl Claims {
+    /// Who says so, if it is told.
+    pub(super) fn issuer(&self) -> Option<&str> {
+        self.iss.as_deref()
+    }
+
     /// Who it is, if the session has begun and has not ended.
     pub(super) fn user(&self, now: Timestamp) -> Option<UserId> {
         let now = now.as_millisecond() as f64 / 1000.0;

@@ -1,8 +1,8 @@
 //! Opening JWEs (RFC 7516) in the two shapes that NextAuth and Auth.js make:
 //! compact, `dir`, with AES-GCM or AES-CBC and HMAC (RFC 7518).
 //!
-//! No maintained crate opens both without OpenSSL; the primitives are ring's
-//! and RustCrypto's, and this file only puts the parts into their places.
+//! The primitives are ring's and RustCrypto's; this file only puts the parts
+//! into their places. ARCHITECTURE.md says why no JOSE crate does.
 
 use aes::Aes256;
 use base64::Engine;

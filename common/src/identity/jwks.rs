@@ -119,19 +119,15 @@ impl Jwks {
         if let Some(key) = found(&kept, FRESH) {
             return Ok(Some(key));
         }
-        if kept.may_ask(now) {
-            match (self.asking.try_lock(), found(&kept, USABLE)) {
-                (Ok(_asking), _) => self.ask(now).await,
-                // Somebody asks already; old keys are good enough meanwhile.
-                (Err(_), Some(key)) => return Ok(Some(key)),
-                (Err(_), None) => {
-                    let _asking = self.asking.lock().await;
-                    // The other one may have been cut off.
-                    if self.kept().may_ask(now) {
-                        self.ask(now).await;
-                    }
-                }
-            }
+        let _asking = match (self.asking.try_lock(), found(&kept, USABLE)) {
+            (Ok(asking), _) => asking,
+            // Somebody asks already; old keys are good enough meanwhile.
+            (Err(_), Some(key)) => return Ok(Some(key)),
+            (Err(_), None) => self.asking.lock().await,
+        };
+        // Somebody may have asked just now.
+        if self.kept().may_ask(now) {
+            self.ask(now).await;
         }
         let kept = self.kept();
         let keys = kept.keys_of(now, USABLE).ok_or(KeysUnavailable)?;

@@ -102,8 +102,12 @@ impl Tokens {
         let Some(key) = self.0.keys.find(algorithm, id, now).await? else {
             return Ok(None);
         };
-        let claims = decode::<Claims>(token, &key, &self.validation(algorithm));
-        Ok(claims.ok().and_then(|token| token.claims.user(now)))
+        let Ok(token) = decode::<Claims>(token, &key, &self.validation(algorithm)) else {
+            return Ok(None);
+        };
+        // `decode` takes a list of issuers with the right one in it, too.
+        let is_theirs = token.claims.issuer() == Some(&self.0.issuer);
+        Ok(is_theirs.then(|| token.claims.user(now)).flatten())
     }
 
     /// What `decode` checks beside the signature. Times are left to

@@ -7,13 +7,15 @@
 //! [`Facts`]: the wrapper's `/api/status` carries the gateway token.
 
 mod classify;
+mod facts;
 mod hosts;
 mod observation;
 mod prober;
 mod report;
 
 pub use classify::{Classification, Status, classify};
+pub use facts::Facts;
 pub use hosts::{AllowedHosts, HostRefused, InvalidHosts};
-pub use observation::{Endpoint, Facts, Observation, Observations, Problem};
+pub use observation::{Endpoint, Observation, Observations, Problem};
 pub use prober::Prober;
 pub use report::{Check, ProbeReport, VersionSource};

@@ -98,21 +98,12 @@ impl ResolveError {
 
 /// Why the service was located and the operation failed: the spec's 500.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum OperationError {
-    /// There is no container to restart.
-    #[error("There is nothing to restart: start the agent instead")]
-    NothingToRestart,
-    /// Railway failed.
-    #[error(transparent)]
-    Railway(#[from] RailwayError),
-}
+#[error(transparent)]
+pub struct OperationError(#[from] pub RailwayError);
 
 impl OperationError {
     /// How long Railway asks to wait.
     pub fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Railway(error) => error.retry_after(),
-            Self::NothingToRestart => None,
-        }
+        self.0.retry_after()
     }
 }

@@ -1,6 +1,7 @@
 //! The operations that deploy, each in one request.
 
 use graphql_client::GraphQLQuery;
+use tokio::time::Instant;
 
 use super::client::{Moment, Railway};
 use super::documents::{
@@ -17,14 +18,22 @@ impl Railway {
     /// # Errors
     /// When Railway fails.
     pub async fn start(&self, service: &RailwayService) -> Result<DeploymentId, OperationError> {
+        Ok(self.start_until(service, self.deadline()).await?)
+    }
+
+    /// Also what a restart does where nothing runs.
+    pub(super) async fn start_until(
+        &self,
+        service: &RailwayService,
+        deadline: Instant,
+    ) -> Result<DeploymentId, RailwayError> {
         let variables = start::Variables {
             service_id: service.id().to_owned(),
             environment_id: service.access().environment_id.clone(),
         };
         let answered = |answer: start::ResponseData| Ok(answer.service_instance_deploy_v2);
-        Ok(self
-            .deploy::<Start>(service, variables, None, answered)
-            .await?)
+        self.deploy::<Start>(service, variables, deadline, None, answered)
+            .await
     }
 
     /// Merges variables into those of the service, and deploys once.
@@ -49,7 +58,7 @@ impl Railway {
             Ok(answer.service_instance_deploy_v2)
         };
         Ok(self
-            .deploy::<Repair>(service, document, None, answered)
+            .deploy::<Repair>(service, document, self.deadline(), None, answered)
             .await
             .map_err(|error| error.without(variables.values()))?)
     }
@@ -74,7 +83,7 @@ impl Railway {
             Ok(answer.service_instance_deploy_v2)
         };
         Ok(self
-            .deploy::<UpdateImage>(service, variables, Some(image), answered)
+            .deploy::<UpdateImage>(service, variables, self.deadline(), Some(image), answered)
             .await?)
     }
 
@@ -103,7 +112,7 @@ impl Railway {
             Ok(answer.service_instance_deploy_v2)
         };
         Ok(self
-            .deploy::<FactoryReset>(service, document, Some(image), answered)
+            .deploy::<FactoryReset>(service, document, self.deadline(), Some(image), answered)
             .await
             .map_err(|error| error.without(variables.values()))?)
     }
@@ -114,10 +123,10 @@ impl Railway {
         &self,
         service: &RailwayService,
         variables: Q::Variables,
+        deadline: Instant,
         image: Option<&PinnedImage>,
         answered: impl Fn(Q::ResponseData) -> Result<String, RailwayError>,
     ) -> Result<DeploymentId, RailwayError> {
-        let deadline = self.deadline();
         let seen = |sent: Moment| async move {
             let answer = self.service_state(service, deadline).await?;
             let sent = sent.by_answer_of(answer.date);

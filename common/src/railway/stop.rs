@@ -11,9 +11,9 @@ use super::resolve::RailwayService;
 use super::{Deployment, DeploymentId, DeploymentState};
 
 impl Railway {
-    /// Stops what runs, and ends what is about to run. What is down already, or
-    /// on its way down, needs nothing more. Returns the deployment that was
-    /// deployed last.
+    /// Stops what runs, and ends what is about to run. Returns the deployment
+    /// that goes down, which may be on its way already; none if there was
+    /// nothing to stop.
     ///
     /// # Errors
     /// When Railway fails.
@@ -54,20 +54,23 @@ impl Railway {
                     .await?;
             }
         }
-        Ok(state.latest.map(|latest| latest.id))
+        let goes_down = state.running().or(state.pending()).or(state.stopping());
+        Ok(goes_down.map(|deployment| deployment.id.clone()))
     }
 
     /// Restarts the process in its container, which picks up no new variables.
-    /// Returns the deployment that restarts.
+    /// Where none runs, there is nothing to restart, and the service is deployed
+    /// instead. Returns the deployment whose process is new.
     ///
     /// # Errors
-    /// When there is no container, or when Railway fails.
+    /// When Railway fails.
     pub async fn restart(&self, service: &RailwayService) -> Result<DeploymentId, OperationError> {
         let deadline = self.deadline();
         let state = self.service_state(service, deadline).await?.data;
-        let before = state
-            .restartable()
-            .ok_or(OperationError::NothingToRestart)?;
+        let awake = |it: &&Deployment| it.state != DeploymentState::Sleeping;
+        let Some(before) = state.running().filter(awake) else {
+            return Ok(self.start_until(service, deadline).await?);
+        };
         let variables = restart::Variables {
             id: before.id.as_str().to_owned(),
         };
@@ -102,19 +105,15 @@ impl ServiceState {
     fn running(&self) -> Option<&Deployment> {
         use DeploymentState::{Running, Sleeping, Starting, Unknown};
         let pending = self.pending().map(|it| &it.id);
-        self.all().find(|it| {
-            matches!(it.state, Running | Sleeping | Starting | Unknown) && Some(&it.id) != pending
-        })
+        let there = || self.all().filter(move |it| Some(&it.id) != pending);
+        there()
+            .find(|it| matches!(it.state, Running | Sleeping | Starting))
+            .or_else(|| there().find(|it| it.state == Unknown))
     }
 
-    /// The deployment with a container: the one that runs, else the last one,
-    /// unless it never came up or is gone.
-    fn restartable(&self) -> Option<&Deployment> {
-        use DeploymentState::{Crashed, Stopped, Stopping};
-        self.running().or_else(|| {
-            self.all()
-                .find(|it| matches!(it.state, Crashed | Stopped | Stopping))
-        })
+    /// The deployment that is on its way down.
+    fn stopping(&self) -> Option<&Deployment> {
+        self.all().find(|it| it.state == DeploymentState::Stopping)
     }
 
     fn all(&self) -> impl Iterator<Item = &Deployment> {

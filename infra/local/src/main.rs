@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use common::clock::SystemClock;
 use common::config::ProcessEnvironment;
+use common::railway::Limits;
 use local::{Data, LocalEnvironment, Options, Stack};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
@@ -84,6 +85,7 @@ async fn serve(arguments: Arguments) -> Result<(), Error> {
         },
         clock: Arc::new(SystemClock),
         stage: Duration::from_secs(1),
+        limits: Limits::default(),
     };
     let stack = Stack::start(options, &environment).await?;
     if let Some(file) = arguments.env_file {

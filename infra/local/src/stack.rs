@@ -19,6 +19,7 @@ use common::control::ControlSettings;
 use common::http::{ControlsSwitch, InternalKey, SessionSettings};
 use common::model::Image;
 use common::probe::AllowedHosts;
+use common::railway::Limits;
 use common::store::{
     Connection, Endpoint, Instances, Sessions, StoreError, Tables, create_missing_tables,
 };
@@ -46,6 +47,8 @@ pub struct Options {
     pub clock: SharedClock,
     /// How long the simulated Railway takes for each stage of a deployment.
     pub stage: Duration,
+    /// How long the API waits for Railway.
+    pub limits: Limits,
 }
 
 /// Where the embedded DynamoDB keeps its data.
@@ -190,7 +193,9 @@ impl Stack {
         };
 
         let clock = options.clock;
-        let controls = controls.open(&connection, clock.clone())?;
+        let controls = controls
+            .with_limits(options.limits)
+            .open(&connection, clock.clone())?;
         let authenticator = authentication.open(&connection)?;
         let default_image: Image = image.unwrap_or_default();
         let functions = vec![

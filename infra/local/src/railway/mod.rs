@@ -69,6 +69,7 @@ struct Shared {
     faults: Mutex<Faults>,
     log: Mutex<Vec<Seen>>,
     quota: Mutex<server::Quota>,
+    crowd: Mutex<server::Crowd>,
     clock: SharedClock,
 }
 
@@ -97,6 +98,7 @@ impl Simulator {
             faults: Mutex::default(),
             log: Mutex::default(),
             quota: Mutex::new(server::Quota::new(options.hourly)),
+            crowd: Mutex::default(),
             clock: options.clock,
         });
         let server = tokio::spawn(server::serve(listener, shared.clone()));
@@ -188,6 +190,11 @@ impl Simulator {
     /// also of those that went wrong.
     pub fn operations(&self) -> Vec<String> {
         self.log().into_iter().map(|seen| seen.operation).collect()
+    }
+
+    /// How many requests were in progress at the busiest moment so far.
+    pub fn most_at_once(&self) -> usize {
+        lock(&self.shared.crowd).most
     }
 
     /// Forgets the requests so far.

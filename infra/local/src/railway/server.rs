@@ -1,6 +1,6 @@
 //! The HTTP side: Railway's edge, its limits and its keys.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::Json;
 use axum::body::{Body, to_bytes};
@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use jiff::fmt::rfc2822;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -27,6 +28,32 @@ pub struct Seen {
     pub query: Option<String>,
     /// Its `User-Agent`.
     pub user_agent: String,
+}
+
+/// How many requests are in progress.
+#[derive(Default)]
+pub(super) struct Crowd {
+    now: usize,
+    pub(super) most: usize,
+}
+
+/// One request that is in progress until this is dropped, also because its
+/// client hung up.
+struct InProgress<'c>(&'c Mutex<Crowd>);
+
+impl Crowd {
+    fn enter(crowd: &Mutex<Self>) -> InProgress<'_> {
+        let mut here = lock(crowd);
+        here.now += 1;
+        here.most = here.most.max(here.now);
+        InProgress(crowd)
+    }
+}
+
+impl Drop for InProgress<'_> {
+    fn drop(&mut self) {
+        lock(self.0).now -= 1;
+    }
 }
 
 /// How many requests are left in this hour.
@@ -59,6 +86,7 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response, Closed> {
+    let _in_progress = Crowd::enter(&shared.crowd);
     let (parts, body) = request.into_parts();
     let Some(user_agent) = parts.headers.get(header::USER_AGENT) else {
         return Ok((StatusCode::FORBIDDEN, "error code: 1010").into_response());
@@ -111,7 +139,14 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
         }
         Some(Fault::DropBefore) => return Err(Closed),
     };
-    Ok((limits, answer).into_response())
+    Ok((dated(now), limits, answer).into_response())
+}
+
+/// Railway's own time, which may be a simulated one as well.
+fn dated(now: Timestamp) -> HeaderMap {
+    let date = rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&now);
+    let date = date.ok().and_then(|date| date.parse().ok());
+    date.map(|date| (header::DATE, date)).into_iter().collect()
 }
 
 fn execute(shared: &Shared, headers: &HeaderMap, request: &graphql::Request) -> Response {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::clock::{SharedClock, iso8601};
 use common::model::Image;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -97,11 +97,13 @@ impl World {
         id
     }
 
-    /// Adds a service whose first deployment is up already.
+    /// Adds a service whose first deployment has been up for an hour.
     pub(super) fn add_running(&mut self, mut service: Service) -> String {
         let mut deployment = self.new_deployment(&service);
         deployment.status = "SUCCESS";
         deployment.instance = Some("RUNNING");
+        deployment.created_at -= SignedDuration::from_hours(1);
+        deployment.status_updated_at = deployment.created_at;
         service.deployments.push(deployment);
         self.add(service)
     }
@@ -221,8 +223,19 @@ impl World {
         deployment.status_updated_at = now;
         deployment.script += 1;
         // What the deployment had pushed aside comes back.
-        behave(service, Behaviour::Running);
+        if self.runs_beside(id) {
+            behave(service, Behaviour::Running);
+        }
         Ok(true)
+    }
+
+    /// Whether another deployment of the same service runs.
+    fn runs_beside(&self, id: &str) -> bool {
+        self.services
+            .iter()
+            .filter(|service| service.deployments.iter().any(|it| it.id == id))
+            .flat_map(|service| &service.deployments)
+            .any(|it| it.id != id && it.status == "SUCCESS" && !it.stopped)
     }
 
     /// Restarts the process with the variables that its container was made with.
