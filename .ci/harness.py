@@ -150,7 +150,7 @@ def shown_on_failure(log):
 
 
 @contextlib.contextmanager
-def local_stack(*flags):
+def local_stack(*flags, **variables):
     """`local` with nothing on disk, and the line that it prints when it answers.
     It must end well on SIGINT."""
     binary = TARGET / "debug/local"
@@ -158,7 +158,7 @@ def local_stack(*flags):
     with tempfile.TemporaryFile("w+") as log, shown_on_failure(log):
         process = subprocess.Popen(
             [binary, "--port", "0", "--memory", "--json", *flags],
-            env=ENVIRONMENT,
+            env=ENVIRONMENT | variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,

@@ -75,7 +75,7 @@ def requests_of(operation, method, template, stack, agent):
         return Request(method, path, headers, body, allowed)
 
     match [scheme for schemes in operation["security"] for scheme in schemes]:
-        case ["session"]:
+        case ["session", "userToken"]:
             good, wrong = {"Cookie": agent["cookie"]}, {"Cookie": "agentbot-session=no"}
         case ["internalKey"]:
             good = {"Authorization": f"Bearer {stack['bearer']}"}

@@ -1,6 +1,7 @@
 //! The one place that makes HTTP clients, and reads what others answer.
 
 use reqwest::{ClientBuilder, Response};
+use url::{Host, Url};
 
 /// What every outgoing request calls itself. Railway's edge refuses requests
 /// without a `User-Agent`.
@@ -17,6 +18,19 @@ pub fn builder() -> ClientBuilder {
     // An error means that the provider is installed already, which is the aim.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().user_agent(USER_AGENT).no_proxy()
+}
+
+/// Whether what is sent to a URL, or believed from it, travels encrypted or
+/// stays on this machine. One with a user or a password in it is not taken.
+pub fn is_confidential(url: &Url) -> bool {
+    let local = match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    let safe = url.scheme() == "https" || (url.scheme() == "http" && local);
+    safe && url.username().is_empty() && url.password().is_none()
 }
 
 /// The longest answer of an agent that is read, in bytes.

@@ -23,6 +23,21 @@ pub const MEMORIES_TABLE: &str = "MEMORIES_TABLE";
 pub const CONFIGURATIONS_TABLE: &str = "CONFIGURATIONS_TABLE";
 /// The bearer key of the platform's own services.
 pub const INTERNAL_API_KEY: &str = "INTERNAL_API_KEY";
+/// The secrets of the platform's NextAuth, comma-separated while they are
+/// rotated; its cookies are not taken when unset.
+pub const NEXTAUTH_SECRET: &str = "NEXTAUTH_SECRET";
+/// The same under the name that Auth.js has for it. Both may be set.
+pub const AUTH_SECRET: &str = "AUTH_SECRET";
+/// Where the keys are that users' bearer tokens are signed with; they are not
+/// taken when unset.
+pub const JWT_JWKS_URL: &str = "JWT_JWKS_URL";
+/// Who has to have issued users' bearer tokens.
+pub const JWT_ISSUER: &str = "JWT_ISSUER";
+/// Whom users' bearer tokens have to be meant for.
+pub const JWT_AUDIENCE: &str = "JWT_AUDIENCE";
+/// The web pages that may write with a user's cookie beside the API's own
+/// origin, comma-separated.
+pub const ALLOWED_ORIGINS: &str = "ALLOWED_ORIGINS";
 /// The switch for everything that changes an agent; on when unset.
 pub const ENABLE_CONTROLS: &str = "ENABLE_OPENCLAW_CONTROLS";
 /// The same switch under the name that the reference's front end has for it.

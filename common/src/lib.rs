@@ -2,8 +2,9 @@
 //!
 //! `model` is pure data, and `compat` pure rules about an agent's setup; `probe`,
 //! `railway` and `store` are the three outside worlds (the agents, Railway,
-//! DynamoDB) and know nothing of each other; `http` is where causes become status
-//! codes. `ARCHITECTURE.md` lists what each layer may not do, and
+//! DynamoDB) and know nothing of each other; `identity` reads what a login has
+//! sealed or signed; `http` is where causes become status codes.
+//! `ARCHITECTURE.md` lists what each layer may not do, and
 //! `tests/contracts/layering.rs` enforces it.
 
 pub mod client;
@@ -12,6 +13,7 @@ pub mod compat;
 pub mod config;
 pub mod control;
 pub mod http;
+pub mod identity;
 pub mod model;
 pub mod probe;
 pub mod railway;

@@ -10,6 +10,7 @@ mod controls_refused;
 mod fleet;
 mod hostile;
 mod idempotency;
+mod identity;
 mod instance;
 mod leases;
 mod lifecycle;

@@ -37,6 +37,20 @@ const RULES: &[Rule] = &[
         forbidden: &["probe", "railway"],
     },
     Rule {
+        reason: "`identity` knows no other outside world: it tells who somebody is from what is \
+                 presented, a login's keys and the time alone",
+        holds_for: |path| path.starts_with("common/src/identity/"),
+        forbidden: &[
+            "clock",
+            "control",
+            "http",
+            "probe",
+            "railway",
+            "store",
+            "aws_sdk_dynamodb",
+        ],
+    },
+    Rule {
         reason: "`compat` is rules about `model`, and knows nothing else",
         holds_for: |path| path.starts_with("common/src/compat/"),
         forbidden: &[

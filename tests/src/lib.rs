@@ -20,6 +20,7 @@
 
 mod caller;
 mod clock;
+pub mod login;
 mod records;
 mod server;
 mod world;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use axum::extract::{FromRef, FromRequestParts};
-use axum::http::{header, request::Parts};
+use axum::http::{HeaderMap, header, request::Parts};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -70,19 +70,20 @@ where
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        let presented = parts
-            .headers
-            .get(header::AUTHORIZATION)
-            .and_then(|header| header.to_str().ok())
-            .and_then(|header| header.split_once(' '))
-            // The scheme is case-insensitive (RFC 9110).
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-            .map(|(_, key)| key.trim());
-        match presented {
+        match presented(&parts.headers) {
             Some(key) if InternalKey::from_ref(state).is(key) => Ok(Self),
             _ => Err(ApiError::Unauthorized),
         }
     }
+}
+
+/// What is presented as `Authorization: Bearer`.
+pub(super) fn presented(headers: &HeaderMap) -> Option<&str> {
+    let header = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, presented) = header.split_once(' ')?;
+    // The scheme is case-insensitive (RFC 9110).
+    let is_bearer = scheme.eq_ignore_ascii_case("bearer");
+    is_bearer.then(|| presented.trim())
 }
 
 #[cfg(test)]

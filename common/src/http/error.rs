@@ -8,7 +8,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::origin::ForeignOrigin;
 use crate::control::ControlError;
+use crate::identity::KeysUnavailable;
 use crate::model::FailureKind;
 use crate::store::StoreError;
 
@@ -22,6 +24,12 @@ pub enum ApiError {
     /// nobody at `GET /api/instance/{userId}`.
     #[error("Forbidden")]
     Forbidden,
+    /// A page that may not writes with a user's cookie.
+    #[error(transparent)]
+    ForeignOrigin(ForeignOrigin),
+    /// A bearer token cannot be verified now.
+    #[error("The login's keys cannot be fetched")]
+    KeysUnavailable(#[source] KeysUnavailable),
     /// The spec's sentence for an instance that is not there or not the
     /// caller's.
     #[error("No instance found. Please deploy first.")]
@@ -94,13 +102,13 @@ impl ApiError {
         match self {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::ForeignOrigin(_) => StatusCode::FORBIDDEN,
             Self::NoInstance | Self::NoAgent | Self::NoOperation | Self::NotFound => {
                 StatusCode::NOT_FOUND
             }
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::ControlsDisabled => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ControlsDisabled | Self::KeysUnavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Control(error) => control_status(error),
             Self::StoreFailed(_) | Self::CorruptRecord(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -109,6 +117,7 @@ impl ApiError {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Control(error) => error.retry_after(),
+            Self::KeysUnavailable(_) => Some(KeysUnavailable::RETRY_AFTER),
             _ => None,
         }
     }

@@ -1,21 +1,23 @@
-//! Who is asking: sessions of the platform's web front end.
+//! Who is asking: a user who is logged in.
 
 use axum::extract::{FromRef, FromRequestParts};
-use axum::http::{header, request::Parts};
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use cookie::Cookie;
 
-use super::ApiError;
+use super::origin::ForeignOrigin;
+use super::{ApiError, Authenticator};
 use crate::clock::SharedClock;
+use crate::identity::KeysUnavailable;
 use crate::model::UserId;
-use crate::store::{SessionKey, Sessions, StoreError};
+use crate::store::StoreError;
 
-/// The names of the session cookie, the preferred one first.
+/// The names of the opaque session cookie, the preferred one first.
 pub const COOKIES: [&str; 2] = ["__Secure-agentbot.session-token", "agentbot-session"];
 
 /// A caller with a valid session. As an extractor it refuses nobodies with 401;
 /// a handler that owes them another status takes
-/// `Result<Session, SessionRefused>`.
+/// `Result<Session, SessionRefused>`. How sessions are found is the
+/// [`Authenticator`]'s business.
 #[derive(Clone, Debug)]
 pub struct Session {
     /// The user who is logged in.
@@ -25,10 +27,14 @@ pub struct Session {
 /// Why there is no session.
 #[derive(Debug)]
 pub enum SessionRefused {
-    /// No cookie, or none that is valid now.
+    /// No cookie and no token, or none that is valid now.
     NoSession,
+    /// There is a cookie, and a page that may not use it.
+    ForeignOrigin(ForeignOrigin),
     /// The store could not tell.
     Store(StoreError),
+    /// There are no keys to tell a good token from a bad one.
+    Keys(KeysUnavailable),
 }
 
 impl SessionRefused {
@@ -36,7 +42,7 @@ impl SessionRefused {
     pub fn as_forbidden(self) -> ApiError {
         match self {
             Self::NoSession => ApiError::Forbidden,
-            Self::Store(error) => error.into(),
+            refused => refused.into(),
         }
     }
 }
@@ -45,8 +51,28 @@ impl From<SessionRefused> for ApiError {
     fn from(refused: SessionRefused) -> Self {
         match refused {
             SessionRefused::NoSession => Self::Unauthorized,
+            SessionRefused::ForeignOrigin(origin) => Self::ForeignOrigin(origin),
             SessionRefused::Store(error) => error.into(),
+            SessionRefused::Keys(error) => Self::KeysUnavailable(error),
         }
+    }
+}
+
+impl From<ForeignOrigin> for SessionRefused {
+    fn from(origin: ForeignOrigin) -> Self {
+        Self::ForeignOrigin(origin)
+    }
+}
+
+impl From<StoreError> for SessionRefused {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<KeysUnavailable> for SessionRefused {
+    fn from(error: KeysUnavailable) -> Self {
+        Self::Keys(error)
     }
 }
 
@@ -59,39 +85,13 @@ impl IntoResponse for SessionRefused {
 impl<S> FromRequestParts<S> for Session
 where
     S: Send + Sync,
-    Sessions: FromRef<S>,
+    Authenticator: FromRef<S>,
     SharedClock: FromRef<S>,
 {
     type Rejection = SessionRefused;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        let sessions = Sessions::from_ref(state);
         let now = SharedClock::from_ref(state).now();
-        for key in session_keys(parts) {
-            let user = sessions.user(&key, now).await;
-            if let Some(user) = user.map_err(SessionRefused::Store)? {
-                return Ok(Self { user });
-            }
-        }
-        Err(SessionRefused::NoSession)
+        Authenticator::from_ref(state).session(parts, now).await
     }
-}
-
-/// At most one key for each name, so that a request cannot cost more lookups.
-fn session_keys(parts: &Parts) -> Vec<SessionKey> {
-    let cookies: Vec<Cookie<'_>> = parts
-        .headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|header| header.to_str().ok())
-        .flat_map(Cookie::split_parse)
-        .flatten()
-        .collect();
-    COOKIES
-        .iter()
-        .filter_map(|name| {
-            let cookie = cookies.iter().find(|cookie| cookie.name() == *name)?;
-            SessionKey::of_cookie(cookie.value())
-        })
-        .collect()
 }

@@ -4,8 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use url::{Host, Url};
+use url::Url;
 
+use crate::client::is_confidential;
 use crate::config::{
     RAILWAY_API_KEY, RAILWAY_API_URL, RAILWAY_ENVIRONMENT_ID, RAILWAY_PROJECT_ID,
     RAILWAY_TOKEN_TYPE, Reader,
@@ -83,15 +84,9 @@ impl FromStr for ApiUrl {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let url = Url::parse(text).map_err(|_| InvalidApiUrl)?;
-        let local = match url.host() {
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            Some(Host::Domain(name)) => name == "localhost",
-            None => false,
-        };
-        let safe = url.scheme() == "https" || (url.scheme() == "http" && local);
-        let bare = url.username().is_empty() && url.password().is_none();
-        (safe && bare).then_some(Self(url)).ok_or(InvalidApiUrl)
+        is_confidential(&url)
+            .then_some(Self(url))
+            .ok_or(InvalidApiUrl)
     }
 }
 

@@ -112,7 +112,7 @@ impl IntoResponse for Failure {
     path = "/api/openclaw/ensure-compatibility",
     operation_id = "ensureCompatibility",
     tag = "compatibility",
-    security(("session" = [])),
+    security(("session" = []), ("userToken" = [])),
     params(
         ("dryRun" = Option<bool>, Query, description = "`true` changes nothing and tells what would be done; `compatible` then tells whether nothing is to be done"),
     ),

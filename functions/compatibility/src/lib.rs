@@ -12,11 +12,10 @@ use axum::Router;
 use axum::extract::FromRef;
 use common::clock::{SharedClock, SystemClock};
 use common::config::{
-    CONFIGURATIONS_TABLE, Environment, INSTANCES_TABLE, INTERNAL_API_KEY, Reader, SESSIONS_TABLE,
-    TOKENS_TABLE,
+    CONFIGURATIONS_TABLE, Environment, INSTANCES_TABLE, INTERNAL_API_KEY, Reader, TOKENS_TABLE,
 };
-use common::http::{InternalKey, StartError};
-use common::store::{Configurations, Connection, Endpoint, Instances, Sessions, Tokens};
+use common::http::{Authenticator, InternalKey, SessionSettings, StartError};
+use common::store::{Configurations, Connection, Endpoint, Instances, Tokens};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -27,8 +26,8 @@ pub struct State {
     pub clock: SharedClock,
     /// What the platform's services present.
     pub internal_key: InternalKey,
-    /// Sessions of the web front end.
-    pub sessions: Sessions,
+    /// Who is asking.
+    pub authenticator: Authenticator,
     /// Instance records.
     pub instances: Instances,
     /// Agents' setups.
@@ -57,7 +56,7 @@ pub async fn from_environment(environment: &dyn Environment) -> Result<Router, S
     let mut reader = Reader::new(environment);
     let (Some(internal_key), Some(sessions), Some(instances), Some(configurations), Some(tokens)) = (
         reader.required::<InternalKey>(INTERNAL_API_KEY),
-        reader.required(SESSIONS_TABLE),
+        SessionSettings::read(&mut reader),
         reader.required(INSTANCES_TABLE),
         reader.required(CONFIGURATIONS_TABLE),
         reader.required(TOKENS_TABLE),
@@ -68,7 +67,7 @@ pub async fn from_environment(environment: &dyn Environment) -> Result<Router, S
     Ok(router(State {
         clock: Arc::new(SystemClock),
         internal_key,
-        sessions: Sessions::new(connection.clone(), sessions),
+        authenticator: sessions.open(&connection)?,
         instances: Instances::new(connection.clone(), instances),
         configurations: Configurations::new(connection.clone(), configurations),
         tokens: Tokens::new(connection, tokens),

@@ -10,13 +10,11 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::FromRef;
 use common::clock::{SharedClock, SystemClock};
-use common::config::{
-    AGENT_HOSTS, Environment, INSTANCES_TABLE, OPENCLAW_IMAGE, Reader, SESSIONS_TABLE,
-};
-use common::http::StartError;
+use common::config::{AGENT_HOSTS, Environment, INSTANCES_TABLE, OPENCLAW_IMAGE, Reader};
+use common::http::{Authenticator, SessionSettings, StartError};
 use common::model::Image;
 use common::probe::Prober;
-use common::store::{Connection, Endpoint, Instances, Sessions};
+use common::store::{Connection, Endpoint, Instances};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -25,8 +23,8 @@ use utoipa_axum::routes;
 pub struct State {
     /// The time.
     pub clock: SharedClock,
-    /// Sessions of the web front end.
-    pub sessions: Sessions,
+    /// Who is asking.
+    pub authenticator: Authenticator,
     /// Instance records.
     pub instances: Instances,
     /// Asks agents.
@@ -54,7 +52,7 @@ pub fn router(state: State) -> Router {
 pub async fn from_environment(environment: &dyn Environment) -> Result<Router, StartError> {
     let mut reader = Reader::new(environment);
     let (Some(sessions), Some(instances), Some(hosts), Some(image)) = (
-        reader.required(SESSIONS_TABLE),
+        SessionSettings::read(&mut reader),
         reader.required(INSTANCES_TABLE),
         reader.optional(AGENT_HOSTS),
         reader.optional(OPENCLAW_IMAGE),
@@ -64,7 +62,7 @@ pub async fn from_environment(environment: &dyn Environment) -> Result<Router, S
     let connection = Connection::open(Endpoint::Standard).await;
     Ok(router(State {
         clock: Arc::new(SystemClock),
-        sessions: Sessions::new(connection.clone(), sessions),
+        authenticator: sessions.open(&connection)?,
         instances: Instances::new(connection, instances),
         prober: Prober::new(hosts.unwrap_or_default())?,
         default_image: image.unwrap_or_default(),

@@ -58,7 +58,7 @@ pub(crate) struct InstanceState {
     path = "/api/instance/{userId}",
     operation_id = "showInstance",
     tag = "instance",
-    security(("session" = [])),
+    security(("session" = []), ("userToken" = [])),
     params(("userId" = String, Path, description = "The instance's id")),
     responses(
         (status = 200, description = "The state of the instance", body = InstanceState),
@@ -66,6 +66,7 @@ pub(crate) struct InstanceState {
         (status = 403, description = "No valid session", body = ErrorBody),
         (status = 404, description = "No such instance, or not the caller's", body = ErrorBody),
         (status = 500, description = "The store failed", body = ErrorBody),
+        (status = 503, description = "The keys of the login that signed the token cannot be fetched", body = ErrorBody),
     )
 )]
 pub(crate) async fn handler(

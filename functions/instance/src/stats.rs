@@ -67,7 +67,7 @@ pub(crate) struct Telemetry {
     path = "/api/instance/{userId}/stats",
     operation_id = "showInstanceStats",
     tag = "instance",
-    security(("session" = [])),
+    security(("session" = []), ("userToken" = [])),
     params(("userId" = String, Path, description = "The instance's id")),
     responses(
         (status = 200, description = "The figures of the instance", body = InstanceStats),
@@ -75,6 +75,7 @@ pub(crate) struct Telemetry {
         (status = 401, description = "No valid session", body = ErrorBody),
         (status = 403, description = "No such instance, or not the caller's", body = ErrorBody),
         (status = 500, description = "The store failed", body = ErrorBody),
+        (status = 503, description = "The keys of the login that signed the token cannot be fetched", body = ErrorBody),
     )
 )]
 pub(crate) async fn handler(

@@ -18,10 +18,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::FromRef;
 use common::clock::{SharedClock, SystemClock};
-use common::config::{Environment, Reader, SESSIONS_TABLE};
+use common::config::{Environment, Reader};
 use common::control::{ControlSettings, Controls};
-use common::http::{ControlsSwitch, StartError};
-use common::store::{Connection, Endpoint, Sessions};
+use common::http::{Authenticator, ControlsSwitch, SessionSettings, StartError};
+use common::store::{Connection, Endpoint};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -32,8 +32,8 @@ pub struct State {
     pub switch: ControlsSwitch,
     /// The time.
     pub clock: SharedClock,
-    /// Sessions of the web front end.
-    pub sessions: Sessions,
+    /// Who is asking.
+    pub authenticator: Authenticator,
     /// Does things to agents.
     pub controls: Controls,
 }
@@ -64,7 +64,7 @@ pub async fn from_environment(environment: &dyn Environment) -> Result<Router, S
     let mut reader = Reader::new(environment);
     let (Some(switch), Some(sessions), Some(controls)) = (
         ControlsSwitch::read(&mut reader),
-        reader.required(SESSIONS_TABLE),
+        SessionSettings::read(&mut reader),
         ControlSettings::read(&mut reader),
     ) else {
         return Err(reader.into_error().into());
@@ -74,7 +74,7 @@ pub async fn from_environment(environment: &dyn Environment) -> Result<Router, S
     Ok(router(State {
         switch,
         controls: controls.open(&connection, clock.clone())?,
-        sessions: Sessions::new(connection, sessions),
+        authenticator: sessions.open(&connection)?,
         clock,
     }))
 }

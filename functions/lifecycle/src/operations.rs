@@ -118,7 +118,7 @@ pub(crate) struct Page {
     path = "/api/instance/{userId}/operations",
     operation_id = "listOperations",
     tag = "lifecycle",
-    security(("session" = [])),
+    security(("session" = []), ("userToken" = [])),
     params(
         ("userId" = String, Path, description = "The instance's id"),
         ("limit" = Option<i32>, Query, description = "How many at the most: 1 to 100, 20 by default"),
@@ -130,6 +130,7 @@ pub(crate) struct Page {
         (status = 401, description = "No valid session", body = ErrorBody),
         (status = 403, description = "No such instance, or not the caller's", body = ErrorBody),
         (status = 500, description = "The store failed", body = ErrorBody),
+        (status = 503, description = "The keys of the login that signed the token cannot be fetched", body = ErrorBody),
     )
 )]
 pub(crate) async fn list(
@@ -178,7 +179,7 @@ pub(crate) struct Waiting {
     path = "/api/instance/{userId}/operations/{operationId}",
     operation_id = "showOperation",
     tag = "lifecycle",
-    security(("session" = [])),
+    security(("session" = []), ("userToken" = [])),
     params(
         ("userId" = String, Path, description = "The instance's id"),
         ("operationId" = String, Path, description = "The operation's id"),
@@ -191,7 +192,7 @@ pub(crate) struct Waiting {
         (status = 403, description = "No such instance, or not the caller's", body = ErrorBody),
         (status = 404, description = "No such operation", body = ErrorBody),
         (status = 500, description = "The store failed", body = ErrorBody),
-        (status = 503, description = "Railway cannot tell how the deployment is", body = ErrorBody),
+        (status = 503, description = "Railway cannot tell how the deployment is, or a login's keys cannot be fetched", body = ErrorBody),
     )
 )]
 pub(crate) async fn show(

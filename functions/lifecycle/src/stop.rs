@@ -15,7 +15,7 @@ use crate::controlled::{Controlled, OwnerOrder};
     path = "/api/instance/{userId}/stop",
     operation_id = "stopInstance",
     tag = "lifecycle",
-    security(("session" = [])),
+    security(("session" = []), ("userToken" = [])),
     params(
         ("userId" = String, Path, description = "The instance's id"),
         ("Idempotency-Key" = Option<String>, Header, description = "The same key gets the same answer, and nothing is done twice"),
@@ -24,11 +24,11 @@ use crate::controlled::{Controlled, OwnerOrder};
         (status = 200, description = "Railway has taken it", body = Controlled),
         (status = 400, description = "The id or the key has other characters than it may have", body = LifecycleErrorBody),
         (status = 401, description = "No valid session", body = LifecycleErrorBody),
-        (status = 403, description = "No such instance, or not the caller's", body = LifecycleErrorBody),
+        (status = 403, description = "No such instance, or not the caller's, or a page that may not write with the user's cookie", body = LifecycleErrorBody),
         (status = 409, description = "Another control is running", body = LifecycleErrorBody),
         (status = 422, description = "The key was used for another control", body = LifecycleErrorBody),
         (status = 500, description = "Railway or the store failed", body = LifecycleErrorBody),
-        (status = 503, description = "Controls are disabled, or the service cannot be located", body = LifecycleErrorBody),
+        (status = 503, description = "Controls are disabled, the service cannot be located, or a login's keys cannot be fetched", body = LifecycleErrorBody),
     )
 )]
 pub(crate) async fn handler(

@@ -93,7 +93,7 @@ pub(crate) struct FactoryReset {
     path = "/api/openclaw/maintenance",
     operation_id = "maintainAgent",
     tag = "maintenance",
-    security(("session" = [])),
+    security(("session" = []), ("userToken" = [])),
     params(
         ("Idempotency-Key" = Option<String>, Header, description = "The same key gets the same answer, and nothing is done twice"),
     ),
@@ -102,12 +102,13 @@ pub(crate) struct FactoryReset {
         (status = 200, description = "Railway has taken it", body = Maintained),
         (status = 400, description = "The action is unknown, or the body is not JSON", body = ErrorBody),
         (status = 401, description = "No valid session", body = ErrorBody),
+        (status = 403, description = "A page that may not write with the user's cookie", body = ErrorBody),
         (status = 404, description = "The caller has no agent", body = ErrorBody),
         (status = 409, description = "Another control is running", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 422, description = "The key was used for another control", body = ErrorBody),
         (status = 500, description = "Railway or the store failed", body = ErrorBody),
-        (status = 503, description = "Controls are disabled, or the service cannot be located", body = ErrorBody),
+        (status = 503, description = "Controls are disabled, the service cannot be located, or a login's keys cannot be fetched", body = ErrorBody),
     )
 )]
 pub(crate) async fn handler(

@@ -63,11 +63,12 @@ pub(crate) struct NoAgent {
     path = "/api/openclaw/maintenance",
     operation_id = "showHealth",
     tag = "maintenance",
-    security(("session" = [])),
+    security(("session" = []), ("userToken" = [])),
     responses(
         (status = 200, description = "The agent's health; see `status`", body = Health),
         (status = 401, description = "No valid session", body = ErrorBody),
         (status = 500, description = "The store failed", body = ErrorBody),
+        (status = 503, description = "The keys of the login that signed the token cannot be fetched", body = ErrorBody),
     )
 )]
 pub(crate) async fn handler(

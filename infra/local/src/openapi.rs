@@ -47,12 +47,30 @@ pub fn json() -> serde_json::Result<String> {
 
 fn security_schemes() -> Components {
     let [preferred, plain] = common::http::COOKIES;
+    let sealed = common::identity::COOKIES.join(", ");
     let cookie = ApiKeyValue::with_description(
         preferred,
-        &format!("The session of the platform's web front end; {plain} is taken too."),
+        &format!(
+            "The session of the platform's web front end. {plain} is taken too, and so are the \
+             encrypted cookies of Auth.js and NextAuth where their secret is configured: {sealed}, \
+             whole or split into .0, .1 and so on."
+        ),
     );
     let mut components = Components::new();
     components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
+    components.add_security_scheme(
+        "userToken",
+        SecurityScheme::Http(
+            HttpBuilder::new()
+                .scheme(HttpAuthScheme::Bearer)
+                .bearer_format("JWT")
+                .description(Some(
+                    "A user's token, signed with RS256, ES256 or EdDSA by the login that is \
+                     configured. Its sub is the user.",
+                ))
+                .build(),
+        ),
+    );
     components.add_security_scheme(
         "internalKey",
         SecurityScheme::Http(

@@ -16,7 +16,7 @@ use common::config::{
     RAILWAY_API_URL, RAILWAY_ENVIRONMENT_ID, RAILWAY_PROJECT_ID, RAILWAY_TOKEN_TYPE, Reader,
 };
 use common::control::ControlSettings;
-use common::http::{ControlsSwitch, InternalKey};
+use common::http::{ControlsSwitch, InternalKey, SessionSettings};
 use common::model::Image;
 use common::probe::AllowedHosts;
 use common::railway::Limits;
@@ -156,6 +156,7 @@ impl Stack {
             Some(backend),
             Some(switch),
             Some(controls),
+            Some(authentication),
         ) = (
             Tables::read(&mut reader),
             reader.required::<InternalKey>(INTERNAL_API_KEY),
@@ -164,6 +165,7 @@ impl Stack {
             reader.optional(BACKEND_API_URL),
             ControlsSwitch::read(&mut reader),
             ControlSettings::read(&mut reader),
+            SessionSettings::read(&mut reader),
         )
         else {
             return Err(reader.into_error().into());
@@ -195,6 +197,7 @@ impl Stack {
         let controls = controls
             .with_limits(options.limits)
             .open(&connection, clock.clone())?;
+        let authenticator = authentication.open(&connection)?;
         let default_image: Image = image.unwrap_or_default();
         let functions = vec![
             (
@@ -202,7 +205,7 @@ impl Stack {
                 compatibility::router(compatibility::State {
                     clock: clock.clone(),
                     internal_key: bearer.clone(),
-                    sessions: sessions.clone(),
+                    authenticator: authenticator.clone(),
                     instances: instances.clone(),
                     configurations: Configurations::new(
                         connection.clone(),
@@ -215,7 +218,7 @@ impl Stack {
                 "instance",
                 instance::router(instance::State {
                     clock: clock.clone(),
-                    sessions: sessions.clone(),
+                    authenticator: authenticator.clone(),
                     instances: instances.clone(),
                     prober: controls.prober.clone(),
                     default_image: default_image.clone(),
@@ -226,7 +229,7 @@ impl Stack {
                 lifecycle::router(lifecycle::State {
                     switch,
                     clock: clock.clone(),
-                    sessions: sessions.clone(),
+                    authenticator: authenticator.clone(),
                     controls: controls.clone(),
                 }),
             ),
@@ -235,7 +238,7 @@ impl Stack {
                 maintenance::router(maintenance::State {
                     switch,
                     clock: clock.clone(),
-                    sessions,
+                    authenticator,
                     controls,
                 }),
             ),

@@ -1,0 +1,133 @@
+//! All that can tell who is asking, in one order.
+
+use axum::http::{HeaderMap, header, request::Parts};
+use cookie::Cookie;
+use jiff::Timestamp;
+
+use super::origin::AllowedOrigins;
+use super::session::{COOKIES, Session, SessionRefused};
+use crate::client::ClientError;
+use crate::config::{ALLOWED_ORIGINS, AUTH_SECRET, NEXTAUTH_SECRET, Reader, SESSIONS_TABLE};
+use crate::identity::{EncryptedCookies, Secrets, Tokens, TokensSettings};
+use crate::model::UserId;
+use crate::store::{Connection, SessionKey, Sessions};
+
+/// How sessions are found, as the environment says it.
+#[derive(Clone, Debug)]
+pub struct SessionSettings {
+    table: String,
+    secrets: Option<Secrets>,
+    tokens: Option<TokensSettings>,
+    origins: AllowedOrigins,
+}
+
+impl SessionSettings {
+    /// Reads the variables. `None` means that a problem was noted.
+    pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let (table, next_auth, auth_js, tokens, origins) = (
+            reader.required(SESSIONS_TABLE),
+            reader.optional::<Secrets>(NEXTAUTH_SECRET),
+            reader.optional::<Secrets>(AUTH_SECRET),
+            TokensSettings::read(reader),
+            reader.optional(ALLOWED_ORIGINS),
+        );
+        let secrets = match (next_auth?, auth_js?) {
+            (Some(one), Some(other)) => Some(one.and(other)),
+            (one, other) => one.or(other),
+        };
+        Some(Self {
+            table: table?,
+            secrets,
+            tokens: tokens?,
+            origins: origins?.unwrap_or_default(),
+        })
+    }
+
+    /// Makes the keys and clients, once for a process.
+    ///
+    /// # Errors
+    /// When no HTTP client can be made.
+    pub fn open(self, connection: &Connection) -> Result<Authenticator, ClientError> {
+        Ok(Authenticator {
+            sessions: Sessions::new(connection.clone(), self.table),
+            cookies: EncryptedCookies::new(self.secrets.as_ref()),
+            tokens: self.tokens.map(Tokens::new).transpose()?,
+            origins: self.origins,
+        })
+    }
+}
+
+/// Tells who is asking. The first of these that is valid counts:
+///
+/// 1. an opaque cookie, which is looked up;
+/// 2. an encrypted cookie of Auth.js or NextAuth;
+/// 3. a signed bearer token.
+///
+/// Cookies can be sent by pages that the user never meant to ask: a write with
+/// one has to come from an allowed origin.
+#[derive(Clone, Debug)]
+pub struct Authenticator {
+    sessions: Sessions,
+    cookies: EncryptedCookies,
+    tokens: Option<Tokens>,
+    origins: AllowedOrigins,
+}
+
+impl Authenticator {
+    pub(super) async fn session(
+        &self,
+        request: &Parts,
+        now: Timestamp,
+    ) -> Result<Session, SessionRefused> {
+        if let Some(user) = self.user_of_cookies(&request.headers, now).await? {
+            self.origins.check(request)?;
+            return Ok(Session { user });
+        }
+        match self.user_of_token(&request.headers, now).await? {
+            Some(user) => Ok(Session { user }),
+            None => Err(SessionRefused::NoSession),
+        }
+    }
+
+    async fn user_of_cookies(
+        &self,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Result<Option<UserId>, SessionRefused> {
+        let cookies: Vec<Cookie<'_>> = headers
+            .get_all(header::COOKIE)
+            .iter()
+            .filter_map(|header| header.to_str().ok())
+            .flat_map(Cookie::split_parse)
+            .flatten()
+            .collect();
+        // Of two of one name the first counts: browsers send the one of the
+        // nearest path first.
+        let value = |name: &str| {
+            let cookie = cookies.iter().find(|cookie| cookie.name() == name)?;
+            Some(cookie.value())
+        };
+        // At most one key for each name, so that a request cannot cost more
+        // lookups.
+        for key in COOKIES.into_iter().filter_map(value) {
+            let Some(key) = SessionKey::of_cookie(key) else {
+                continue;
+            };
+            if let Some(user) = self.sessions.user(&key, now).await? {
+                return Ok(Some(user));
+            }
+        }
+        Ok(self.cookies.user(value, now))
+    }
+
+    async fn user_of_token(
+        &self,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Result<Option<UserId>, SessionRefused> {
+        match (&self.tokens, super::bearer::presented(headers)) {
+            (Some(tokens), Some(token)) => Ok(tokens.user(token, now).await?),
+            _ => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! Which web pages may write with a user's cookie. A browser sends cookies
+//! along with what any page on the web asks for; `Origin` says which page it
+//! was.
+
+use std::str::FromStr;
+
+use axum::http::{HeaderMap, header, request::Parts};
+use url::{Origin, Url};
+
+/// The origins beside the API's own, each exactly as a browser sends it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AllowedOrigins(Vec<String>);
+
+/// The text is no list of origins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be origins such as https://app.example, without a path, separated by commas")]
+pub struct InvalidOrigins;
+
+impl FromStr for AllowedOrigins {
+    type Err = InvalidOrigins;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let origins = text.split(',').map(|origin| {
+            let origin = origin.trim();
+            // What a browser never sends would never match; a star is no
+            // pattern here.
+            let is_sent =
+                web_origin(origin)?.ascii_serialization() == origin && !origin.contains('*');
+            is_sent.then(|| origin.to_owned())
+        });
+        origins
+            .collect::<Option<_>>()
+            .map(Self)
+            .ok_or(InvalidOrigins)
+    }
+}
+
+/// Why a write with a cookie is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ForeignOrigin {
+    /// `Origin` names a page that is not allowed to.
+    #[error(
+        "Origin is neither this API's own nor an allowed one: cookies may not write from there"
+    )]
+    NotAllowed,
+    /// There is no `Origin`, and the browser says that another site asks.
+    #[error("Sec-Fetch-Site is cross-site: cookies may not write from another site")]
+    CrossSite,
+}
+
+impl AllowedOrigins {
+    /// Refuses a write that another page sends with the user's cookie. Without
+    /// `Origin` it was no page: browsers send it with every write.
+    pub(super) fn check(&self, request: &Parts) -> Result<(), ForeignOrigin> {
+        if request.method.is_safe() {
+            return Ok(());
+        }
+        let mut origins = request.headers.get_all(header::ORIGIN).iter();
+        let Some(origin) = origins.next() else {
+            let site = request.headers.get("sec-fetch-site");
+            return match site.is_some_and(|site| site == "cross-site") {
+                true => Err(ForeignOrigin::CrossSite),
+                false => Ok(()),
+            };
+        };
+        let is_allowed = |origin: &str| {
+            self.0.iter().any(|allowed| allowed == origin) || is_own(origin, request)
+        };
+        match (origin.to_str(), origins.next()) {
+            (Ok(origin), None) if is_allowed(origin) => Ok(()),
+            _ => Err(ForeignOrigin::NotAllowed),
+        }
+    }
+}
+
+/// Whether the page comes from the host that was asked.
+fn is_own(origin: &str, request: &Parts) -> bool {
+    let own = || {
+        let origin = web_origin(origin)?;
+        let host = match request.uri.authority() {
+            Some(authority) => authority.as_str(),
+            None => only(&request.headers, "host")?,
+        };
+        let scheme = match &origin {
+            Origin::Tuple(scheme, ..) => scheme.as_str(),
+            Origin::Opaque(_) => return None,
+        };
+        // API Gateway tells how it was asked: a page that came over an open
+        // connection, where anybody may have written it, is not this API's.
+        let is_as_asked = match request.headers.get("x-forwarded-proto") {
+            Some(asked) => asked == scheme,
+            None => true,
+        };
+        let is_same = web_origin(&format!("{scheme}://{host}"))? == origin;
+        Some(is_as_asked && is_same)
+    };
+    own().unwrap_or(false)
+}
+
+fn only<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok(),
+        _ => None,
+    }
+}
+
+/// The origin of an http or https URL that has nothing behind its host.
+fn web_origin(text: &str) -> Option<Origin> {
+    let url = Url::parse(text).ok()?;
+    let bare = url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none();
+    (matches!(url.scheme(), "http" | "https") && bare).then(|| url.origin())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Request;
+
+    use super::*;
+
+    fn check(allowed: &str, method: &str, headers: &[(&str, &str)]) -> Result<(), ForeignOrigin> {
+        let mut request = Request::builder().method(method).uri("/api");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        let allowed = match allowed {
+            "" => AllowedOrigins::default(),
+            allowed => allowed.parse().unwrap(),
+        };
+        allowed.check(&parts)
+    }
+
+    #[test]
+    fn a_write_comes_from_the_api_itself_or_from_an_allowed_page() {
+        let host = ("host", "api.example");
+        for (origin, allowed) in [
+            ("https://api.example", true),
+            ("https://api.example:443", true),
+            ("http://api.example", true),
+            ("https://app.example", true),
+            ("https://other.example:8443", true),
+            ("https://app.example:444", false),
+            ("http://app.example", false),
+            ("https://api.example:8080", false),
+            ("https://api.example.evil.example", false),
+            ("https://evil.example", false),
+            ("https://xapp.example", false),
+            ("https://api.example@evil.example", false),
+            ("https://evil.example/api.example", false),
+            ("file://api.example", false),
+            ("null", false),
+            ("", false),
+            ("api.example", false),
+        ] {
+            let list = "https://app.example, https://other.example:8443";
+            let found = check(list, "POST", &[host, ("origin", origin)]);
+            assert_eq!(found.is_ok(), allowed, "{origin}");
+        }
+    }
+
+    #[test]
+    fn the_own_origin_has_the_port_and_the_scheme_that_were_asked() {
+        let local = ("host", "127.0.0.1:8080");
+        let secure = ("x-forwarded-proto", "https");
+        assert!(check("", "PUT", &[local, ("origin", "http://127.0.0.1:8080")]).is_ok());
+        assert!(check("", "PUT", &[local, ("origin", "http://127.0.0.1:8081")]).is_err());
+        assert!(check("", "PUT", &[local, ("origin", "http://127.0.0.1")]).is_err());
+        let api = ("host", "api.example");
+        assert!(check("", "PUT", &[api, secure, ("origin", "https://api.example")]).is_ok());
+        assert!(check("", "PUT", &[api, secure, ("origin", "http://api.example")]).is_err());
+    }
+
+    #[test]
+    fn hosts_and_origins_that_are_unclear_are_refused() {
+        let (host, origin) = (("host", "api.example"), ("origin", "https://api.example"));
+        for headers in [
+            &[origin][..],
+            &[host, host, origin],
+            &[("host", "x@api.example"), origin],
+            &[("host", "api.example/"), ("origin", "https://x.example")],
+            &[host, origin, origin],
+            &[host, origin, ("origin", "https://evil.example")],
+        ] {
+            assert!(check("", "POST", headers).is_err(), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn reads_and_programs_are_not_asked() {
+        let foreign = ("origin", "https://evil.example");
+        let cross = ("sec-fetch-site", "cross-site");
+        for method in ["GET", "HEAD", "OPTIONS"] {
+            assert_eq!(check("", method, &[foreign, cross]), Ok(()), "{method}");
+        }
+        for method in ["POST", "PUT", "PATCH", "DELETE", "ODD"] {
+            assert_eq!(check("", method, &[]), Ok(()), "{method}");
+            let same = ("sec-fetch-site", "same-origin");
+            assert_eq!(check("", method, &[same]), Ok(()), "{method}");
+            let found = check("", method, &[cross]);
+            assert_eq!(found, Err(ForeignOrigin::CrossSite), "{method}");
+            let found = check("", method, &[foreign]);
+            assert_eq!(found, Err(ForeignOrigin::NotAllowed), "{method}");
+        }
+    }
+
+    #[test]
+    fn what_no_browser_sends_is_no_origin_to_allow() {
+        for text in [
+            "",
+            "*",
+            "null",
+            "app.example",
+            "https://app.example/",
+            "https://App.example",
+            "https://app.example:443",
+            "https://app.example/path",
+            "https://*.example",
+            "ftp://app.example",
+            "https://app.example,",
+        ] {
+            assert_eq!(
+                text.parse::<AllowedOrigins>(),
+                Err(InvalidOrigins),
+                "{text:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Users' bearer tokens: JWTs (RFC 7519) signed by a login.
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header};
+
+use super::claims::Claims;
+use super::jwks::{Jwks, JwksUrl, KeysUnavailable};
+use super::provider;
+use crate::client::ClientError;
+use crate::config::{JWT_AUDIENCE, JWT_ISSUER, JWT_JWKS_URL, Reader};
+use crate::model::UserId;
+
+/// The longest token that is looked at, in bytes.
+const MAX_LEN: usize = 8 * 1024;
+
+/// What a token may be signed with. Never `none`, and nothing symmetric: the
+/// keys are public.
+const ALGORITHMS: [Algorithm; 3] = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA];
+
+/// What a token may call itself. A login signs other things with the same
+/// keys: notices of a logout, for one.
+const TYPES: [&str; 2] = ["jwt", "at+jwt"];
+
+/// Whose tokens are taken, as the environment says it.
+#[derive(Clone, Debug)]
+pub struct TokensSettings {
+    /// Where the keys are.
+    pub keys: JwksUrl,
+    /// Who has to have issued them.
+    pub issuer: String,
+    /// Whom they have to be meant for.
+    pub audience: String,
+}
+
+impl TokensSettings {
+    /// Reads the three variables: all or none. The outer `None` means that a
+    /// problem was noted.
+    pub fn read(reader: &mut Reader<'_>) -> Option<Option<Self>> {
+        let (keys, issuer, audience) = (
+            reader.optional(JWT_JWKS_URL),
+            reader.optional(JWT_ISSUER),
+            reader.optional(JWT_AUDIENCE),
+        );
+        match (keys?, issuer?, audience?) {
+            (None, None, None) => Some(None),
+            (Some(keys), Some(issuer), Some(audience)) => Some(Some(Self {
+                keys,
+                issuer,
+                audience,
+            })),
+            _ => {
+                // Each that is not set is a problem of its own.
+                for name in [JWT_JWKS_URL, JWT_ISSUER, JWT_AUDIENCE] {
+                    let _noted: Option<String> = reader.required(name);
+                }
+                None
+            }
+        }
+    }
+}
+
+/// Verifies tokens. Clones share the keys.
+#[derive(Clone)]
+pub struct Tokens(Arc<Inner>);
+
+struct Inner {
+    keys: Jwks,
+    issuer: String,
+    audience: String,
+}
+
+impl Tokens {
+    /// The tokens of one login.
+    ///
+    /// # Errors
+    /// When no HTTP client can be made.
+    pub fn new(settings: TokensSettings) -> Result<Self, ClientError> {
+        provider::install();
+        Ok(Self(Arc::new(Inner {
+            keys: Jwks::new(settings.keys)?,
+            issuer: settings.issuer,
+            audience: settings.audience,
+        })))
+    }
+
+    /// Whose token it is, if it is anybody's now.
+    ///
+    /// # Errors
+    /// When there are no keys to tell.
+    pub async fn user(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Option<UserId>, KeysUnavailable> {
+        let Some(header) = header_of(token) else {
+            return Ok(None);
+        };
+        let (algorithm, id) = (header.alg, header.kid.as_deref());
+        let Some(key) = self.0.keys.find(algorithm, id, now).await? else {
+            return Ok(None);
+        };
+        let Ok(token) = decode::<Claims>(token, &key, &self.validation(algorithm)) else {
+            return Ok(None);
+        };
+        // `decode` takes a list of issuers with the right one in it, too.
+        let is_theirs = token.claims.issuer() == Some(&self.0.issuer);
+        Ok(is_theirs.then(|| token.claims.user(now)).flatten())
+    }
+
+    /// What `decode` checks beside the signature. Times are left to
+    /// [`Claims::user`], which knows what time it is.
+    fn validation(&self, algorithm: Algorithm) -> Validation {
+        let mut validation = Validation::new(algorithm);
+        validation.set_required_spec_claims(&["iss", "aud", "sub", "exp"]);
+        validation.set_issuer(&[&self.0.issuer]);
+        validation.set_audience(&[&self.0.audience]);
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
+        validation
+    }
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tokens(…)")
+    }
+}
+
+/// The header of what may be a token: it asks for nothing that is not done
+/// here. Keys and addresses of keys in it are never used.
+fn header_of(token: &str) -> Option<Header> {
+    if token.len() > MAX_LEN {
+        return None;
+    }
+    let header = decode_header(token).ok()?;
+    let is_type = |typ: &String| {
+        let typ = typ.to_ascii_lowercase();
+        TYPES.contains(&typ.strip_prefix("application/").unwrap_or(&typ))
+    };
+    let taken = ALGORITHMS.contains(&header.alg)
+        && header.typ.as_ref().is_none_or(is_type)
+        && header.crit.is_none()
+        && header.enc.is_none()
+        && header.zip.is_none();
+    taken.then_some(header)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    use super::*;
+
+    fn read(variables: &[(&'static str, &str)]) -> Result<Option<TokensSettings>, String> {
+        let variables = variables
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()));
+        let environment: BTreeMap<&str, String> = variables.collect();
+        let mut reader = Reader::new(&environment);
+        match TokensSettings::read(&mut reader) {
+            Some(settings) => Ok(settings),
+            None => Err(reader.into_error().to_string()),
+        }
+    }
+
+    #[test]
+    fn all_three_variables_are_set_or_none() {
+        let all = [
+            (JWT_JWKS_URL, "https://login.example/keys"),
+            (JWT_ISSUER, "https://login.example"),
+            (JWT_AUDIENCE, "maintenance"),
+        ];
+        assert!(read(&[]).unwrap().is_none());
+        assert!(read(&all).unwrap().is_some());
+        assert_eq!(
+            read(&all[..1]).unwrap_err(),
+            "bad configuration: JWT_ISSUER is not set; JWT_AUDIENCE is not set"
+        );
+        assert_eq!(
+            read(&all[1..]).unwrap_err(),
+            "bad configuration: JWT_JWKS_URL is not set"
+        );
+        assert_eq!(
+            read(&[(JWT_JWKS_URL, "http://login.example")]).unwrap_err(),
+            "bad configuration: JWT_JWKS_URL must be an https URL, or an http URL on the loopback"
+        );
+    }
+
+    #[test]
+    fn only_headers_that_ask_for_what_is_done_here_are_taken() {
+        for (header, taken) in [
+            (r#"{"alg":"RS256"}"#, true),
+            (r#"{"alg":"ES256","typ":"JWT","kid":"k"}"#, true),
+            (r#"{"alg":"EdDSA","typ":"application/at+jwt"}"#, true),
+            (r#"{"alg":"EdDSA","jku":"https://evil.example/"}"#, true),
+            (r#"{"alg":"none"}"#, false),
+            (r#"{"alg":"None"}"#, false),
+            (r#"{"alg":"HS256"}"#, false),
+            (r#"{"alg":"ES384"}"#, false),
+            (r#"{"alg":"PS256"}"#, false),
+            (r#"{"alg":"RS256","alg":"none"}"#, false),
+            (r#"{"alg":"RS256","crit":["exp"]}"#, false),
+            (r#"{"alg":"RS256","typ":"logout+jwt"}"#, false),
+            (r#"{"alg":"RS256","enc":"A256GCM"}"#, false),
+            (r#"{"alg":"RS256","zip":"DEF"}"#, false),
+            (r#"{"alg":["RS256"]}"#, false),
+            (r#"{"typ":"JWT"}"#, false),
+            (r#"["RS256"]"#, false),
+            ("", false),
+        ] {
+            let token = format!("{}.e30.AA", URL_SAFE_NO_PAD.encode(header));
+            assert_eq!(header_of(&token).is_some(), taken, "{header}");
+        }
+        let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"RS256"}"#);
+        let long = format!("{header}.{}.AA", "A".repeat(8192));
+        assert!(header_of(&long).is_none());
+    }
+}
