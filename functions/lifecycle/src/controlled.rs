@@ -5,11 +5,12 @@ use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 use common::control::Order;
 use common::http::{
-    ApiError, ControlsSwitch, InstancePath, LifecycleError, Session, idempotency_key,
+    ApiError, ControlsSwitch, InstancePath, LifecycleError, LifecycleErrorBody, Session,
+    idempotency_key,
 };
 use common::model::Operation;
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{IntoResponses, ToSchema};
 
 use crate::State;
 
@@ -38,6 +39,33 @@ impl FromRequestParts<State> for OwnerOrder {
             key,
         }))
     }
+}
+
+/// How an order can be refused, for OpenAPI: all controls have it in common.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "it describes what `LifecycleError` answers")]
+pub(crate) enum Refusal {
+    /// The id or the key has other characters than it may have
+    #[response(status = 400)]
+    Malformed(LifecycleErrorBody),
+    /// No valid session
+    #[response(status = 401)]
+    Nobody(LifecycleErrorBody),
+    /// No such instance, or not the caller's, or a page that may not write with the user's cookie
+    #[response(status = 403)]
+    Stranger(LifecycleErrorBody),
+    /// Another control is running
+    #[response(status = 409)]
+    Busy(LifecycleErrorBody),
+    /// The key was used for another control
+    #[response(status = 422)]
+    KeyReused(LifecycleErrorBody),
+    /// Railway or the store failed
+    #[response(status = 500)]
+    NotDone(LifecycleErrorBody),
+    /// Controls are disabled, the service cannot be located, or a login's keys cannot be fetched
+    #[response(status = 503)]
+    NotLocated(LifecycleErrorBody),
 }
 
 /// Railway has taken the order.

@@ -20,8 +20,11 @@ use axum::extract::FromRef;
 use common::clock::{SharedClock, SystemClock};
 use common::config::{Environment, Reader};
 use common::control::{ControlSettings, Controls};
-use common::http::{Authenticator, ControlsSwitch, SessionSettings, StartError};
+use common::http::{
+    Authenticator, ControlsSwitch, LifecycleErrorBody, SessionSettings, StartError,
+};
 use common::store::{Connection, Endpoint};
+use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -38,9 +41,14 @@ pub struct State {
     pub controls: Controls,
 }
 
+/// What only `Refusal` names: responses that are derived bring no schemas.
+#[derive(OpenApi)]
+#[openapi(components(schemas(LifecycleErrorBody)))]
+struct Schemas;
+
 /// The routes with their OpenAPI descriptions.
 pub fn routes() -> OpenApiRouter<State> {
-    OpenApiRouter::default()
+    OpenApiRouter::with_openapi(Schemas::openapi())
         .routes(routes!(start::handler))
         .routes(routes!(stop::handler))
         .routes(routes!(restart::handler))

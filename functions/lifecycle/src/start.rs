@@ -2,10 +2,10 @@
 
 use axum::Json;
 use axum::extract::State;
-use common::http::{LifecycleError, LifecycleErrorBody};
+use common::http::LifecycleError;
 use common::model::Control;
 
-use crate::controlled::{Controlled, OwnerOrder};
+use crate::controlled::{Controlled, OwnerOrder, Refusal};
 
 /// Start instance
 ///
@@ -22,13 +22,7 @@ use crate::controlled::{Controlled, OwnerOrder};
     ),
     responses(
         (status = 200, description = "Railway has taken it", body = Controlled),
-        (status = 400, description = "The id or the key has other characters than it may have", body = LifecycleErrorBody),
-        (status = 401, description = "No valid session", body = LifecycleErrorBody),
-        (status = 403, description = "No such instance, or not the caller's, or a page that may not write with the user's cookie", body = LifecycleErrorBody),
-        (status = 409, description = "Another control is running", body = LifecycleErrorBody),
-        (status = 422, description = "The key was used for another control", body = LifecycleErrorBody),
-        (status = 500, description = "Railway or the store failed", body = LifecycleErrorBody),
-        (status = 503, description = "Controls are disabled, the service cannot be located, or a login's keys cannot be fetched", body = LifecycleErrorBody),
+        Refusal,
     )
 )]
 pub(crate) async fn handler(
