@@ -1,6 +1,8 @@
 //! Properties of everything that reads what strangers present as a session: no
 //! panic, and nobody gets in who was not let in.
 
+#![cfg(test)]
+
 use std::sync::LazyLock;
 
 use common::identity::{COOKIES, EncryptedCookies, Secrets, Tokens, TokensSettings};

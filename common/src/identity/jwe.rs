@@ -29,7 +29,7 @@ const CBC_TAG_LEN: usize = 32;
 /// itself chooses nothing.
 pub(super) enum ContentKey {
     /// A256GCM.
-    Gcm(LessSafeKey),
+    Gcm(Box<LessSafeKey>),
     /// A256CBC-HS512.
     CbcHmac { mac: hmac::Key, cipher: [u8; 32] },
 }
@@ -60,7 +60,7 @@ pub(super) struct Jwe<'t> {
 impl ContentKey {
     pub(super) fn gcm(key: &[u8; 32]) -> Option<Self> {
         let key = UnboundKey::new(&aead::AES_256_GCM, key).ok()?;
-        Some(Self::Gcm(LessSafeKey::new(key)))
+        Some(Self::Gcm(Box::new(LessSafeKey::new(key))))
     }
 
     /// The first half authenticates, the second one encrypts.
