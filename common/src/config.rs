@@ -19,6 +19,8 @@ pub const OPERATIONS_TABLE: &str = "OPERATIONS_TABLE";
 pub const TOKENS_TABLE: &str = "TOKENS_TABLE";
 /// The DynamoDB table of agents' memories.
 pub const MEMORIES_TABLE: &str = "MEMORIES_TABLE";
+/// The DynamoDB table of agents' setups.
+pub const CONFIGURATIONS_TABLE: &str = "CONFIGURATIONS_TABLE";
 /// The bearer key of the platform's own services.
 pub const INTERNAL_API_KEY: &str = "INTERNAL_API_KEY";
 /// The secrets of the platform's NextAuth, comma-separated while they are

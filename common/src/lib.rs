@@ -1,13 +1,15 @@
 //! Everything that more than one function needs, in layers.
 //!
-//! `model` is pure data; `probe`, `railway` and `store` are the three outside
-//! worlds (the agents, Railway, DynamoDB) and know nothing of each other;
-//! `identity` reads what a login has sealed or signed; `http` is where causes
-//! become status codes. `ARCHITECTURE.md` lists what each layer may not do, and
+//! `model` is pure data, and `compat` pure rules about an agent's setup; `probe`,
+//! `railway` and `store` are the three outside worlds (the agents, Railway,
+//! DynamoDB) and know nothing of each other; `identity` reads what a login has
+//! sealed or signed; `http` is where causes become status codes.
+//! `ARCHITECTURE.md` lists what each layer may not do, and
 //! `tests/contracts/layering.rs` enforces it.
 
 pub mod client;
 pub mod clock;
+pub mod compat;
 pub mod config;
 pub mod control;
 pub mod http;

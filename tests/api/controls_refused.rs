@@ -6,9 +6,7 @@ use local::railway::Fault;
 use serde_json::json;
 use tests::World;
 
-use crate::controls::{
-    BASELINE, ID, WAYS, Way, assert_no_lease, assert_nothing_done, record_service,
-};
+use crate::controls::{ID, WAYS, Way, assert_no_lease, assert_nothing_done, record_service};
 
 const DISABLED: &str = "Managed runtime controls are temporarily disabled until the Railway \
                         control path is fully verified.";
@@ -174,28 +172,6 @@ async fn a_control_that_railway_refuses_is_a_500_in_railways_words() {
         let answer = way.order(&world.owner_of(ID), ID).await;
         assert_eq!(answer.status, 200, "{way:?}: {}", answer.body);
     }
-}
-
-#[tokio::test]
-async fn an_agent_that_was_never_deployed_cannot_be_restarted_and_is_stopped() {
-    let world = World::start().await;
-    let railway = world.railway();
-    railway.add_undeployed_service("agentbot-agent-fresh", BASELINE);
-    let owner = world.deploy("fresh", "owner-fresh", "http://127.0.0.1:18789");
-    let owner = owner.await;
-    for way in WAYS {
-        if way.control() == "restart" {
-            let answer = way.order(&owner, "fresh").await;
-            let error = "There is nothing to restart: start the agent instead";
-            answer.is(500, way.error(error));
-        }
-    }
-    let answer = owner.post("/api/instance/fresh/stop").await;
-    assert_eq!(answer.status, 200, "{}", answer.body);
-    let id = answer.body["operationId"].as_str().unwrap();
-    let path = format!("/api/instance/fresh/operations/{id}");
-    let settled = owner.get(&path).await;
-    assert_eq!(settled.body["status"], "succeeded", "{}", settled.body);
 }
 
 #[tokio::test]

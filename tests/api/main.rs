@@ -1,21 +1,28 @@
 //! The API over HTTP: one file for each function, and one for each thing that
 //! all functions share.
 
+// For clippy, so that helpers may fail a test just as a test may.
 #![cfg(test)]
 
+mod compatibility;
 mod controls;
 mod controls_refused;
 mod fleet;
 mod hostile;
+mod idempotency;
 mod identity;
 mod instance;
+mod leases;
 mod lifecycle;
 mod maintenance;
 mod maintenance_act;
+mod operations;
 mod probing;
+mod railway_down;
 mod railway_keys;
 mod reset_memory;
 mod sessions;
+mod settling;
 mod shared;
 mod support;
 mod version;

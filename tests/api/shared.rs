@@ -343,6 +343,10 @@ async fn every_function_names_everything_that_is_missing_at_once() {
     let nothing: &dyn Environment = &nothing;
     let rows = [
         (
+            compatibility::from_environment(nothing).await,
+            "INTERNAL_API_KEY SESSIONS_TABLE INSTANCES_TABLE CONFIGURATIONS_TABLE TOKENS_TABLE",
+        ),
+        (
             fleet::from_environment(nothing).await,
             "INTERNAL_API_KEY INSTANCES_TABLE",
         ),

@@ -27,6 +27,43 @@ fn rows() -> Vec<(&'static str, &'static str, u16, Value)> {
         "metadata": {"region": "europe-west4"},
     });
     let mut rows = vec![
+        (
+            "compatibility",
+            "ensure",
+            200,
+            json!({"compatible": true, "errors": []}),
+        ),
+        (
+            "compatibility",
+            "ensure-in-a-dry-run",
+            200,
+            json!({"dryRun": true}),
+        ),
+        ("compatibility", "refused-ensure", 401, unauthorized.clone()),
+        (
+            "compatibility",
+            "refused-ensure-without-an-agent",
+            404,
+            json!({"error": "No agent deployed"}),
+        ),
+        (
+            "compatibility",
+            "configure",
+            201,
+            json!({"instanceId": "demo-running", "revision": 1}),
+        ),
+        (
+            "compatibility",
+            "refused-configure",
+            401,
+            unauthorized.clone(),
+        ),
+        (
+            "compatibility",
+            "refused-configure-with-a-list",
+            400,
+            json!({"error": "configuration must be a JSON object"}),
+        ),
         ("fleet", "register", 201, sample.clone()),
         ("fleet", "register-in-base64", 201, sample),
         ("fleet", "refused-register", 401, unauthorized.clone()),

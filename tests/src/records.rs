@@ -38,9 +38,19 @@ impl Records {
         self.put(&self.tables.sessions, item).await;
     }
 
+    /// Replaces the record of an agent's setup.
+    pub async fn put_configuration(&self, item: &Value) {
+        self.put(&self.tables.configurations, item).await;
+    }
+
     /// The record of an instance, null if there is none.
     pub async fn instance(&self, id: &str) -> Value {
         self.get(&self.tables.instances, id).await
+    }
+
+    /// The record of an agent's setup, null if there is none.
+    pub async fn configuration(&self, id: &str) -> Value {
+        self.get(&self.tables.configurations, id).await
     }
 
     /// Stores a memory of an owner's agent.
@@ -104,6 +114,16 @@ impl Records {
     /// Makes every request to the table of sessions fail.
     pub async fn lose_sessions(&self) {
         self.lose(&self.tables.sessions).await;
+    }
+
+    /// Makes every request to the table of gateway tokens fail.
+    pub async fn lose_tokens(&self) {
+        self.lose(&self.tables.tokens).await;
+    }
+
+    /// Makes every request to the table of agents' setups fail.
+    pub async fn lose_configurations(&self) {
+        self.lose(&self.tables.configurations).await;
     }
 
     /// Makes every request to the table of operations fail.

@@ -52,7 +52,7 @@ pub enum ControlError {
     #[error("No gateway token could be made")]
     NoToken(#[from] RandomError),
     /// The store failed; the cause is for the log.
-    #[error("The store failed")]
+    #[error("{}", .0.for_strangers())]
     Store(#[from] StoreError),
     /// A bug; the cause is for the log.
     #[error("Internal server error")]

@@ -50,10 +50,11 @@ impl Controls {
                 return Ok(operation);
             };
             if let Some(state) = outcome? {
-                operation.state = state;
+                let before = std::mem::replace(&mut operation.state, state);
                 operation.finished_at = Some(self.clock.now());
-                self.operations.save(&operation).await?;
-                return Ok(operation);
+                self.operations.conclude(&operation, &before).await?;
+                let decided = self.operations.get(&instance.id, &operation.id).await?;
+                return Ok(decided.unwrap_or(operation));
             }
             if operation.finished_at.is_some() || Instant::now() + pause > deadline {
                 return Ok(operation);
@@ -95,10 +96,27 @@ impl Controls {
                     return Ok(without_agent(operation, deployment.state, now));
                 }
                 let report = self.prober.probe(&instance.url()).await;
-                Ok(with_agent(operation, &report, now))
+                let state = with_agent(operation, &report, now);
+                if state.is_none()
+                    && operation.control == Control::Stop
+                    && self.is_followed(operation).await?
+                {
+                    // It is the work of the next one that the agent answers.
+                    return Ok(Some(OperationState::Succeeded));
+                }
+                Ok(state)
             }
             _ => Ok(None),
         }
+    }
+
+    /// Whether something else was ordered after this operation.
+    async fn is_followed(&self, operation: &Operation) -> Result<bool, ControlError> {
+        let newest = self.operations.list(&operation.instance, 1, None).await?;
+        Ok(newest
+            .operations
+            .first()
+            .is_some_and(|newest| newest.id != operation.id))
     }
 }
 

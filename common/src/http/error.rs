@@ -62,10 +62,10 @@ pub enum ApiError {
     #[error(transparent)]
     Control(ControlError),
     /// The store failed; the cause is for the log.
-    #[error("Internal server error")]
+    #[error("{}", .0.for_strangers())]
     StoreFailed(#[source] StoreError),
     /// A record is damaged; the cause is for the log.
-    #[error("The stored record is damaged. The platform's operator has to mend it.")]
+    #[error("{}", .0.for_strangers())]
     CorruptRecord(#[source] StoreError),
 }
 
@@ -97,7 +97,8 @@ impl<E: Into<ApiError>> From<E> for LifecycleError {
 }
 
 impl ApiError {
-    fn status(&self) -> StatusCode {
+    /// The status that it is answered with.
+    pub fn status(&self) -> StatusCode {
         match self {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
@@ -140,7 +141,9 @@ impl ApiError {
         }
     }
 
-    fn answer(&self, body: impl Serialize) -> Response {
+    /// Answers with a body of the endpoint's own, and writes what is no business
+    /// of the caller to the log.
+    pub fn answer(&self, body: impl Serialize) -> Response {
         self.log();
         let mut response = (self.status(), Json(body)).into_response();
         let headers = response.headers_mut();

@@ -2,6 +2,7 @@
 //!
 //! Nothing here does I/O or reads a clock.
 
+mod agent_setup;
 mod agent_url;
 mod gateway_token;
 mod idempotency_key;
@@ -14,6 +15,7 @@ mod uptime;
 mod user_id;
 mod version;
 
+pub use agent_setup::AgentSetup;
 pub use agent_url::{AgentUrl, InvalidAgentUrl};
 pub use gateway_token::{GatewayToken, InvalidGatewayToken};
 pub use idempotency_key::{IdempotencyKey, InvalidIdempotencyKey};

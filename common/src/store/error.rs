@@ -32,6 +32,16 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// What somebody is told who may not see causes, tables and keys.
+    pub fn for_strangers(&self) -> &'static str {
+        match self {
+            Self::Failed { .. } => "Internal server error",
+            Self::Corrupt { .. } => {
+                "The stored record is damaged. The platform's operator has to mend it."
+            }
+        }
+    }
+
     /// Keeps the whole chain of causes: the SDK's `Display` shows only its
     /// outermost word. It names no attribute values.
     pub(super) fn failed<E, R>(operation: &'static str) -> impl FnOnce(SdkError<E, R>) -> Self

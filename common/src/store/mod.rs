@@ -4,21 +4,25 @@
 //! mean and leave all others alone, so that attributes which this version does
 //! not know survive.
 
+mod configurations;
 mod connection;
 mod error;
 mod instances;
 mod leases;
 mod memories;
+mod mending;
 mod operations;
 mod sessions;
 mod tables;
 mod tokens;
 
+pub use configurations::{Configurations, StoredSetup};
 pub use connection::{Connection, Endpoint};
 pub use error::StoreError;
 pub use instances::{Change, Instances, Registration, Saved};
 pub use leases::{Holder, LEASE, Lease};
 pub use memories::Memories;
+pub use mending::TokenState;
 pub use operations::{OperationPage, Operations, UsedKey};
 pub use sessions::{SessionKey, Sessions};
 pub use tables::{Tables, create_missing_tables};

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -57,6 +58,32 @@ impl Operations {
     /// # Errors
     /// When DynamoDB fails.
     pub async fn save(&self, operation: &Operation) -> Result<(), StoreError> {
+        let update = self.update_of(operation);
+        update
+            .send()
+            .await
+            .map_err(StoreError::failed("UpdateItem"))?;
+        Ok(())
+    }
+
+    /// Writes the outcome of an operation, unless somebody else found one out
+    /// since `before` was read: of two watchers the first one decides.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn conclude(
+        &self,
+        operation: &Operation,
+        before: &OperationState,
+    ) -> Result<(), StoreError> {
+        let update = self
+            .update_of(operation)
+            .condition_expression("#state = :before")
+            .expression_attribute_values(":before", AttributeValue::S(word_of(before).to_owned()));
+        StoreError::unless_refused(update.send().await)
+    }
+
+    fn update_of(&self, operation: &Operation) -> UpdateItemFluentBuilder {
         let mut attributes = vec![
             ("operationId", Some(operation.id.to_string())),
             ("control", Some(operation.control.to_string())),
@@ -67,22 +94,16 @@ impl Operations {
             ("deploymentId", operation.deployment_id.clone()),
             ("image", operation.image.as_ref().map(Image::to_string)),
         ];
-        let state = match &operation.state {
-            OperationState::Running => "running",
-            OperationState::Accepted => "accepted",
-            OperationState::Succeeded => "succeeded",
-            OperationState::Failed(failure) => {
-                attributes.push(("reason", Some(failure.reason.clone())));
-                let kind = match failure.kind {
-                    FailureKind::NotLocated => "not-located",
-                    FailureKind::NotDone => "not-done",
-                    FailureKind::NotSettled => "not-settled",
-                };
-                attributes.push(("failure", Some(kind.to_owned())));
-                "failed"
-            }
-        };
-        attributes.push(("state", Some(state.to_owned())));
+        if let OperationState::Failed(failure) = &operation.state {
+            let kind = match failure.kind {
+                FailureKind::NotLocated => "not-located",
+                FailureKind::NotDone => "not-done",
+                FailureKind::NotSettled => "not-settled",
+            };
+            attributes.push(("failure", Some(kind.to_owned())));
+            attributes.push(("reason", Some(failure.reason.clone())));
+        }
+        attributes.push(("state", Some(word_of(&operation.state).to_owned())));
 
         let mut request = self
             .connection
@@ -99,12 +120,7 @@ impl Operations {
                     .expression_attribute_values(format!(":{name}"), AttributeValue::S(value));
             }
         }
-        request
-            .update_expression(format!("SET {}", set.join(", ")))
-            .send()
-            .await
-            .map_err(StoreError::failed("UpdateItem"))?;
-        Ok(())
+        request.update_expression(format!("SET {}", set.join(", ")))
     }
 
     /// An operation of an instance.
@@ -139,16 +155,19 @@ impl Operations {
             .expression_attribute_values(":instance", AttributeValue::S(instance.to_string()))
             .expression_attribute_values(":kind", AttributeValue::S(operation_key("")))
             .scan_index_forward(false)
-            .limit(limit)
+            // One more than is wanted: at its limit DynamoDB does not know
+            // whether there is more.
+            .limit(limit + 1)
             .set_exclusive_start_key(after.map(|id| key(instance, &operation_key(id))))
             .send()
             .await
             .map_err(StoreError::failed("Query"))?;
-        let more = answer.last_evaluated_key.is_some();
-        let operations: Vec<Operation> = answer
-            .items
-            .unwrap_or_default()
+        let items = answer.items.unwrap_or_default();
+        let wanted = usize::try_from(limit).unwrap_or_default();
+        let more = items.len() > wanted || answer.last_evaluated_key.is_some();
+        let operations: Vec<Operation> = items
             .into_iter()
+            .take(wanted)
             .map(|item| self.decode(instance, item))
             .collect::<Result<_, _>>()?;
         let next = operations.last().map(|last| last.id).filter(|_| more);
@@ -241,6 +260,16 @@ pub(super) fn key(instance: &InstanceId, sort_key: &str) -> HashMap<String, Attr
         (KEY.to_owned(), AttributeValue::S(instance.to_string())),
         (SORT_KEY.to_owned(), AttributeValue::S(sort_key.to_owned())),
     ])
+}
+
+/// A state as it is stored.
+fn word_of(state: &OperationState) -> &'static str {
+    match state {
+        OperationState::Running => "running",
+        OperationState::Accepted => "accepted",
+        OperationState::Succeeded => "succeeded",
+        OperationState::Failed(_) => "failed",
+    }
 }
 
 fn operation_key(id: impl std::fmt::Display) -> String {

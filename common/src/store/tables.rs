@@ -6,9 +6,12 @@ use aws_sdk_dynamodb::types::{
     ProjectionType, ScalarAttributeType, TimeToLiveSpecification,
 };
 
-use super::{Connection, StoreError, instances, memories, operations, sessions, tokens};
+use super::{
+    Connection, StoreError, configurations, instances, memories, operations, sessions, tokens,
+};
 use crate::config::{
-    INSTANCES_TABLE, MEMORIES_TABLE, OPERATIONS_TABLE, Reader, SESSIONS_TABLE, TOKENS_TABLE,
+    CONFIGURATIONS_TABLE, INSTANCES_TABLE, MEMORIES_TABLE, OPERATIONS_TABLE, Reader,
+    SESSIONS_TABLE, TOKENS_TABLE,
 };
 
 /// The names of all tables.
@@ -24,6 +27,8 @@ pub struct Tables {
     pub tokens: String,
     /// Of agents' memories.
     pub memories: String,
+    /// Of agents' setups.
+    pub configurations: String,
 }
 
 impl Tables {
@@ -35,16 +40,18 @@ impl Tables {
         let operations = reader.required(OPERATIONS_TABLE);
         let tokens = reader.required(TOKENS_TABLE);
         let memories = reader.required(MEMORIES_TABLE);
+        let configurations = reader.required(CONFIGURATIONS_TABLE);
         Some(Self {
             instances: instances?,
             sessions: sessions?,
             operations: operations?,
             tokens: tokens?,
             memories: memories?,
+            configurations: configurations?,
         })
     }
 
-    fn definitions(&self) -> [Definition<'_>; 5] {
+    fn definitions(&self) -> [Definition<'_>; 6] {
         let plain = |name, key| Definition {
             name,
             key,
@@ -71,6 +78,7 @@ impl Tables {
                 sort_key: Some(memories::SORT_KEY),
                 ..plain(&self.memories, memories::KEY)
             },
+            plain(&self.configurations, configurations::KEY),
         ]
     }
 }

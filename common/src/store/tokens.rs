@@ -12,8 +12,8 @@ pub(super) const KEY: &str = "instanceId";
 /// The table of gateway tokens.
 #[derive(Clone, Debug)]
 pub struct Tokens {
-    connection: Connection,
-    table: String,
+    pub(super) connection: Connection,
+    pub(super) table: String,
 }
 
 #[derive(Deserialize)]

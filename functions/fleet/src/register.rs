@@ -41,7 +41,8 @@ pub(crate) struct InstanceRegistration {
     subscription_status: Option<String>,
     #[schema(format = DateTime)]
     provisioned_at: Option<String>,
-    /// The platform's own notes, kept as they are.
+    /// The platform's own notes, kept as they are; integers beyond 64 bits
+    /// become floating-point numbers.
     metadata: Option<Map<String, Value>>,
 }
 

@@ -1,7 +1,7 @@
 //! `cargo run -p local`: the whole stack on one machine.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,11 +89,9 @@ async fn serve(arguments: Arguments) -> Result<(), Error> {
     };
     let stack = Stack::start(options, &environment).await?;
     if let Some(file) = arguments.env_file {
-        std::fs::write(
-            &file,
-            environment.lambda_env_file(&stack.dynamodb, &stack.simulated_variables),
-        )
-        .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+        let variables = environment.lambda_env_file(&stack.dynamodb, &stack.simulated_variables);
+        write(&file, &variables)
+            .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     }
     if arguments.json {
         writeln!(io::stdout(), "{}", ready_line(&stack))?;
@@ -106,6 +104,13 @@ async fn serve(arguments: Arguments) -> Result<(), Error> {
     }
     stack.stop().await;
     Ok(())
+}
+
+fn write(file: &Path, text: &str) -> io::Result<()> {
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::write(file, text)
 }
 
 fn ready_line(stack: &Stack) -> serde_json::Value {

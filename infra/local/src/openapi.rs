@@ -26,6 +26,7 @@ pub fn document() -> OpenApi {
 /// What each function describes of itself, by its name.
 pub fn functions() -> Vec<(&'static str, OpenApi)> {
     vec![
+        ("compatibility", compatibility::routes().into_openapi()),
         ("fleet", fleet::routes().into_openapi()),
         ("instance", instance::routes().into_openapi()),
         ("lifecycle", lifecycle::routes().into_openapi()),

@@ -21,7 +21,8 @@ use common::model::Image;
 use common::probe::AllowedHosts;
 use common::railway::Limits;
 use common::store::{
-    Connection, Endpoint, Instances, Sessions, StoreError, Tables, create_missing_tables,
+    Configurations, Connection, Endpoint, Instances, Sessions, StoreError, Tables, Tokens,
+    create_missing_tables,
 };
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -199,6 +200,20 @@ impl Stack {
         let authenticator = authentication.open(&connection)?;
         let default_image: Image = image.unwrap_or_default();
         let functions = vec![
+            (
+                "compatibility",
+                compatibility::router(compatibility::State {
+                    clock: clock.clone(),
+                    internal_key: bearer.clone(),
+                    authenticator: authenticator.clone(),
+                    instances: instances.clone(),
+                    configurations: Configurations::new(
+                        connection.clone(),
+                        tables.configurations.clone(),
+                    ),
+                    tokens: Tokens::new(connection.clone(), tables.tokens.clone()),
+                }),
+            ),
             (
                 "instance",
                 instance::router(instance::State {

@@ -1,0 +1,32 @@
+//! `tools.web.x_search`, whose key now belongs to the xAI plugin.
+
+use serde_json::{Map, Value};
+
+use super::json::{Fixing, object_mut};
+use super::plugins;
+use super::web_tools::{WEB, adopt};
+
+const PLUGIN: &str = "xai";
+
+/// Moves the key, and turns the plugin on that the tool lives in. All other
+/// settings of the tool are valid where they are.
+pub(super) fn apply(configuration: &mut Map<String, Value>) -> Fixing {
+    adopt(configuration, "x_search")?;
+    let Some(web) = object_mut(configuration, &WEB) else {
+        return Ok(());
+    };
+    let Some(x_search) = object_mut(web, &["x_search"]) else {
+        return Ok(());
+    };
+    match x_search.remove("apiKey") {
+        Some(key) => {
+            if x_search.is_empty() {
+                web.remove("x_search");
+            }
+            let key = Map::from_iter([("apiKey".to_owned(), key)]);
+            plugins::configure(configuration, PLUGIN, "webSearch", key, true)
+        }
+        None if plugins::is_refused(configuration, PLUGIN) => Ok(()),
+        None => plugins::enable(configuration, PLUGIN, true),
+    }
+}

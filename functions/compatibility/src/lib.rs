@@ -1,0 +1,75 @@
+//! What agents are set up with, and keeping that up with OpenClaw.
+//!
+//! Privilege: the internal key; reads sessions and instance records; writes
+//! agents' setups and gateway tokens. It reaches no agent and not Railway.
+
+mod configure;
+mod ensure;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::FromRef;
+use common::clock::{SharedClock, SystemClock};
+use common::config::{
+    CONFIGURATIONS_TABLE, Environment, INSTANCES_TABLE, INTERNAL_API_KEY, Reader, TOKENS_TABLE,
+};
+use common::http::{Authenticator, InternalKey, SessionSettings, StartError};
+use common::store::{Configurations, Connection, Endpoint, Instances, Tokens};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// What the endpoints work with.
+#[derive(Clone, FromRef)]
+pub struct State {
+    /// The time.
+    pub clock: SharedClock,
+    /// What the platform's services present.
+    pub internal_key: InternalKey,
+    /// Who is asking.
+    pub authenticator: Authenticator,
+    /// Instance records.
+    pub instances: Instances,
+    /// Agents' setups.
+    pub configurations: Configurations,
+    /// Gateway tokens.
+    pub tokens: Tokens,
+}
+
+/// The routes with their OpenAPI descriptions.
+pub fn routes() -> OpenApiRouter<State> {
+    OpenApiRouter::default()
+        .routes(routes!(ensure::handler))
+        .routes(routes!(configure::handler))
+}
+
+/// The routes, ready to be served.
+pub fn router(state: State) -> Router {
+    routes().with_state(state).into()
+}
+
+/// The routes as the environment configures them.
+///
+/// # Errors
+/// When a variable is missing or malformed.
+pub async fn from_environment(environment: &dyn Environment) -> Result<Router, StartError> {
+    let mut reader = Reader::new(environment);
+    let (Some(internal_key), Some(sessions), Some(instances), Some(configurations), Some(tokens)) = (
+        reader.required::<InternalKey>(INTERNAL_API_KEY),
+        SessionSettings::read(&mut reader),
+        reader.required(INSTANCES_TABLE),
+        reader.required(CONFIGURATIONS_TABLE),
+        reader.required(TOKENS_TABLE),
+    ) else {
+        return Err(reader.into_error().into());
+    };
+    let connection = Connection::open(Endpoint::Standard).await;
+    Ok(router(State {
+        clock: Arc::new(SystemClock),
+        internal_key,
+        authenticator: sessions.open(&connection)?,
+        instances: Instances::new(connection.clone(), instances),
+        configurations: Configurations::new(connection.clone(), configurations),
+        tokens: Tokens::new(connection, tokens),
+    }))
+}
