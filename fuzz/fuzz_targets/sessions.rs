@@ -78,7 +78,10 @@ fn publish(keys: String) -> common::identity::JwksUrl {
         let (mut stream, _) = listener.accept().expect("a request");
         let _ = stream.read(&mut [0; 4096]);
         let length = keys.len();
-        write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{keys}")
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{keys}"
+        )
     });
     format!("http://{address}/").parse().expect("a URL")
 }
@@ -114,7 +117,10 @@ impl Target {
     fn refuses(&self, text: &str) {
         for (name, good) in COOKIES.iter().zip(&self.good_cookies) {
             assert!(text == good || !self.opens(name, text), "{name}={text}");
-            assert!(text == good || !self.opens_split(name, text), "{name}.0={text}");
+            assert!(
+                text == good || !self.opens_split(name, text),
+                "{name}.0={text}"
+            );
         }
         let is_good = self.good_tokens.iter().any(|good| good == text);
         assert!(is_good || !self.passes(text), "{text}");
@@ -139,7 +145,11 @@ fn changed(good: &str, changes: &[u8]) -> String {
 fuzz_target!(|input: &[u8]| {
     let target = &*TARGET;
     let (choice, rest) = input.split_first().unwrap_or((&0, &[]));
-    let goods: Vec<&String> = target.good_cookies.iter().chain(&target.good_tokens).collect();
+    let goods: Vec<&String> = target
+        .good_cookies
+        .iter()
+        .chain(&target.good_tokens)
+        .collect();
     let good = goods[usize::from(*choice) % goods.len()];
     match choice / 64 {
         0 => target.refuses(&String::from_utf8_lossy(rest)),
