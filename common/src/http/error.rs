@@ -61,12 +61,9 @@ pub enum ApiError {
     /// A control failed, each in its own way.
     #[error(transparent)]
     Control(ControlError),
-    /// The store failed; the cause is for the log.
+    /// The store failed, or a record is damaged; the cause is for the log.
     #[error("{}", .0.for_strangers())]
-    StoreFailed(#[source] StoreError),
-    /// A record is damaged; the cause is for the log.
-    #[error("{}", .0.for_strangers())]
-    CorruptRecord(#[source] StoreError),
+    Store(#[from] StoreError),
 }
 
 /// The body of every error.
@@ -110,7 +107,7 @@ impl ApiError {
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::ControlsDisabled | Self::KeysUnavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Control(error) => control_status(error),
-            Self::StoreFailed(_) | Self::CorruptRecord(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -125,9 +122,7 @@ impl ApiError {
     /// Writes causes that are no business of the caller to the log, once.
     fn log(&self) {
         match self {
-            Self::StoreFailed(cause) | Self::CorruptRecord(cause) => {
-                tracing::error!(%cause, "store");
-            }
+            Self::Store(cause) => tracing::error!(%cause, "store"),
             Self::Control(ControlError::Panicked(cause)) => tracing::error!(%cause, "panic"),
             Self::Control(
                 error @ (ControlError::NotLocated(_)
@@ -180,15 +175,6 @@ impl From<ControlError> for ApiError {
         match error {
             ControlError::Store(error) => error.into(),
             error => Self::Control(error),
-        }
-    }
-}
-
-impl From<StoreError> for ApiError {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Failed { .. } => Self::StoreFailed(error),
-            StoreError::Corrupt { .. } => Self::CorruptRecord(error),
         }
     }
 }
