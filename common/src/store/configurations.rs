@@ -53,17 +53,9 @@ impl Configurations {
     /// # Errors
     /// When DynamoDB fails, or the record is damaged.
     pub async fn get(&self, instance: &InstanceId) -> Result<Option<StoredSetup>, StoreError> {
-        let answer = self
-            .connection
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key(KEY, AttributeValue::S(instance.to_string()))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(StoreError::failed("GetItem"))?;
-        let Some(item) = answer.item else {
+        let key = [(KEY, instance.as_str())];
+        let item = self.connection.item(&self.table, &key).await?;
+        let Some(item) = item else {
             return Ok(None);
         };
         // Causes are left out: they could repeat a part of a secret.

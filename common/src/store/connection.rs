@@ -1,12 +1,16 @@
 //! The connection to DynamoDB, made once per process.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Credentials;
+use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+
+use super::StoreError;
 
 /// Where DynamoDB is.
 #[derive(Clone, Debug)]
@@ -24,7 +28,33 @@ pub struct Connection {
     pub(super) client: Client,
 }
 
+/// An item of a table.
+pub(super) type Item = HashMap<String, AttributeValue>;
+
 impl Connection {
+    /// The item of this key, as it was after the last write: an eventually
+    /// consistent read could miss what its caller has just written.
+    pub(super) async fn item(
+        &self,
+        table: &str,
+        key: &[(&str, &str)],
+    ) -> Result<Option<Item>, StoreError> {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let key = key
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), text(value)));
+        let answer = self
+            .client
+            .get_item()
+            .table_name(table)
+            .set_key(Some(key.collect()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(StoreError::failed("GetItem"))?;
+        Ok(answer.item)
+    }
+
     /// Prepares the client; the first request opens the connection.
     pub async fn open(endpoint: Endpoint) -> Self {
         let http = aws_smithy_http_client::Builder::new()

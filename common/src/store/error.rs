@@ -1,12 +1,12 @@
 //! How the store fails.
 
-use std::collections::HashMap;
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
 
 use aws_sdk_dynamodb::error::{BuildError, DisplayErrorContext, SdkError};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::connection::Item;
 
 /// Why the store could not answer.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +67,7 @@ impl StoreError {
     /// error is something else.
     pub(super) fn refused_item<R: Debug>(
         error: SdkError<UpdateItemError, R>,
-    ) -> Result<Option<HashMap<String, AttributeValue>>, Self> {
+    ) -> Result<Option<Item>, Self> {
         match error.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(refusal)) => {
                 Ok(refusal.item().cloned())

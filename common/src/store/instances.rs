@@ -1,6 +1,5 @@
 //! Records of agents.
 
-use std::collections::HashMap;
 use std::fmt::Display;
 use std::str::FromStr;
 
@@ -9,6 +8,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::connection::Item;
 use super::{Connection, Lease, StoreError, corrupt, parse};
 use crate::model::{AgentUrl, Image, Instance, InstanceId, UserId};
 
@@ -124,17 +124,9 @@ impl Instances {
     /// # Errors
     /// When DynamoDB fails, or the record is damaged.
     pub async fn get(&self, id: &InstanceId) -> Result<Option<Instance>, StoreError> {
-        let answer = self
-            .connection
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key(KEY, AttributeValue::S(id.to_string()))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(StoreError::failed("GetItem"))?;
-        answer.item.map(|item| self.decode(item)).transpose()
+        let key = [(KEY, id.as_str())];
+        let item = self.connection.item(&self.table, &key).await?;
+        item.map(|item| self.decode(item)).transpose()
     }
 
     /// The instance of this owner; of several, the one created last: a platform
@@ -293,7 +285,7 @@ impl Instances {
         StoreError::unless_refused(answer)
     }
 
-    fn decode(&self, item: HashMap<String, AttributeValue>) -> Result<Instance, StoreError> {
+    fn decode(&self, item: Item) -> Result<Instance, StoreError> {
         let key = match item.get(KEY) {
             Some(AttributeValue::S(id)) => id.clone(),
             _ => "without an id".to_owned(),

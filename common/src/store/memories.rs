@@ -1,10 +1,10 @@
 //! What agents remember of their owners.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, WriteRequest};
 
+use super::connection::Item;
 use super::{Connection, StoreError};
 use crate::model::UserId;
 
@@ -59,7 +59,7 @@ impl Memories {
         Ok(deleted)
     }
 
-    async fn delete(&self, keys: &[HashMap<String, AttributeValue>]) -> Result<(), StoreError> {
+    async fn delete(&self, keys: &[Item]) -> Result<(), StoreError> {
         let mut requests = Vec::new();
         for key in keys {
             let request = DeleteRequest::builder()

@@ -73,17 +73,9 @@ impl Tokens {
     }
 
     async fn look(&self, instance: &InstanceId) -> Result<Seen, StoreError> {
-        let answer = self
-            .connection
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key(tokens::KEY, AttributeValue::S(instance.to_string()))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(StoreError::failed("GetItem"))?;
-        let found = answer.item.and_then(|mut item| item.remove(TOKEN));
+        let key = [(tokens::KEY, instance.as_str())];
+        let item = self.connection.item(&self.table, &key).await?;
+        let found = item.and_then(|mut item| item.remove(TOKEN));
         let state = match &found {
             None => TokenState::Missing,
             Some(AttributeValue::S(text)) if text.parse::<GatewayToken>().is_ok() => {

@@ -1,12 +1,11 @@
 //! What was done to agents, and under which idempotency keys.
 
-use std::collections::HashMap;
-
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
+use super::connection::Item;
 use super::{Connection, StoreError, corrupt, parse};
 use crate::model::{
     Control, Failure, FailureKind, IdempotencyKey, Image, InstanceId, Operation, OperationId,
@@ -229,25 +228,12 @@ impl Operations {
         &self,
         instance: &InstanceId,
         sort_key: &str,
-    ) -> Result<Option<HashMap<String, AttributeValue>>, StoreError> {
-        let answer = self
-            .connection
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .set_key(Some(key(instance, sort_key)))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(StoreError::failed("GetItem"))?;
-        Ok(answer.item)
+    ) -> Result<Option<Item>, StoreError> {
+        let key = [(KEY, instance.as_str()), (SORT_KEY, sort_key)];
+        self.connection.item(&self.table, &key).await
     }
 
-    fn decode(
-        &self,
-        instance: &InstanceId,
-        item: HashMap<String, AttributeValue>,
-    ) -> Result<Operation, StoreError> {
+    fn decode(&self, instance: &InstanceId, item: Item) -> Result<Operation, StoreError> {
         let corrupt = |reason: String| corrupt(&self.table, instance.as_str(), reason);
         let record: OperationRecord =
             serde_dynamo::from_item(item).map_err(|error| corrupt(error.to_string()))?;
@@ -255,8 +241,8 @@ impl Operations {
     }
 }
 
-pub(super) fn key(instance: &InstanceId, sort_key: &str) -> HashMap<String, AttributeValue> {
-    HashMap::from([
+pub(super) fn key(instance: &InstanceId, sort_key: &str) -> Item {
+    Item::from([
         (KEY.to_owned(), AttributeValue::S(instance.to_string())),
         (SORT_KEY.to_owned(), AttributeValue::S(sort_key.to_owned())),
     ])

@@ -33,17 +33,9 @@ impl Tokens {
     /// When DynamoDB fails, or the record is damaged: never a reason to make a
     /// new token.
     pub async fn get(&self, instance: &InstanceId) -> Result<Option<GatewayToken>, StoreError> {
-        let answer = self
-            .connection
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key(KEY, AttributeValue::S(instance.to_string()))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(StoreError::failed("GetItem"))?;
-        let Some(item) = answer.item else {
+        let key = [(KEY, instance.as_str())];
+        let item = self.connection.item(&self.table, &key).await?;
+        let Some(item) = item else {
             return Ok(None);
         };
         // The cause is left out: it could repeat a part of the token.
