@@ -8,6 +8,7 @@ pub mod agents;
 pub mod demo;
 mod dynamodb;
 mod environment;
+mod functions;
 pub mod openapi;
 pub mod railway;
 mod stack;

@@ -12,27 +12,23 @@ use axum::Router;
 use common::client::ClientError;
 use common::clock::SharedClock;
 use common::config::{
-    AGENT_HOSTS, BACKEND_API_URL, Environment, INTERNAL_API_KEY, OPENCLAW_IMAGE, RAILWAY_API_KEY,
-    RAILWAY_API_URL, RAILWAY_ENVIRONMENT_ID, RAILWAY_PROJECT_ID, RAILWAY_TOKEN_TYPE, Reader,
+    Environment, RAILWAY_API_KEY, RAILWAY_API_URL, RAILWAY_ENVIRONMENT_ID, RAILWAY_PROJECT_ID,
+    RAILWAY_TOKEN_TYPE,
 };
-use common::control::ControlSettings;
-use common::http::{ControlsSwitch, InternalKey, SessionSettings};
-use common::model::Image;
-use common::probe::AllowedHosts;
+use common::http::InternalKey;
 use common::railway::Limits;
 use common::store::{
-    Configurations, Connection, Endpoint, Instances, Sessions, StoreError, Tables, Tokens,
-    create_missing_tables,
+    Connection, Endpoint, Instances, Sessions, StoreError, Tables, create_missing_tables,
 };
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use version::Backend;
 
 use crate::agents::Agent;
 use crate::demo::{Demo, DemoAgent, DemoUser};
 use crate::dynamodb;
 use crate::environment::Simulated;
+use crate::functions::Settings;
 use crate::railway::{self, Simulator, SimulatorError};
 
 /// The AWS SDK's own variable for another DynamoDB.
@@ -147,29 +143,7 @@ impl Stack {
             variables: &simulated_variables,
             environment,
         };
-        let mut reader = Reader::new(environment);
-        let (
-            Some(tables),
-            Some(bearer),
-            Some(hosts),
-            Some(image),
-            Some(backend),
-            Some(switch),
-            Some(controls),
-            Some(authentication),
-        ) = (
-            Tables::read(&mut reader),
-            reader.required::<InternalKey>(INTERNAL_API_KEY),
-            reader.required::<AllowedHosts>(AGENT_HOSTS),
-            reader.optional(OPENCLAW_IMAGE),
-            reader.optional(BACKEND_API_URL),
-            ControlsSwitch::read(&mut reader),
-            ControlSettings::read(&mut reader),
-            SessionSettings::read(&mut reader),
-        )
-        else {
-            return Err(reader.into_error().into());
-        };
+        let settings = Settings::read(environment)?;
         let (endpoint, dynamodb, dynamodb_server) = match environment.get(DYNAMODB_URL) {
             Some(url) => (Endpoint::Standard, url, None),
             None => {
@@ -178,6 +152,8 @@ impl Stack {
             }
         };
         let connection = Connection::open(endpoint).await;
+        let tables = settings.tables.clone();
+        let bearer = settings.internal_key.clone();
         let sessions = Sessions::new(connection.clone(), tables.sessions.clone());
         let instances = Instances::new(connection.clone(), tables.instances.clone());
         let demo = if is_on_this_machine(&dynamodb) {
@@ -193,76 +169,7 @@ impl Stack {
             Demo::default()
         };
 
-        let clock = options.clock;
-        let controls = controls
-            .with_limits(options.limits)
-            .open(&connection, clock.clone())?;
-        let authenticator = authentication.open(&connection)?;
-        let default_image: Image = image.unwrap_or_default();
-        let functions = vec![
-            (
-                "compatibility",
-                compatibility::router(compatibility::State {
-                    clock: clock.clone(),
-                    internal_key: bearer.clone(),
-                    authenticator: authenticator.clone(),
-                    instances: instances.clone(),
-                    configurations: Configurations::new(
-                        connection.clone(),
-                        tables.configurations.clone(),
-                    ),
-                    tokens: Tokens::new(connection.clone(), tables.tokens.clone()),
-                }),
-            ),
-            (
-                "instance",
-                instance::router(instance::State {
-                    clock: clock.clone(),
-                    authenticator: authenticator.clone(),
-                    instances: instances.clone(),
-                    prober: controls.prober.clone(),
-                    default_image: default_image.clone(),
-                }),
-            ),
-            (
-                "lifecycle",
-                lifecycle::router(lifecycle::State {
-                    switch,
-                    clock: clock.clone(),
-                    authenticator: authenticator.clone(),
-                    controls: controls.clone(),
-                }),
-            ),
-            (
-                "maintenance",
-                maintenance::router(maintenance::State {
-                    switch,
-                    clock: clock.clone(),
-                    authenticator,
-                    controls,
-                }),
-            ),
-            (
-                "version",
-                version::router(version::State {
-                    clock: clock.clone(),
-                    image: default_image,
-                    backend: backend
-                        .map(|url| Backend::new(url, bearer.clone()))
-                        .transpose()?,
-                    internal_key: bearer.clone(),
-                }),
-            ),
-            (
-                "fleet",
-                fleet::router(fleet::State {
-                    clock,
-                    internal_key: bearer.clone(),
-                    instances,
-                    hosts,
-                }),
-            ),
-        ];
+        let functions = settings.mount(&connection, options.clock, options.limits)?;
         let routes = functions
             .iter()
             .fold(Router::new(), |all, (_, routes)| all.merge(routes.clone()));

@@ -1,0 +1,137 @@
+//! The functions of the API, mounted on one set of stores and clients.
+
+use axum::Router;
+use common::clock::SharedClock;
+use common::config::{
+    AGENT_HOSTS, BACKEND_API_URL, ConfigError, Environment, INTERNAL_API_KEY, OPENCLAW_IMAGE,
+    Reader,
+};
+use common::control::ControlSettings;
+use common::http::{ControlsSwitch, InternalKey, SessionSettings};
+use common::model::Image;
+use common::probe::AllowedHosts;
+use common::railway::Limits;
+use common::store::{Configurations, Connection, Instances, Tables, Tokens};
+use version::{Backend, BackendUrl};
+
+use crate::stack::StackError;
+
+/// What the functions read from the environment, each variable once.
+pub(crate) struct Settings {
+    pub(crate) tables: Tables,
+    pub(crate) internal_key: InternalKey,
+    hosts: AllowedHosts,
+    image: Option<Image>,
+    backend: Option<BackendUrl>,
+    switch: ControlsSwitch,
+    controls: ControlSettings,
+    sessions: SessionSettings,
+}
+
+impl Settings {
+    pub(crate) fn read(environment: &dyn Environment) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(environment);
+        let (
+            Some(tables),
+            Some(internal_key),
+            Some(hosts),
+            Some(image),
+            Some(backend),
+            Some(switch),
+            Some(controls),
+            Some(sessions),
+        ) = (
+            Tables::read(&mut reader),
+            reader.required(INTERNAL_API_KEY),
+            reader.required(AGENT_HOSTS),
+            reader.optional(OPENCLAW_IMAGE),
+            reader.optional(BACKEND_API_URL),
+            ControlsSwitch::read(&mut reader),
+            ControlSettings::read(&mut reader),
+            SessionSettings::read(&mut reader),
+        )
+        else {
+            return Err(reader.into_error());
+        };
+        Ok(Self {
+            tables,
+            internal_key,
+            hosts,
+            image,
+            backend,
+            switch,
+            controls,
+            sessions,
+        })
+    }
+
+    /// The routes of each function, by its name.
+    pub(crate) fn mount(
+        self,
+        connection: &Connection,
+        clock: SharedClock,
+        limits: Limits,
+    ) -> Result<Vec<(&'static str, Router)>, StackError> {
+        let instances = Instances::new(connection.clone(), self.tables.instances);
+        let configurations = Configurations::new(connection.clone(), self.tables.configurations);
+        let tokens = Tokens::new(connection.clone(), self.tables.tokens);
+        let authenticator = self.sessions.open(connection)?;
+        let controls = self
+            .controls
+            .with_limits(limits)
+            .open(connection, clock.clone())?;
+        let image: Image = self.image.unwrap_or_default();
+        let backend = self
+            .backend
+            .map(|url| Backend::new(url, self.internal_key.clone()))
+            .transpose()?;
+
+        let compatibility = compatibility::router(compatibility::State {
+            clock: clock.clone(),
+            internal_key: self.internal_key.clone(),
+            authenticator: authenticator.clone(),
+            instances: instances.clone(),
+            configurations,
+            tokens,
+        });
+        let fleet = fleet::router(fleet::State {
+            clock: clock.clone(),
+            internal_key: self.internal_key.clone(),
+            instances: instances.clone(),
+            hosts: self.hosts,
+        });
+        let instance = instance::router(instance::State {
+            clock: clock.clone(),
+            authenticator: authenticator.clone(),
+            instances,
+            prober: controls.prober.clone(),
+            default_image: image.clone(),
+        });
+        let lifecycle = lifecycle::router(lifecycle::State {
+            switch: self.switch,
+            clock: clock.clone(),
+            authenticator: authenticator.clone(),
+            controls: controls.clone(),
+        });
+        let maintenance = maintenance::router(maintenance::State {
+            switch: self.switch,
+            clock: clock.clone(),
+            authenticator,
+            controls,
+        });
+        let version = version::router(version::State {
+            clock,
+            image,
+            backend,
+            internal_key: self.internal_key,
+        });
+        Ok(vec![
+            ("compatibility", compatibility),
+            ("fleet", fleet),
+            ("instance", instance),
+            ("lifecycle", lifecycle),
+            ("maintenance", maintenance),
+            ("version", version),
+        ])
+    }
+}
