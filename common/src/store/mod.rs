@@ -17,7 +17,7 @@ mod tables;
 mod tokens;
 
 pub use configurations::{Configurations, StoredSetup};
-pub use connection::{Connection, Endpoint};
+pub use connection::Connection;
 pub use error::StoreError;
 pub use instances::{Change, Instances, Registration, Saved};
 pub use leases::{Holder, LEASE, Lease};
