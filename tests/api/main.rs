@@ -11,6 +11,7 @@ mod fleet;
 mod hostile;
 mod idempotency;
 mod identity;
+mod import;
 mod instance;
 mod leases;
 mod lifecycle;

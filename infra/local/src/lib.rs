@@ -9,6 +9,7 @@ pub mod demo;
 mod dynamodb;
 mod environment;
 mod functions;
+pub mod import;
 pub mod openapi;
 pub mod railway;
 mod stack;
