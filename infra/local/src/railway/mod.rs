@@ -13,6 +13,7 @@
 mod faults;
 mod graphql;
 mod life;
+mod listing;
 mod metrics;
 mod server;
 mod world;
