@@ -4,11 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Deployment, DeploymentState, FleetService};
+use super::{DeploymentState, FleetService};
 use crate::model::human_duration;
 
 /// What an agent's container does.
@@ -89,35 +88,29 @@ impl ContainerState {
         )
     }
 
-    /// The state for so long, as `docker ps` puts it.
+    /// The state for so long, where that is known, as `docker ps` puts it.
     ///
     /// Docker adds a process's exit code. Railway tells none, so that there is
     /// none here, and a crash is told apart by its name. Docker has no word for
     /// what is not there, and none for waiting.
-    pub fn in_dockers_words(self, age: Duration) -> String {
-        let age = human_duration(age);
-        match self {
-            Self::Running => format!("Up {age}"),
-            Self::Starting => "Created".to_owned(),
-            Self::Restarting => format!("Restarting {age} ago"),
-            Self::Stopping => "Removal In Progress".to_owned(),
-            Self::Stopped => format!("Exited {age} ago"),
-            Self::Sleeping => format!("Paused {age} ago"),
-            Self::Crashed => format!("Exited (crashed) {age} ago"),
-            Self::Failed => "Dead".to_owned(),
-            Self::AwaitingApproval => "Created (awaiting approval)".to_owned(),
-            Self::Undeployed => "Not deployed".to_owned(),
-            Self::Missing => "Not found".to_owned(),
-            Self::Unknown => "Unknown".to_owned(),
-        }
-    }
-}
-
-impl Deployment {
-    /// For how long it has been in its state.
-    pub fn age(&self, now: Timestamp) -> Duration {
-        // Railway's clock may be ahead of this one.
-        Duration::try_from(now.duration_since(self.since())).unwrap_or_default()
+    pub fn in_dockers_words(self, age: Option<Duration>) -> String {
+        let age = age.map(human_duration);
+        let ago = age.as_deref().map(|age| format!("{age} ago"));
+        let (word, time) = match self {
+            Self::Running => ("Up", age),
+            Self::Starting => ("Created", None),
+            Self::Restarting => ("Restarting", ago),
+            Self::Stopping => ("Removal In Progress", None),
+            Self::Stopped => ("Exited", ago),
+            Self::Sleeping => ("Paused", ago),
+            Self::Crashed => ("Exited (crashed)", ago),
+            Self::Failed => ("Dead", None),
+            Self::AwaitingApproval => ("Created (awaiting approval)", None),
+            Self::Undeployed => ("Not deployed", None),
+            Self::Missing => ("Not found", None),
+            Self::Unknown => ("Unknown", None),
+        };
+        time.map_or_else(|| word.to_owned(), |time| format!("{word} {time}"))
     }
 }
 
@@ -168,8 +161,9 @@ mod tests {
             assert_eq!(state.to_string(), word);
             assert_eq!(serde_json::to_value(state).unwrap(), word);
             let age = Duration::from_secs(2 * 24 * 60 * 60);
-            assert_eq!(state.in_dockers_words(age), words);
+            assert_eq!(state.in_dockers_words(Some(age)), words);
         }
+        assert_eq!(ContainerState::Stopped.in_dockers_words(None), "Exited");
     }
 
     #[test]

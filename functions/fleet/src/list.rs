@@ -169,7 +169,7 @@ fn view(
     let deployment = service.and_then(FleetService::current);
     let image = deployment.and_then(|it| it.image.as_ref());
     let version = image.and_then(Image::tagged_version);
-    let age = deployment.map(|it| it.age(now)).unwrap_or_default();
+    let age = deployment.and_then(|it| it.age(now));
     ListedInstance {
         name: service.map_or_else(
             || format!("agentbot-agent-{}", instance.id),

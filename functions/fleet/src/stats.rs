@@ -35,6 +35,7 @@ pub(crate) struct ContainerStats {
     network: Option<String>,
     /// What was read from and written to volumes: nothing where there is none;
     /// Railway does not measure it where there is one.
+    #[serde(rename = "blockIO")]
     #[schema(required, example = "0B / 0B")]
     block_io: Option<String>,
     /// How many processes run: `0` where nothing runs; Railway does not count
@@ -107,10 +108,11 @@ fn view(
     // A sample from before it went down says nothing about it now.
     let is_down = status.is_down();
     let usage = usage.filter(|_| !is_down);
-    let up = match service.current() {
-        Some(container) if status == ContainerState::Running => container.age(now),
-        _ => std::time::Duration::ZERO,
-    };
+    let up = service
+        .current()
+        .filter(|_| status == ContainerState::Running)
+        .and_then(|container| container.age(now))
+        .unwrap_or_default();
     let used = usage.as_ref();
     let known =
         |text: Option<String>, down: &str| text.or_else(|| is_down.then(|| down.to_owned()));

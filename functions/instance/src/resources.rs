@@ -26,8 +26,9 @@ pub(crate) struct Resources {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LastExit {
-    #[schema(format = DateTime)]
-    at: String,
+    /// When; Railway does not tell when a container was stopped.
+    #[schema(required, format = DateTime)]
+    at: Option<String>,
     reason: ExitReason,
 }
 
@@ -44,7 +45,7 @@ enum ExitReason {
 impl From<common::railway::LastExit> for LastExit {
     fn from(exit: common::railway::LastExit) -> Self {
         Self {
-            at: iso8601(exit.at),
+            at: exit.at.map(iso8601),
             reason: if exit.crashed {
                 ExitReason::Crashed
             } else {

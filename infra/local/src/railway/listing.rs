@@ -28,11 +28,11 @@ impl World {
     }
 
     /// The services whose containers run, and since when they do.
-    pub(super) fn running(&self) -> impl Iterator<Item = (&str, Timestamp)> {
+    pub(super) fn running(&self) -> impl Iterator<Item = (&Service, Timestamp)> {
         self.services.iter().filter_map(|service| {
             let runs = |it: &&Deployment| it.status == "SUCCESS" && !it.stopped;
             let deployment = service.deployments.iter().rfind(runs)?;
-            Some((service.id.as_str(), deployment.status_updated_at))
+            Some((service, deployment.status_updated_at))
         })
     }
 }

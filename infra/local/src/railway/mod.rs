@@ -157,6 +157,13 @@ impl Simulator {
         lock(&self.shared.world).set_status(id, status);
     }
 
+    /// Gives a service a volume.
+    pub fn add_volume(&self, id: &str) {
+        if let Some(service) = lock(&self.shared.world).service_mut(id) {
+            service.has_volume = true;
+        }
+    }
+
     /// Whether the deployments of a service fail from now on.
     pub fn fail_deployments(&self, id: &str, fail: bool) {
         if let Some(service) = lock(&self.shared.world).service_mut(id) {

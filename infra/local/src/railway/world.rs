@@ -31,6 +31,7 @@ pub(super) struct Service {
     image: String,
     pub(super) variables: BTreeMap<String, String>,
     pub(super) fails: bool,
+    pub(super) has_volume: bool,
     pub(super) agent: Option<Arc<Agent>>,
     /// Oldest first.
     pub(super) deployments: Vec<Deployment>,
@@ -272,14 +273,16 @@ impl World {
 
     /// A deployment is up: those before it go.
     pub(super) fn succeeded(&mut self, id: &str) {
+        let now = self.clock.now();
         let service = self
             .services
             .iter_mut()
             .find(|service| service.deployments.iter().any(|it| it.id == id));
         let Some(service) = service else { return };
         for older in service.deployments.iter_mut().take_while(|it| it.id != id) {
-            if !matches!(older.status, "FAILED" | "SKIPPED") {
+            if !matches!(older.status, "FAILED" | "SKIPPED" | "REMOVED") {
                 older.status = "REMOVED";
+                older.status_updated_at = now;
                 older.instance = None;
                 older.stopped = true;
             }
@@ -333,6 +336,7 @@ impl Service {
             image: image.to_owned(),
             variables: BTreeMap::new(),
             fails: false,
+            has_volume: false,
             agent,
             deployments: Vec::new(),
         }
