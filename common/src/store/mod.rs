@@ -27,7 +27,7 @@ pub use memories::Memories;
 pub use mending::TokenState;
 pub use operations::{OperationPage, Operations, UsedKey};
 pub use sessions::{SessionKey, Sessions};
-pub use tables::{Tables, create_missing_tables};
+pub use tables::{Definition, Tables, create_missing_tables};
 pub use tokens::Tokens;
 
 use error::{corrupt, parse};
