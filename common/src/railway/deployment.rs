@@ -342,6 +342,7 @@ mod tests {
                 state: DeploymentState::Unknown,
                 created_at: "2026-04-11T08:00:00Z".parse().unwrap(),
                 status_updated_at: None,
+                stopped_silently: false,
                 image: None,
                 instances: vec![("i1".to_owned(), InstanceStatus::Unknown)],
             }
