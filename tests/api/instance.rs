@@ -2,7 +2,7 @@
 
 use common::config::{AGENT_HOSTS, OPENCLAW_IMAGE};
 use serde_json::{Value, json};
-use tests::{Reply, ScriptedServer, World};
+use tests::{Builder, Reply, ScriptedServer, World};
 
 use crate::support::{
     Expected, agent_of_the_spec, all_failed, all_well, behaviours, checks, take_seconds,
@@ -338,4 +338,14 @@ async fn the_bearer_key_opens_no_page_of_an_owner() {
     let path = "/api/instance/demo-running/stats";
     let answer = world.platform().get(path).await;
     answer.is(401, json!({"error": "Unauthorized"}));
+}
+
+#[tokio::test]
+async fn a_look_costs_two_requests_to_dynamodb() {
+    let world = Builder::default().watched().start().await;
+    let owner = world.owner_of("demo-running");
+    world.dynamodb().operations();
+    let answer = owner.get("/api/instance/demo-running").await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(world.dynamodb().operations(), ["GetItem", "GetItem"]);
 }

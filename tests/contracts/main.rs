@@ -7,6 +7,7 @@ mod events;
 mod files;
 mod layering;
 mod names;
+mod privileges;
 mod railway;
 mod refusals;
 mod routes;

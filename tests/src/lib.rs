@@ -19,7 +19,10 @@
 )]
 
 mod caller;
+mod calls;
 mod clock;
+mod dynamodb;
+pub mod environment;
 pub mod login;
 mod records;
 mod server;
@@ -27,6 +30,7 @@ mod world;
 
 pub use caller::{Answer, Caller};
 pub use clock::{ManualClock, START};
+pub use dynamodb::{Fate, FaultyDynamoDb};
 pub use records::Records;
 pub use server::{Reply, ScriptedServer};
 pub use world::{Builder, HASTY, World};

@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use common::config::Environment;
 use common::railway::Limits;
 use common::store::{SessionKey, Sessions};
 use jiff::SignedDuration;
 use local::railway::Simulator;
-use local::{Data, LocalEnvironment, Options, Stack, StackError};
+use local::{Data, EmbeddedDynamoDb, LocalEnvironment, Options, Stack, StackError};
 use reqwest::Client;
 use serde_json::json;
 
-use crate::{Caller, ManualClock, Records, START};
+use crate::{Caller, FaultyDynamoDb, ManualClock, Records, START, environment};
 
 /// A running stack with everything in memory, and the ways into it.
 pub struct World {
@@ -23,6 +25,8 @@ pub struct World {
     /// What is in DynamoDB.
     pub records: Records,
     http: Client,
+    proxy: Option<FaultyDynamoDb>,
+    _embedded: Option<EmbeddedDynamoDb>,
 }
 
 /// Limits that a slow answer exceeds within a test's patience.
@@ -41,6 +45,7 @@ pub struct Builder {
     environment: BTreeMap<&'static str, String>,
     ticking: bool,
     hasty: bool,
+    watched: bool,
     stage: Option<Duration>,
 }
 
@@ -67,6 +72,13 @@ impl Builder {
         self
     }
 
+    /// Puts a proxy in front of DynamoDB: [`World::dynamodb`].
+    #[must_use]
+    pub fn watched(mut self) -> Self {
+        self.watched = true;
+        self
+    }
+
     /// How long each stage of a deployment takes.
     #[must_use]
     pub fn stage(mut self, stage: Duration) -> Self {
@@ -84,6 +96,21 @@ impl Builder {
     /// # Errors
     /// When a variable is missing or malformed.
     pub async fn try_start(self) -> Result<World, StackError> {
+        let other = environment::other_dynamodb();
+        let variables = OwnTables::new(LocalEnvironment(self.environment), other.is_some());
+        let (mut embedded, mut proxy) = (None, None);
+        let mut data = other.map_or(Data::Memory, Data::Server);
+        if self.watched || environment::recorded_calls().is_some() {
+            let upstream = match data {
+                Data::Server(url) => url,
+                Data::Memory | Data::File(_) => {
+                    let started = EmbeddedDynamoDb::in_memory().await?;
+                    embedded.insert(started).url.clone()
+                }
+            };
+            let started = FaultyDynamoDb::start(&upstream).await;
+            data = Data::Server(proxy.insert(started).url().to_owned());
+        }
         let clock = if self.ticking {
             ManualClock::ticking()
         } else {
@@ -91,18 +118,20 @@ impl Builder {
         };
         let options = Options {
             port: 0,
-            data: Data::Memory,
+            data,
             clock: Arc::new(clock.clone()),
             stage: self.stage.unwrap_or(Duration::from_millis(50)),
             limits: if self.hasty { HASTY } else { Limits::default() },
         };
-        let stack = Stack::start(options, &LocalEnvironment(self.environment)).await?;
+        let stack = Stack::start(options, &variables).await?;
         let http = common::client::builder().build().expect("an HTTP client");
         Ok(World {
             records: Records::open(&stack.dynamodb, stack.tables.clone()),
             stack,
             clock,
             http,
+            proxy,
+            _embedded: embedded,
         })
     }
 }
@@ -127,6 +156,11 @@ impl World {
     pub fn railway(&self) -> &Simulator {
         let railway = self.stack.railway.as_ref();
         railway.expect("no RAILWAY_API_KEY is set")
+    }
+
+    /// The proxy in front of DynamoDB, in a world that is [`Builder::watched`].
+    pub fn dynamodb(&self) -> &FaultyDynamoDb {
+        self.proxy.as_ref().expect("this world is watched")
     }
 
     /// Nobody in particular.
@@ -185,5 +219,36 @@ impl World {
         let answer = self.platform().put(&path, &body).await;
         assert_eq!(answer.status, 201, "{}", answer.body);
         self.log_in(owner).await
+    }
+}
+
+/// An environment in which the tables have names that no other world has.
+struct OwnTables<E> {
+    environment: E,
+    /// What is put behind each name; nothing where no other world is there.
+    suffix: String,
+}
+
+impl<E> OwnTables<E> {
+    fn new(environment: E, shared: bool) -> Self {
+        static WORLDS: AtomicUsize = AtomicUsize::new(0);
+        let number = || WORLDS.fetch_add(1, Ordering::Relaxed);
+        let suffix = || format!("-{}-{}", std::process::id(), number());
+        Self {
+            environment,
+            suffix: if shared { suffix() } else { String::new() },
+        }
+    }
+}
+
+impl<E: Environment> Environment for OwnTables<E> {
+    fn get(&self, name: &str) -> Option<String> {
+        let value = self.environment.get(name)?;
+        let is_table = name.ends_with("_TABLE") && !value.is_empty();
+        Some(if is_table {
+            value + &self.suffix
+        } else {
+            value
+        })
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::AppName;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::StoreError;
@@ -45,6 +46,18 @@ impl Connection {
     pub async fn open(aws: &Aws) -> Self {
         Self {
             client: Client::new(aws.config().await),
+        }
+    }
+
+    /// The same connection under a name, which each request tells in its
+    /// `User-Agent` as `app/NAME`. The SDK takes letters, digits and hyphens; any
+    /// other name is not told.
+    #[must_use]
+    pub fn named(&self, name: &'static str) -> Self {
+        let mut config = self.client.config().to_builder();
+        config.set_app_name(AppName::new(name).ok());
+        Self {
+            client: Client::from_conf(config.build()),
         }
     }
 }

@@ -6,23 +6,50 @@ use std::path::Path;
 use dynoxide::{Database, server};
 use tokio::net::TcpListener;
 
+use crate::StackError;
 use crate::stack::Server;
-use crate::{Data, StackError};
 
-/// Serves a DynamoDB on a free port of the loopback, and tells its base URL.
-pub(crate) async fn start(data: &Data) -> Result<(String, Server), StackError> {
-    let database = match data {
-        Data::File(file) => open(file)?,
-        Data::Memory => {
-            Database::memory().map_err(|error| StackError::Database(error.to_string()))?
-        }
-    };
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .await
-        .map_err(StackError::Listen)?;
-    let address = listener.local_addr().map_err(StackError::Listen)?;
-    let server = Server::spawn(|ending| server::serve_with_shutdown(listener, database, ending));
-    Ok((format!("http://{address}"), server))
+/// A DynamoDB on a free port of the loopback. It ends when it is dropped.
+pub struct EmbeddedDynamoDb {
+    /// Its base URL.
+    pub url: String,
+    server: Server,
+}
+
+impl EmbeddedDynamoDb {
+    /// One that forgets everything when it ends.
+    ///
+    /// # Errors
+    /// When there is no port.
+    pub async fn in_memory() -> Result<Self, StackError> {
+        let database =
+            Database::memory().map_err(|error| StackError::Database(error.to_string()))?;
+        Self::serve(database).await
+    }
+
+    /// One that keeps its data in a file.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, or there is no port.
+    pub(crate) async fn in_file(file: &Path) -> Result<Self, StackError> {
+        Self::serve(open(file)?).await
+    }
+
+    /// Ends it once its requests are answered.
+    pub(crate) async fn stop(self) {
+        self.server.end().await;
+    }
+
+    async fn serve(database: Database) -> Result<Self, StackError> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .map_err(StackError::Listen)?;
+        let address = listener.local_addr().map_err(StackError::Listen)?;
+        Ok(Self {
+            url: format!("http://{address}"),
+            server: Server::spawn(|ending| server::serve_with_shutdown(listener, database, ending)),
+        })
+    }
 }
 
 fn open(file: &Path) -> Result<Database, StackError> {

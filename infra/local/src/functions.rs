@@ -1,20 +1,29 @@
 //! The functions of the API, mounted on one set of stores and clients.
 
 use axum::Router;
+use common::client::ClientError;
 use common::clock::SharedClock;
 use common::config::{
     AGENT_HOSTS, BACKEND_API_URL, ConfigError, Environment, INTERNAL_API_KEY, OPENCLAW_IMAGE,
     Reader,
 };
-use common::control::ControlSettings;
-use common::http::{ControlsSwitch, InternalKey, SessionSettings};
+use common::control::{ControlSettings, Controls};
+use common::http::{Authenticator, ControlsSwitch, InternalKey, SessionSettings};
 use common::model::Image;
 use common::probe::AllowedHosts;
 use common::railway::{Limits, Overview};
-use common::store::{Configurations, Connection, Instances, Tables, Tokens};
+use common::store::{Configurations, Connection, Instances, Memories, Operations, Tables, Tokens};
 use version::{Backend, BackendUrl};
 
 use crate::stack::StackError;
+
+/// What a function works with, over a connection of its own name.
+struct Own {
+    authenticator: Authenticator,
+    controls: Controls,
+    overview: Overview,
+    connection: Connection,
+}
 
 /// What the functions read from the environment, each variable once.
 pub(crate) struct Settings {
@@ -72,57 +81,75 @@ impl Settings {
         clock: SharedClock,
         limits: Limits,
     ) -> Result<Vec<(&'static str, Router)>, StackError> {
-        let instances = Instances::new(connection.clone(), self.tables.instances);
-        let configurations = Configurations::new(connection.clone(), self.tables.configurations);
-        let tokens = Tokens::new(connection.clone(), self.tables.tokens);
-        let authenticator = self.sessions.open(connection)?;
-        let controls = self
+        let shared = self
             .controls
             .with_limits(limits)
             .open(connection, clock.clone())?;
+        let tables = self.tables;
+        let sessions = self.sessions;
+        // Each function has a connection of its own name, so that what it asks
+        // DynamoDB for can be told from what the others do. Agents and Railway
+        // are reached by the same clients.
+        let own = |name| -> Result<Own, ClientError> {
+            let connection = connection.named(name);
+            Ok(Own {
+                authenticator: sessions.clone().open(&connection)?,
+                controls: Controls {
+                    instances: Instances::new(connection.clone(), tables.instances.clone()),
+                    operations: Operations::new(connection.clone(), tables.operations.clone()),
+                    tokens: Tokens::new(connection.clone(), tables.tokens.clone()),
+                    memories: Memories::new(connection.clone(), tables.memories.clone()),
+                    ..shared.clone()
+                },
+                overview: Overview::new(shared.railway.clone(), clock.clone()),
+                connection,
+            })
+        };
         let image: Image = self.image.unwrap_or_default();
         let backend = self
             .backend
             .map(|url| Backend::new(url, self.internal_key.clone()))
             .transpose()?;
 
-        // Each function has one of its own, as it has on Lambda.
-        let overview = || Overview::new(controls.railway.clone(), clock.clone());
-
+        let of = own("compatibility")?;
         let compatibility = compatibility::router(compatibility::State {
             clock: clock.clone(),
             internal_key: self.internal_key.clone(),
-            authenticator: authenticator.clone(),
-            instances: instances.clone(),
-            configurations,
-            tokens,
+            authenticator: of.authenticator,
+            instances: of.controls.instances,
+            configurations: Configurations::new(of.connection, tables.configurations.clone()),
+            tokens: of.controls.tokens,
         });
+        let of = own("fleet")?;
         let fleet = fleet::router(fleet::State {
             clock: clock.clone(),
             internal_key: self.internal_key.clone(),
-            instances: instances.clone(),
+            instances: of.controls.instances,
             hosts: self.hosts,
-            overview: overview(),
+            overview: of.overview,
         });
+        let of = own("instance")?;
         let instance = instance::router(instance::State {
             clock: clock.clone(),
-            authenticator: authenticator.clone(),
-            instances,
-            prober: controls.prober.clone(),
-            overview: overview(),
+            authenticator: of.authenticator,
+            instances: of.controls.instances,
+            prober: of.controls.prober,
+            overview: of.overview,
             default_image: image.clone(),
         });
+        let of = own("lifecycle")?;
         let lifecycle = lifecycle::router(lifecycle::State {
             switch: self.switch,
             clock: clock.clone(),
-            authenticator: authenticator.clone(),
-            controls: controls.clone(),
+            authenticator: of.authenticator,
+            controls: of.controls,
         });
+        let of = own("maintenance")?;
         let maintenance = maintenance::router(maintenance::State {
             switch: self.switch,
             clock: clock.clone(),
-            authenticator,
-            controls,
+            authenticator: of.authenticator,
+            controls: of.controls,
         });
         let version = version::router(version::State {
             clock,

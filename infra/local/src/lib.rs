@@ -15,5 +15,6 @@ pub mod railway;
 mod stack;
 pub mod template;
 
+pub use dynamodb::EmbeddedDynamoDb;
 pub use environment::LocalEnvironment;
 pub use stack::{Data, Options, Stack, StackError};

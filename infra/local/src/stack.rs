@@ -25,7 +25,7 @@ use tokio::task::JoinHandle;
 
 use crate::agents::Agent;
 use crate::demo::{Demo, DemoAgent, DemoUser};
-use crate::dynamodb;
+use crate::dynamodb::EmbeddedDynamoDb;
 use crate::functions::Settings;
 use crate::railway::{self, Simulator, SimulatorError};
 use crate::template::{self, TemplateError};
@@ -37,7 +37,7 @@ const DYNAMODB_URL: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 pub struct Options {
     /// The port of the API; 0 takes a free one.
     pub port: u16,
-    /// Where the embedded DynamoDB keeps its data.
+    /// Where the data are, unless `AWS_ENDPOINT_URL_DYNAMODB` says it.
     pub data: Data,
     /// The time, for the API.
     pub clock: SharedClock,
@@ -47,13 +47,27 @@ pub struct Options {
     pub limits: Limits,
 }
 
-/// Where the embedded DynamoDB keeps its data.
+/// Where the data are.
 #[derive(Clone, Debug)]
 pub enum Data {
-    /// In this file, which survives restarts.
+    /// In an embedded DynamoDB that keeps them in this file.
     File(PathBuf),
-    /// Nowhere.
+    /// In an embedded DynamoDB that keeps them to its end.
     Memory,
+    /// In the DynamoDB at this URL, which takes any credentials.
+    Server(String),
+}
+
+impl Data {
+    /// The URL of the DynamoDB, and the embedded one if it is there for this.
+    async fn open(&self) -> Result<(String, Option<EmbeddedDynamoDb>), StackError> {
+        let embedded = match self {
+            Self::Server(url) => return Ok((url.clone(), None)),
+            Self::File(file) => EmbeddedDynamoDb::in_file(file).await?,
+            Self::Memory => EmbeddedDynamoDb::in_memory().await?,
+        };
+        Ok((embedded.url.clone(), Some(embedded)))
+    }
 }
 
 /// A running stack.
@@ -80,7 +94,7 @@ pub struct Stack {
     pub functions: Vec<(&'static str, Router)>,
     simulated: Vec<Arc<Agent>>,
     api_server: Server,
-    dynamodb_server: Option<Server>,
+    embedded: Option<EmbeddedDynamoDb>,
 }
 
 /// A server that can be asked to end. It also ends when this is dropped.
@@ -146,11 +160,11 @@ impl Stack {
             environment,
         };
         let settings = Settings::read(environment)?;
-        let (endpoint, dynamodb, dynamodb_server) = match environment.get(DYNAMODB_URL) {
+        let (endpoint, dynamodb, embedded) = match environment.get(DYNAMODB_URL) {
             Some(url) => (Endpoint::Standard, url, None),
             None => {
-                let (url, server) = dynamodb::start(&options.data).await?;
-                (Endpoint::Local(url.clone()), url, Some(server))
+                let (url, embedded) = options.data.open().await?;
+                (Endpoint::Local(url.clone()), url, embedded)
             }
         };
         let connection = Connection::open(&Aws::new(endpoint)).await;
@@ -195,7 +209,7 @@ impl Stack {
             functions,
             simulated: demo.simulated,
             api_server,
-            dynamodb_server,
+            embedded,
         })
     }
 
@@ -214,8 +228,8 @@ impl Stack {
     /// a few seconds at most.
     pub async fn stop(self) {
         self.api_server.end().await;
-        if let Some(dynamodb) = self.dynamodb_server {
-            dynamodb.end().await;
+        if let Some(embedded) = self.embedded {
+            embedded.stop().await;
         }
     }
 }
@@ -240,7 +254,7 @@ impl Server {
         Self { shutdown, task }
     }
 
-    async fn end(self) {
+    pub(crate) async fn end(self) {
         self.shutdown.send_replace(true);
         // A probe in progress takes five seconds at most.
         match tokio::time::timeout(Duration::from_secs(6), self.task).await {

@@ -200,8 +200,8 @@ fn keys(schema: Vec<Key>, attributes: &[Attribute]) -> Result<(String, Option<St
     Ok((found_by, sorted_by))
 }
 
-/// `SOME_TABLE` of `SomeTable`.
-fn variable(id: &str) -> String {
+/// The variable that names a table: `SOME_TABLE` of `SomeTable`.
+pub fn variable(id: &str) -> String {
     let mut name = String::new();
     for letter in id.chars() {
         if letter.is_ascii_uppercase() && !name.is_empty() {
