@@ -38,6 +38,9 @@ pub const JWT_AUDIENCE: &str = "JWT_AUDIENCE";
 /// The web pages that may write with a user's cookie beside the API's own
 /// origin, comma-separated.
 pub const ALLOWED_ORIGINS: &str = "ALLOWED_ORIGINS";
+/// Where the platform's support is told of trouble; it is only logged when
+/// unset.
+pub const SUPPORT_WEBHOOK_URL: &str = "SUPPORT_WEBHOOK_URL";
 /// The switch for everything that changes an agent; on when unset.
 pub const ENABLE_CONTROLS: &str = "ENABLE_OPENCLAW_CONTROLS";
 /// The same switch under the name that the reference's front end has for it.

@@ -7,6 +7,8 @@
 //! `ARCHITECTURE.md` lists what each layer may not do, and
 //! `tests/contracts/layering.rs` enforces it.
 
+pub mod alerts;
+pub mod background;
 pub mod client;
 pub mod clock;
 pub mod compat;

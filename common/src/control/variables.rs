@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::{ControlError, Controls};
-use crate::model::{GatewayToken, Instance};
+use crate::model::Instance;
 use crate::railway::Variables;
 use crate::random;
 
@@ -57,7 +57,7 @@ impl Controls {
         let token = match self.tokens.get(&instance.id).await? {
             Some(token) => token,
             None => {
-                let new = GatewayToken::from_random(random::bytes()?);
+                let new = random::gateway_token()?;
                 self.tokens.get_or_store(&instance.id, new).await?
             }
         };

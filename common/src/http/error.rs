@@ -37,6 +37,9 @@ pub enum ApiError {
     /// The spec's sentence where the caller has no agent to maintain.
     #[error("No agent deployed")]
     NoAgent,
+    /// The spec's sentence for an agent without a gateway token.
+    #[error("No gateway token is configured on the platform")]
+    NoToken,
     /// The instance has no operation of this id.
     #[error("No such operation")]
     NoOperation,
@@ -105,7 +108,9 @@ impl ApiError {
             }
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::ControlsDisabled | Self::KeysUnavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ControlsDisabled | Self::KeysUnavailable(_) | Self::NoToken => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Control(error) => control_status(error),
             Self::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use common::background::Background;
 use common::client::ClientError;
 use common::clock::SharedClock;
 use common::config::{
@@ -18,7 +19,7 @@ use common::config::{
 use common::http::InternalKey;
 use common::railway::Limits;
 use common::store::{
-    Connection, Endpoint, Instances, Sessions, StoreError, Tables, create_missing_tables,
+    Connection, Endpoint, Instances, Sessions, StoreError, Tables, Tokens, create_missing_tables,
 };
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -80,6 +81,7 @@ pub struct Stack {
     /// The routes of each function, by its name.
     pub functions: Vec<(&'static str, Router)>,
     simulated: Vec<Arc<Agent>>,
+    background: Background,
     api_server: Server,
     dynamodb_server: Option<Server>,
 }
@@ -158,18 +160,25 @@ impl Stack {
         let instances = Instances::new(connection.clone(), tables.instances.clone());
         let demo = if is_on_this_machine(&dynamodb) {
             create_missing_tables(&connection, &tables).await?;
-            let demo = Demo::start(environment)?;
+            let mut demo = Demo::start(environment)?;
+            let tokens = Tokens::new(connection.clone(), tables.tokens.clone());
+            let now = options.clock.now();
+            demo.seed(&instances, &sessions, &tokens, now).await?;
             if let Some(railway) = &railway {
                 demo.deploy(railway);
             }
-            demo.seed(&instances, &sessions, options.clock.now())
-                .await?;
             demo
         } else {
             Demo::default()
         };
 
-        let functions = settings.mount(&connection, options.clock, options.limits)?;
+        let background = Background::new();
+        let functions = settings.mount(
+            &connection,
+            options.clock,
+            options.limits,
+            background.clone(),
+        )?;
         let routes = functions
             .iter()
             .fold(Router::new(), |all, (_, routes)| all.merge(routes.clone()));
@@ -192,6 +201,7 @@ impl Stack {
             simulated_variables,
             functions,
             simulated: demo.simulated,
+            background,
             api_server,
             dynamodb_server,
         })
@@ -208,10 +218,11 @@ impl Stack {
         found.map(AsRef::as_ref)
     }
 
-    /// Ends everything, the API first: requests in progress are answered, for
-    /// a few seconds at most.
+    /// Ends everything, the API first: requests in progress are answered and
+    /// what goes on in the background is finished, for a few seconds at most.
     pub async fn stop(self) {
         self.api_server.end().await;
+        self.background.finish(Duration::from_secs(6)).await;
         if let Some(dynamodb) = self.dynamodb_server {
             dynamodb.end().await;
         }
