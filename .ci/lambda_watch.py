@@ -35,6 +35,7 @@ def good_bodies(agent):
     return {
         "registerInstance": {"ownerId": agent["ownerId"], "openclawUrl": agent["url"]},
         "maintainAgent": {"action": "restart"},
+        "checkIn": {"instanceId": agent["instanceId"], "gatewayProcessStatus": "active"},
         "storeConfiguration": {"configuration": {"gateway": {"bind": "lan"}}, "device": None},
     }
 
@@ -77,6 +78,9 @@ def requests_of(operation, method, template, stack, agent):
     match [scheme for schemes in operation["security"] for scheme in schemes]:
         case ["session", "userToken"]:
             good, wrong = {"Cookie": agent["cookie"]}, {"Cookie": "agentbot-session=no"}
+        case ["gatewayToken"]:
+            good = {"Authorization": f"Bearer {agent['gatewayToken']}"}
+            wrong = {"Authorization": f"Bearer {'0' * 64}"}
         case ["internalKey"]:
             good = {"Authorization": f"Bearer {stack['bearer']}"}
             wrong = {"Authorization": "Bearer no"}
@@ -142,7 +146,7 @@ def compare(openapi, stack, watch):
                 # Both at once: an agent that hangs costs its limit only once.
                 local, by_lambda = pool.map(answer, servers)
             else:
-                if method == "PUT" or path.endswith("/ensure-compatibility"):
+                if method == "PUT" or path.endswith(("/ensure-compatibility", "/heartbeat")):
                     # Something to do the first time only, and the same ever after.
                     answer(servers[0])
                 local, by_lambda = map(answer, servers)

@@ -38,6 +38,9 @@ pub const JWT_AUDIENCE: &str = "JWT_AUDIENCE";
 /// The web pages that may write with a user's cookie beside the API's own
 /// origin, comma-separated.
 pub const ALLOWED_ORIGINS: &str = "ALLOWED_ORIGINS";
+/// How much is logged: `error`, `warn`, `info`, `debug` or `trace`; `info` when
+/// unset.
+pub const LOG_LEVEL: &str = "LOG_LEVEL";
 /// Where the platform's support is told of trouble; it is only logged when
 /// unset.
 pub const SUPPORT_WEBHOOK_URL: &str = "SUPPORT_WEBHOOK_URL";

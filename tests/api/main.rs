@@ -4,10 +4,12 @@
 // For clippy, so that helpers may fail a test just as a test may.
 #![cfg(test)]
 
+mod alerts;
 mod compatibility;
 mod controls;
 mod controls_refused;
 mod fleet;
+mod heartbeat;
 mod hostile;
 mod idempotency;
 mod identity;
@@ -21,8 +23,10 @@ mod probing;
 mod railway_down;
 mod railway_keys;
 mod reset_memory;
+mod rotation;
 mod sessions;
 mod settling;
 mod shared;
 mod support;
+mod tokens;
 mod version;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use common::background::Background;
 use common::config::{
     AGENT_HOSTS, BACKEND_API_URL, Environment, INSTANCES_TABLE, INTERNAL_API_KEY, OPENCLAW_IMAGE,
     SESSIONS_TABLE,
@@ -360,6 +361,10 @@ async fn every_function_names_everything_that_is_missing_at_once() {
         ),
         (
             maintenance::from_environment(nothing).await,
+            "SESSIONS_TABLE INSTANCES_TABLE OPERATIONS_TABLE TOKENS_TABLE MEMORIES_TABLE",
+        ),
+        (
+            token::from_environment(nothing, Background::new()).await,
             "SESSIONS_TABLE INSTANCES_TABLE OPERATIONS_TABLE TOKENS_TABLE MEMORIES_TABLE",
         ),
         (version::from_environment(nothing).await, "INTERNAL_API_KEY"),

@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use super::ApiError;
 use crate::background::Background;
+use crate::config::{LOG_LEVEL, ProcessEnvironment, Reader};
 use crate::telemetry;
 
 /// The longest body that a request may have, in bytes.
@@ -58,8 +59,14 @@ pub async fn serve_and_finish(
     background: Background,
     routes: impl Future<Output = Result<Router, StartError>>,
 ) -> ExitCode {
-    telemetry::init_json();
-    let ended = match routes.await {
+    let mut reader = Reader::new(&ProcessEnvironment);
+    let level = reader.optional(LOG_LEVEL);
+    telemetry::init_json(level.flatten().unwrap_or_default());
+    let routes = match level {
+        Some(_) => routes.await,
+        None => Err(reader.into_error().into()),
+    };
+    let ended = match routes {
         Ok(routes) => {
             let finish = ThenLayer::new(move |answered| {
                 let background = background.clone();

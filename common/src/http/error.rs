@@ -133,6 +133,7 @@ impl ApiError {
                 error @ (ControlError::NotLocated(_)
                 | ControlError::NotDone(_)
                 | ControlError::OnlyMemoryReset(_)
+                | ControlError::NotRotated(_)
                 | ControlError::CannotTell(_)
                 | ControlError::LeaseExpired
                 | ControlError::NoToken(_)),

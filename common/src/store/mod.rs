@@ -20,7 +20,7 @@ mod tokens;
 pub use configurations::{Configurations, StoredSetup};
 pub use connection::{Connection, Endpoint};
 pub use error::StoreError;
-pub use instances::{Change, Instances, Registration, Saved};
+pub use instances::{Change, CheckIn, Instances, Registration, Saved};
 pub use leases::{Holder, LEASE, Lease};
 pub use memories::Memories;
 pub use mending::{Mended, TokenState};

@@ -115,6 +115,7 @@ pub(crate) async fn handler(
     let Session { user } = session?;
     let instance = state.controls.instances.of_owner(&user).await?;
     let instance = instance.ok_or(ApiError::NoAgent)?;
+    crate::settle_rotation(&state.controls, &instance).await;
     let url = instance.url();
     let (found, report) = tokio::join!(
         state.controls.tokens.state(&instance.id),

@@ -7,6 +7,8 @@
 
 mod gateway;
 mod heal;
+mod heartbeat;
+mod rotate;
 mod show;
 
 use axum::Router;
@@ -23,6 +25,7 @@ use common::http::{
     Authenticator, ControlFunction, ControlFunctionSettings, ControlsSwitch, LifecycleErrorBody,
     StartError,
 };
+use common::model::Instance;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -52,6 +55,16 @@ pub fn routes() -> OpenApiRouter<State> {
     OpenApiRouter::with_openapi(Schemas::openapi())
         .routes(routes!(show::handler))
         .routes(routes!(heal::handler))
+        .routes(routes!(rotate::handler))
+        .routes(routes!(heartbeat::handler))
+}
+
+/// Looks at a rotation that is not settled yet, for those who are about to tell
+/// the token. What cannot be found out leaves the old token what it is.
+async fn settle_rotation(controls: &Controls, instance: &Instance) {
+    if let Err(error) = controls.settle_rotation(instance).await {
+        tracing::warn!(%error, instance = %instance.id, "a rotation is not settled");
+    }
 }
 
 /// The routes, ready to be served. What they answer is not to be kept by

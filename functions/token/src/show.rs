@@ -47,6 +47,7 @@ pub(crate) async fn handler(
         .await?
         .filter(|instance| instance.owner == session.user)
         .ok_or(ApiError::Forbidden)?;
+    crate::settle_rotation(&state.controls, &instance).await;
     let token = state.controls.tokens.get(&instance.id).await?;
     let token = token.ok_or(ApiError::NoToken)?;
     Ok(Json(InstanceToken {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use common::clock::SystemClock;
-use common::config::ProcessEnvironment;
+use common::config::{LOG_LEVEL, ProcessEnvironment, Reader};
 use common::railway::Limits;
 use local::{Data, LocalEnvironment, Options, Stack};
 use serde_json::json;
@@ -72,7 +72,11 @@ fn print_openapi() -> Result<(), Error> {
 }
 
 async fn serve(arguments: Arguments) -> Result<(), Error> {
-    common::telemetry::init_console();
+    let mut reader = Reader::new(&ProcessEnvironment);
+    let Some(level) = reader.optional(LOG_LEVEL) else {
+        return Err(reader.into_error().into());
+    };
+    common::telemetry::init_console(level.unwrap_or_default());
     // Before anything starts, so that no signal is missed.
     let mut terminated = signal(SignalKind::terminate())?;
     let environment = LocalEnvironment(ProcessEnvironment);

@@ -73,6 +73,15 @@ fn security_schemes() -> Components {
         ),
     );
     components.add_security_scheme(
+        "gatewayToken",
+        SecurityScheme::Http(
+            HttpBuilder::new()
+                .scheme(HttpAuthScheme::Bearer)
+                .description(Some("An agent's own gateway token."))
+                .build(),
+        ),
+    );
+    components.add_security_scheme(
         "internalKey",
         SecurityScheme::Http(
             HttpBuilder::new()
