@@ -111,6 +111,7 @@ fn state(world: &World, expected: &Expected) -> Value {
         "provisionedAt": "2026-04-04T03:10:00.000Z",
         "lastSeenAt": null,
         "gatewayProcessStatus": null,
+        "reportedVersion": null,
         "subscriptionStatus": "active",
     })
 }

@@ -20,6 +20,7 @@ mod maintenance;
 mod maintenance_act;
 mod operations;
 mod probing;
+mod proofs;
 mod railway_down;
 mod railway_keys;
 mod reset_memory;

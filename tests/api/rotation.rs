@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use common::config::ENABLE_CONTROLS;
 use jiff::SignedDuration;
 use local::railway::Fault;
 use reqwest::Method;
@@ -9,8 +10,8 @@ use serde_json::{Value, json};
 use tests::{Answer, World};
 
 use crate::controls::{
-    ID, SERVICE, assert_no_lease, control, operation, service, settled, succeed, take_operation,
-    until,
+    ID, SERVICE, assert_no_lease, assert_nothing_done, control, operation, service, settled,
+    succeed, take_operation, until,
 };
 
 const ROTATE: &str = "token/rotate";
@@ -258,4 +259,42 @@ async fn of_many_who_wait_all_are_told_the_same() {
     for outcome in futures_util::future::join_all(waiting).await {
         assert_eq!(outcome, json!(["succeeded", null, null]));
     }
+}
+
+#[tokio::test]
+async fn a_rotation_is_the_owners_alone_and_needs_controls() {
+    let path = format!("/api/instance/{ID}/{ROTATE}");
+    let error = |error: &str| json!({"success": false, "error": error});
+    let world = World::start().await;
+    let nobody = world.anonymous().post(&path).await;
+    nobody.is(401, error("Unauthorized"));
+    for caller in [world.stranger(), world.owner_of("demo-legacy")] {
+        caller.post(&path).await.is(403, error("Forbidden"));
+    }
+    let bad = world
+        .owner_of(ID)
+        .post("/api/instance/a.b/token/rotate")
+        .await;
+    let rule = "userId must be 1 to 64 letters, digits, hyphens or underscores";
+    bad.is(400, error(rule));
+    assert_nothing_done(&world, ID, "refused").await;
+    assert_eq!(pending(&world).await, Value::Null);
+
+    let world = World::with(ENABLE_CONTROLS, "false").start().await;
+    let off = "Managed runtime controls are temporarily disabled until the Railway control path \
+               is fully verified.";
+    world.anonymous().post(&path).await.is(503, error(off));
+}
+
+#[tokio::test]
+async fn the_same_idempotency_key_rotates_once() {
+    let world = World::start().await;
+    let owner = world.owner_of(ID).with("idempotency-key", "one");
+    let path = format!("/api/instance/{ID}/{ROTATE}");
+    let first = owner.post(&path).await;
+    let new = pending(&world).await;
+    let second = owner.post(&path).await;
+    second.is(200, first.body);
+    assert_eq!(pending(&world).await, new);
+    assert_eq!(service(&world).deployments.len(), 2);
 }
