@@ -8,6 +8,7 @@
 //! `tests/contracts/layering.rs` enforces it.
 
 pub mod alerts;
+pub mod aws;
 pub mod background;
 pub mod client;
 pub mod clock;
@@ -20,5 +21,6 @@ pub mod model;
 pub mod probe;
 pub mod railway;
 pub mod random;
+pub mod secrets;
 pub mod store;
 pub mod telemetry;

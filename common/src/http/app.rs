@@ -19,9 +19,10 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::ApiError;
+use crate::aws::{Aws, Endpoint};
 use crate::background::Background;
-use crate::config::{LOG_LEVEL, ProcessEnvironment, Reader};
-use crate::telemetry;
+use crate::config::{Above, Environment, LOG_LEVEL, ProcessEnvironment, Reader};
+use crate::{secrets, telemetry};
 
 /// The longest body that a request may have, in bytes.
 pub(super) const BODY_LIMIT: usize = 64 * 1024;
@@ -48,22 +49,25 @@ const AFTER_ANSWER: Duration = Duration::from_secs(12);
 
 /// The whole life of a function: makes its routes, then answers Lambda's events
 /// until the runtime ends the process. What prevents the start is logged.
-pub async fn serve(routes: impl Future<Output = Result<Router, StartError>>) -> ExitCode {
+pub async fn serve<F>(routes: F) -> ExitCode
+where
+    F: AsyncFnOnce(&dyn Environment, &Aws) -> Result<Router, StartError>,
+{
     serve_and_finish(Background::new(), routes).await
 }
 
 /// The same for a function that goes on working when an answer is out. Lambda
 /// has the answer before, and freezes the process when it asks for the next
 /// event: that is put off until the work is done.
-pub async fn serve_and_finish(
-    background: Background,
-    routes: impl Future<Output = Result<Router, StartError>>,
-) -> ExitCode {
+pub async fn serve_and_finish<F>(background: Background, routes: F) -> ExitCode
+where
+    F: AsyncFnOnce(&dyn Environment, &Aws) -> Result<Router, StartError>,
+{
     let mut reader = Reader::new(&ProcessEnvironment);
     let level = reader.optional(LOG_LEVEL);
     telemetry::init_json(level.flatten().unwrap_or_default());
     let routes = match level {
-        Some(_) => routes.await,
+        Some(_) => start(routes).await,
         None => Err(reader.into_error().into()),
     };
     let ended = match routes {
@@ -92,6 +96,19 @@ pub async fn serve_and_finish(
             ExitCode::FAILURE
         }
     }
+}
+
+async fn start<F>(routes: F) -> Result<Router, StartError>
+where
+    F: AsyncFnOnce(&dyn Environment, &Aws) -> Result<Router, StartError>,
+{
+    let aws = Aws::new(Endpoint::Standard);
+    let secrets = secrets::read(&ProcessEnvironment, &aws).await?;
+    let environment = Above {
+        variables: &secrets,
+        environment: &ProcessEnvironment,
+    };
+    routes(&environment, &aws).await
 }
 
 async fn trace(request: Request, next: Next) -> Response {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 
 use super::{Authenticator, ControlsSwitch, SessionSettings, StartError};
+use crate::aws::Aws;
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::Reader;
 use crate::control::{ControlSettings, Controls};
-use crate::store::{Connection, Endpoint};
+use crate::store::Connection;
 
 /// What the endpoints of such a function work with.
 #[derive(Clone, FromRef)]
@@ -47,8 +48,8 @@ impl ControlFunctionSettings {
     ///
     /// # Errors
     /// When an HTTP client cannot be made.
-    pub async fn open(self) -> Result<ControlFunction, StartError> {
-        let connection = Connection::open(Endpoint::Standard).await;
+    pub async fn open(self, aws: &Aws) -> Result<ControlFunction, StartError> {
+        let connection = Connection::open(aws).await;
         let clock: SharedClock = Arc::new(SystemClock);
         Ok(ControlFunction {
             switch: self.switch,

@@ -13,9 +13,9 @@ use super::{Connection, Lease, StoreError, corrupt, parse};
 use crate::clock::iso8601;
 use crate::model::{AgentUrl, Image, Instance, InstanceId, OpenclawVersion, UserId};
 
-pub(super) const KEY: &str = "instanceId";
-pub(super) const OWNER: &str = "ownerId";
-pub(super) const OWNER_INDEX: &str = "by-owner";
+const KEY: &str = "instanceId";
+const OWNER: &str = "ownerId";
+const OWNER_INDEX: &str = "by-owner";
 
 /// The table of instance records.
 #[derive(Clone, Debug)]

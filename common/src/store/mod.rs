@@ -18,7 +18,7 @@ mod tables;
 mod tokens;
 
 pub use configurations::{Configurations, StoredSetup};
-pub use connection::{Connection, Endpoint};
+pub use connection::Connection;
 pub use error::StoreError;
 pub use instances::{Change, CheckIn, Instances, Registration, Saved};
 pub use leases::{Holder, LEASE, Lease};
@@ -27,7 +27,7 @@ pub use mending::{Mended, TokenState};
 pub use operations::{OperationPage, Operations, UsedKey};
 pub use rotations::Rotation;
 pub use sessions::{SessionKey, Sessions};
-pub use tables::{Tables, create_missing_tables};
+pub use tables::{Definition, Tables, create_missing_tables};
 pub use tokens::Tokens;
 
 use error::{corrupt, parse};

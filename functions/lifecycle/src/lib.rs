@@ -13,6 +13,7 @@ mod stop;
 mod update;
 
 use axum::Router;
+use common::aws::Aws;
 use common::config::{Environment, Reader};
 use common::http::{ControlFunction, ControlFunctionSettings, LifecycleErrorBody, StartError};
 use utoipa::OpenApi;
@@ -49,10 +50,13 @@ pub fn router(state: State) -> Router {
 ///
 /// # Errors
 /// When a variable is missing or malformed.
-pub async fn from_environment(environment: &dyn Environment) -> Result<Router, StartError> {
+pub async fn from_environment(
+    environment: &dyn Environment,
+    aws: &Aws,
+) -> Result<Router, StartError> {
     let mut reader = Reader::new(environment);
     let Some(settings) = ControlFunctionSettings::read(&mut reader) else {
         return Err(reader.into_error().into());
     };
-    Ok(router(settings.open().await?))
+    Ok(router(settings.open(aws).await?))
 }

@@ -17,6 +17,7 @@ use axum::http::{HeaderValue, header};
 use axum::middleware::map_response;
 use axum::response::Response;
 use common::alerts::{Alerts, Webhook, WebhookUrl};
+use common::aws::Aws;
 use common::background::Background;
 use common::clock::SharedClock;
 use common::config::{Environment, Reader, SUPPORT_WEBHOOK_URL};
@@ -87,6 +88,7 @@ pub fn router(state: State) -> Router {
 /// When a variable is missing or malformed.
 pub async fn from_environment(
     environment: &dyn Environment,
+    aws: &Aws,
     background: Background,
 ) -> Result<Router, StartError> {
     let mut reader = Reader::new(environment);
@@ -101,7 +103,7 @@ pub async fn from_environment(
         clock,
         authenticator,
         controls,
-    } = settings.open().await?;
+    } = settings.open(aws).await?;
     let webhook = webhook
         .map(|url| Webhook::new(url, clock.clone()))
         .transpose()?;

@@ -9,17 +9,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use common::aws::{Aws, Endpoint};
 use common::background::Background;
 use common::client::ClientError;
 use common::clock::SharedClock;
 use common::config::{
-    Environment, RAILWAY_API_KEY, RAILWAY_API_URL, RAILWAY_ENVIRONMENT_ID, RAILWAY_PROJECT_ID,
-    RAILWAY_TOKEN_TYPE,
+    Above, Environment, RAILWAY_API_KEY, RAILWAY_API_URL, RAILWAY_ENVIRONMENT_ID,
+    RAILWAY_PROJECT_ID, RAILWAY_TOKEN_TYPE,
 };
 use common::http::InternalKey;
 use common::railway::Limits;
 use common::store::{
-    Connection, Endpoint, Instances, Sessions, StoreError, Tables, Tokens, create_missing_tables,
+    Connection, Instances, Sessions, StoreError, Tables, Tokens, create_missing_tables,
 };
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -28,9 +29,9 @@ use tokio::task::JoinHandle;
 use crate::agents::Agent;
 use crate::demo::{Demo, DemoAgent, DemoUser};
 use crate::dynamodb;
-use crate::environment::Simulated;
 use crate::functions::Settings;
 use crate::railway::{self, Simulator, SimulatorError};
+use crate::template::{self, TemplateError};
 
 /// The AWS SDK's own variable for another DynamoDB.
 const DYNAMODB_URL: &str = "AWS_ENDPOINT_URL_DYNAMODB";
@@ -104,6 +105,9 @@ pub enum StackError {
     /// The embedded DynamoDB could not open its data.
     #[error("cannot open the embedded DynamoDB: {0}")]
     Database(String),
+    /// The tables cannot be made as the AWS template defines them.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
     /// DynamoDB failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -141,7 +145,7 @@ impl Stack {
             None => Some(simulated_railway(&options).await?),
         };
         let simulated_variables = railway.as_ref().map(variables_of).unwrap_or_default();
-        let environment = &Simulated {
+        let environment = &Above {
             variables: &simulated_variables,
             environment,
         };
@@ -153,13 +157,13 @@ impl Stack {
                 (Endpoint::Local(url.clone()), url, Some(server))
             }
         };
-        let connection = Connection::open(endpoint).await;
+        let connection = Connection::open(&Aws::new(endpoint)).await;
         let tables = settings.tables.clone();
         let bearer = settings.internal_key.clone();
         let sessions = Sessions::new(connection.clone(), tables.sessions.clone());
         let instances = Instances::new(connection.clone(), tables.instances.clone());
         let demo = if is_on_this_machine(&dynamodb) {
-            create_missing_tables(&connection, &tables).await?;
+            create_missing_tables(&connection, &template::tables(environment)?).await?;
             let mut demo = Demo::start(environment)?;
             let tokens = Tokens::new(connection.clone(), tables.tokens.clone());
             let now = options.clock.now();
