@@ -4,6 +4,7 @@
 //! mean and leave all others alone, so that attributes which this version does
 //! not know survive.
 
+mod check_ins;
 mod configurations;
 mod connection;
 mod error;
@@ -17,10 +18,11 @@ mod sessions;
 mod tables;
 mod tokens;
 
+pub use check_ins::CheckIn;
 pub use configurations::{Configurations, StoredSetup};
 pub use connection::Connection;
 pub use error::StoreError;
-pub use instances::{Change, CheckIn, Instances, Registration, Saved};
+pub use instances::{Change, Instances, Registration, Saved};
 pub use leases::{Holder, LEASE, Lease};
 pub use memories::Memories;
 pub use mending::{Mended, TokenState};
