@@ -1,10 +1,12 @@
 //! The functions of the API, mounted on one set of stores and clients.
 
 use axum::Router;
+use common::alerts::{Alerts, Webhook, WebhookUrl};
+use common::background::Background;
 use common::clock::SharedClock;
 use common::config::{
     AGENT_HOSTS, BACKEND_API_URL, ConfigError, Environment, INTERNAL_API_KEY, OPENCLAW_IMAGE,
-    Reader,
+    Reader, SUPPORT_WEBHOOK_URL,
 };
 use common::control::ControlSettings;
 use common::http::{ControlsSwitch, InternalKey, SessionSettings};
@@ -26,6 +28,7 @@ pub(crate) struct Settings {
     switch: ControlsSwitch,
     controls: ControlSettings,
     sessions: SessionSettings,
+    webhook: Option<WebhookUrl>,
 }
 
 impl Settings {
@@ -40,6 +43,7 @@ impl Settings {
             Some(switch),
             Some(controls),
             Some(sessions),
+            Some(webhook),
         ) = (
             Tables::read(&mut reader),
             reader.required(INTERNAL_API_KEY),
@@ -49,6 +53,7 @@ impl Settings {
             ControlsSwitch::read(&mut reader),
             ControlSettings::read(&mut reader),
             SessionSettings::read(&mut reader),
+            reader.optional(SUPPORT_WEBHOOK_URL),
         )
         else {
             return Err(reader.into_error());
@@ -62,6 +67,7 @@ impl Settings {
             switch,
             controls,
             sessions,
+            webhook,
         })
     }
 
@@ -71,6 +77,7 @@ impl Settings {
         connection: &Connection,
         clock: SharedClock,
         limits: Limits,
+        background: Background,
     ) -> Result<Vec<(&'static str, Router)>, StackError> {
         let instances = Instances::new(connection.clone(), self.tables.instances);
         let configurations = Configurations::new(connection.clone(), self.tables.configurations);
@@ -121,8 +128,19 @@ impl Settings {
         let maintenance = maintenance::router(maintenance::State {
             switch: self.switch,
             clock: clock.clone(),
+            authenticator: authenticator.clone(),
+            controls: controls.clone(),
+        });
+        let webhook = self
+            .webhook
+            .map(|url| Webhook::new(url, clock.clone()))
+            .transpose()?;
+        let token = token::router(token::State {
+            switch: self.switch,
+            clock: clock.clone(),
             authenticator,
             controls,
+            alerts: Alerts::new(webhook, background),
         });
         let version = version::router(version::State {
             clock,
@@ -136,6 +154,7 @@ impl Settings {
             ("instance", instance),
             ("lifecycle", lifecycle),
             ("maintenance", maintenance),
+            ("token", token),
             ("version", version),
         ])
     }
