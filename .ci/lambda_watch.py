@@ -3,7 +3,8 @@ stack: `cargo lambda watch` serves them against the stack's DynamoDB and agents,
 every operation of openapi.json is asked of both, and every file of events/ is
 invoked.
 
-events/FUNCTION/refused-*.json must be refused, all others answered with 2xx.
+events/FUNCTION/refused-*.json must be refused, all others answered with 2xx. An
+alert to support is sent, and nobody waits for it.
 """
 
 import itertools
@@ -13,8 +14,10 @@ import re
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,6 +43,7 @@ def good_bodies(agent):
     return {
         "registerInstance": {"ownerId": agent["ownerId"], "openclawUrl": agent["url"]},
         "maintainAgent": {"action": "restart"},
+        "checkIn": {"instanceId": agent["instanceId"], "gatewayProcessStatus": "active"},
         "storeConfiguration": {"configuration": {"gateway": {"bind": "lan"}}, "device": None},
     }
 
@@ -82,6 +86,9 @@ def requests_of(operation, method, template, stack, agent):
     match [scheme for schemes in operation["security"] for scheme in schemes]:
         case ["session", "userToken"]:
             good, wrong = {"Cookie": agent["cookie"]}, {"Cookie": "agentbot-session=no"}
+        case ["gatewayToken"]:
+            good = {"Authorization": f"Bearer {agent['gatewayToken']}"}
+            wrong = {"Authorization": f"Bearer {'0' * 64}"}
         case ["internalKey"]:
             good = {"Authorization": f"Bearer {stack['bearer']}"}
             wrong = {"Authorization": "Bearer no"}
@@ -152,7 +159,7 @@ def compare(openapi, stack, watch):
                 # Both at once: an agent that hangs costs its limit only once.
                 local, by_lambda = pool.map(answer, servers)
             else:
-                if method == "PUT" or path.endswith("/ensure-compatibility"):
+                if method == "PUT" or path.endswith(("/ensure-compatibility", "/heartbeat")):
                     # Something to do the first time only, and the same ever after.
                     answer(servers[0])
                 local, by_lambda = map(answer, servers)
@@ -203,13 +210,14 @@ def run():
         with local_stack("--env-file", variables) as stack, open(
             Path(folder) / "watch.log", "w+"
         ) as log, shown_on_failure(log):
+            support = Support()
             port = free_port()
             watch = f"http://127.0.0.1:{port}"
             process = subprocess.Popen(
                 ["cargo", "lambda", "watch", "--ignore-changes", "--env-file", variables]
                 + ["--invoke-address", "127.0.0.1", "--invoke-port", str(port), "--disable-cors"],
                 cwd=ROOT,
-                env=ENVIRONMENT,
+                env=ENVIRONMENT | {"SUPPORT_WEBHOOK_URL": support.url},
                 # It asks questions where it finds a terminal.
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -220,6 +228,7 @@ def run():
             until(lambda: answers(watch) or process.poll(), 20, "cargo lambda watch listens")
             check(process.poll() is None, "cargo lambda watch ended at once")
             first_answers(openapi, watch)
+            alert_after_the_answer(stack, watch, support)
             compare(openapi, stack, watch)
             invoke_events(functions, port)
 
@@ -230,6 +239,45 @@ def run():
             left = [command_of(pid) for pid in served if pid in descendants(os.getpid())]
             check(not left, f"cargo lambda watch left behind: {left}")
             print(f"ended {seconds:.1f} s after SIGINT with nothing left behind")
+
+
+class Support:
+    """Takes alerts, and answers them when it is let go."""
+
+    def __init__(self):
+        self.alerts, self.answered = [], []
+        self.let_go = threading.Event()
+        support = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                alert = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                support.alerts.append(alert)
+                # Less than one attempt of the sender may take.
+                support.let_go.wait(2)
+                support.answered.append(alert)
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+def alert_after_the_answer(stack, watch, support):
+    """Of an agent that is down, while the support takes its time."""
+    agent = next(it for it in stack["agents"] if it["state"] == "unreachable")
+    answer = ask(watch, "POST", "/api/support/heal-token", {"Cookie": agent["cookie"]})
+    equal(answer.status, 200, "status of healing")
+    check(not support.answered, "the answer waited until support had taken the alert")
+    until(lambda: support.alerts, 10, "support is alerted")
+    support.let_go.set()
+    until(lambda: support.answered, 10, "support has taken the alert")
+    equal(support.alerts[0]["instanceId"], agent["instanceId"], "the agent of the alert")
+    print(f"support was alerted behind the answer: {support.alerts[0]['title']}")
 
 
 def answers(base):

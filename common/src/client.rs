@@ -1,5 +1,10 @@
 //! The one place that makes HTTP clients, and reads what others answer.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{ClientBuilder, Response};
 use url::{Host, Url};
 
@@ -73,4 +78,59 @@ pub async fn read_up_to(mut response: Response, limit: usize) -> Result<Vec<u8>,
         body.extend_from_slice(&chunk);
     }
     Ok(body)
+}
+
+/// How long to wait: `Retry-After`, else `X-RateLimit-Reset`, each a number of
+/// seconds or a date.
+pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let reset = HeaderName::from_static("x-ratelimit-reset");
+    [RETRY_AFTER, reset].iter().find_map(|name| {
+        let value = headers.get(name)?;
+        let text = value.to_str().ok()?.trim();
+        let until = match text.parse::<i64>() {
+            Ok(seconds) if seconds >= FIRST_EPOCH_SECONDS => Timestamp::from_second(seconds).ok(),
+            Ok(seconds) => return u64::try_from(seconds).ok().map(Duration::from_secs),
+            Err(_) => http_date(value).or_else(|| text.parse().ok()),
+        }?;
+        // A moment that has passed is no reason to wait.
+        Some(Duration::try_from(until.duration_since(now)).unwrap_or_default())
+    })
+}
+
+/// Larger numbers are seconds since 1970: nobody asks to wait for thirty years.
+const FIRST_EPOCH_SECONDS: i64 = 1_000_000_000;
+
+/// The instant of a header such as `Date`.
+pub fn http_date(value: &HeaderValue) -> Option<Timestamp> {
+    rfc2822::DateTimeParser::new()
+        .parse_timestamp(value.to_str().ok()?)
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_to_wait_is_read_in_every_notation() {
+        let now: Timestamp = "2026-04-11T08:00:00Z".parse().unwrap();
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        let rows = [
+            ("retry-after", "7", seconds(7)),
+            ("retry-after", "0", seconds(0)),
+            ("retry-after", "Sat, 11 Apr 2026 08:01:00 GMT", seconds(60)),
+            ("retry-after", "Sat, 11 Apr 2026 07:00:00 GMT", seconds(0)),
+            ("x-ratelimit-reset", "30", seconds(30)),
+            ("x-ratelimit-reset", "1775894500", seconds(100)),
+            ("x-ratelimit-reset", "2026-04-11T08:00:05.000Z", seconds(5)),
+            ("retry-after", "soon", None),
+            ("retry-after", "-1", None),
+            ("x-other", "7", None),
+        ];
+        for (name, value, wait) in rows {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, value.parse().unwrap());
+            assert_eq!(retry_after(&headers, now), wait, "{name}: {value}");
+        }
+    }
 }

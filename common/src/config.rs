@@ -38,6 +38,12 @@ pub const JWT_AUDIENCE: &str = "JWT_AUDIENCE";
 /// The web pages that may write with a user's cookie beside the API's own
 /// origin, comma-separated.
 pub const ALLOWED_ORIGINS: &str = "ALLOWED_ORIGINS";
+/// How much is logged: `error`, `warn`, `info`, `debug` or `trace`; `info` when
+/// unset.
+pub const LOG_LEVEL: &str = "LOG_LEVEL";
+/// Where the platform's support is told of trouble; it is only logged when
+/// unset.
+pub const SUPPORT_WEBHOOK_URL: &str = "SUPPORT_WEBHOOK_URL";
 /// The switch for everything that changes an agent; on when unset.
 pub const ENABLE_CONTROLS: &str = "ENABLE_OPENCLAW_CONTROLS";
 /// The same switch under the name that the reference's front end has for it.
@@ -64,12 +70,13 @@ pub const RAILWAY_ENVIRONMENT_ID: &str = "RAILWAY_ENVIRONMENT_ID";
 pub const RAILWAY_PROJECT_ID: &str = "RAILWAY_PROJECT_ID";
 
 /// The variables that are secrets, and may be read from AWS Secrets Manager.
-pub const SECRETS: [&str; 5] = [
+pub const SECRETS: [&str; 6] = [
     INTERNAL_API_KEY,
     NEXTAUTH_SECRET,
     AUTH_SECRET,
     AGENT_VARIABLES,
     RAILWAY_API_KEY,
+    SUPPORT_WEBHOOK_URL,
 ];
 /// What the name of a variable ends with that names a secret in AWS Secrets
 /// Manager.

@@ -7,7 +7,9 @@
 //! `ARCHITECTURE.md` lists what each layer may not do, and
 //! `tests/contracts/layering.rs` enforces it.
 
+pub mod alerts;
 pub mod aws;
+pub mod background;
 pub mod client;
 pub mod clock;
 pub mod compat;

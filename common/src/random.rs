@@ -1,5 +1,15 @@
 //! The one place that takes randomness from the operating system.
 
+use crate::model::GatewayToken;
+
+/// A gateway token that nobody has.
+///
+/// # Errors
+/// When the operating system has no randomness to give.
+pub fn gateway_token() -> Result<GatewayToken, RandomError> {
+    bytes().map(GatewayToken::from_random)
+}
+
 /// 32 bytes that nobody can guess.
 ///
 /// # Errors

@@ -4,30 +4,107 @@
 //! `warn`: the answer is worse than it should be, and nobody has to act yet.
 //! `info`: one line a request. Cookies, keys, tokens and bodies are never
 //! logged at any level.
+//!
+//! Other people's crates promise no such thing: at their lower levels, HTTP
+//! clients and SDKs write headers and bodies. Whatever `LOG_LEVEL` says, they
+//! have no more than their warnings logged.
 
-use std::io::{IsTerminal, stderr};
+use std::io::{self, IsTerminal, stderr};
+use std::str::FromStr;
 
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::fmt;
+use tracing::{Metadata, Subscriber};
+use tracing_subscriber::filter::{FilterFn, filter_fn};
+use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, registry};
+
+/// The crates of this project.
+pub const OURS: [&str; 9] = [
+    "common",
+    "compatibility",
+    "fleet",
+    "instance",
+    "lifecycle",
+    "local",
+    "maintenance",
+    "token",
+    "version",
+];
+
+/// The most that is logged of what other people's crates say.
+const OTHERS: LevelFilter = LevelFilter::WARN;
+
+/// How much of what this project's crates say is logged; `info` by default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogLevel(LevelFilter);
+
+impl Default for LogLevel {
+    fn default() -> Self {
+        Self(LevelFilter::INFO)
+    }
+}
+
+/// The text is no level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be error, warn, info, debug or trace")]
+pub struct InvalidLogLevel;
+
+impl FromStr for LogLevel {
+    type Err = InvalidLogLevel;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "error" => Ok(Self(LevelFilter::ERROR)),
+            "warn" => Ok(Self(LevelFilter::WARN)),
+            "info" => Ok(Self(LevelFilter::INFO)),
+            "debug" => Ok(Self(LevelFilter::DEBUG)),
+            "trace" => Ok(Self(LevelFilter::TRACE)),
+            _ => Err(InvalidLogLevel),
+        }
+    }
+}
 
 /// Starts logging as JSON lines on stdout, which CloudWatch takes apart.
-pub fn init_json() {
-    fmt()
+pub fn init_json(level: LogLevel) {
+    json(level, io::stdout).init();
+}
+
+/// What logs JSON lines, for a process that says where to.
+pub fn json<W>(level: LogLevel, writer: W) -> impl Subscriber + for<'a> LookupSpan<'a> + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let lines = fmt::layer()
         .json()
         .flatten_event(true)
         .with_target(false)
         .with_current_span(true)
         .with_span_list(false)
-        .with_max_level(LevelFilter::INFO)
-        .init();
+        .with_writer(writer);
+    registry().with(lines.with_filter(filter(level)))
 }
 
 /// Starts logging for people, on stderr.
-pub fn init_console() {
-    fmt()
+pub fn init_console(level: LogLevel) {
+    let lines = fmt::layer()
         .with_writer(stderr)
         .with_ansi(stderr().is_terminal())
-        .with_target(false)
-        .with_max_level(LevelFilter::INFO)
-        .init();
+        .with_target(false);
+    registry().with(lines.with_filter(filter(level))).init();
+}
+
+fn filter(LogLevel(ours): LogLevel) -> FilterFn<impl Fn(&Metadata<'_>) -> bool> {
+    let logged = move |it: &Metadata<'_>| {
+        let name = it.target().split("::").next().unwrap_or_default();
+        let limit = if OURS.contains(&name) {
+            ours
+        } else {
+            OTHERS.min(ours)
+        };
+        *it.level() <= limit
+    };
+    filter_fn(logged).with_max_level_hint(ours)
 }

@@ -144,7 +144,7 @@ async fn a_store_that_is_gone_is_told_with_the_line_to_go_on_from() {
     let text = error.to_string();
     assert!(
         text.starts_with(
-            "line 1 could not be stored, nor were those after it; import again: PutItem failed: "
+            "line 1 could not be stored, nor were those after it; import again: UpdateItem failed: "
         ),
         "{text}"
     );

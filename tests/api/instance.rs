@@ -55,6 +55,7 @@ async fn the_example_of_the_spec_is_answered() {
             "provisionedAt": "2026-04-01T00:00:00.000Z",
             "lastSeenAt": "2026-04-04T03:10:00.000Z",
             "gatewayProcessStatus": "active",
+            "reportedVersion": null,
             "subscriptionStatus": "active",
         }),
     );
@@ -112,6 +113,7 @@ fn state(world: &World, expected: &Expected) -> Value {
         "provisionedAt": "2026-04-04T03:10:00.000Z",
         "lastSeenAt": null,
         "gatewayProcessStatus": null,
+        "reportedVersion": null,
         "subscriptionStatus": "active",
     })
 }
@@ -223,6 +225,7 @@ async fn a_record_without_anything_has_nulls_and_the_fallbacks_of_the_spec() {
             "provisionedAt": null,
             "lastSeenAt": null,
             "gatewayProcessStatus": null,
+            "reportedVersion": null,
             "subscriptionStatus": null,
         }),
     );

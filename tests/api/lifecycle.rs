@@ -220,16 +220,19 @@ fn variables(token: &Value) -> BTreeMap<String, String> {
     BTreeMap::from(owned)
 }
 
-/// A world whose agent has variables of its own and lacks the platform's.
+/// A world whose agent has variables of its own and lacks the platform's, and of
+/// which no token is stored.
 async fn broken_variables() -> World {
     let of_platform = r#"{"AI_KEY": "of-the-platform", "LIVE": " "}"#;
     let builder = World::with(AGENT_VARIABLES, of_platform);
     let world = builder.with(OPENCLAW_IMAGE, NEWER).start().await;
     world.railway().edit_variables(SERVICE, |variables| {
+        variables.remove("OPENCLAW_GATEWAY_TOKEN");
         variables.insert("OWNERS_OWN".to_owned(), "untouched".to_owned());
         variables.insert("LIVE".to_owned(), "not blanked".to_owned());
         variables.insert("PORT".to_owned(), "wrong".to_owned());
     });
+    world.records.delete_token(ID).await;
     world
 }
 

@@ -4,12 +4,14 @@
 // For clippy, so that helpers may fail a test just as a test may.
 #![cfg(test)]
 
+mod alerts;
 mod compatibility;
 mod controls;
 mod controls_refused;
 mod fleet;
 mod fleet_list;
 mod fleet_stats;
+mod heartbeat;
 mod hostile;
 mod idempotency;
 mod identity;
@@ -22,12 +24,15 @@ mod maintenance;
 mod maintenance_act;
 mod operations;
 mod probing;
+mod proofs;
 mod railway_down;
 mod railway_keys;
 mod reset_memory;
+mod rotation;
 mod secrets;
 mod sessions;
 mod settling;
 mod shared;
 mod support;
+mod tokens;
 mod version;

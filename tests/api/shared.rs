@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use common::aws::{Aws, Endpoint};
+use common::background::Background;
 use common::config::{
     AGENT_HOSTS, BACKEND_API_URL, Environment, INSTANCES_TABLE, INTERNAL_API_KEY, OPENCLAW_IMAGE,
     SESSIONS_TABLE,
@@ -362,6 +363,10 @@ async fn every_function_names_everything_that_is_missing_at_once() {
         ),
         (
             maintenance::from_environment(nothing, &aws).await,
+            "SESSIONS_TABLE INSTANCES_TABLE OPERATIONS_TABLE TOKENS_TABLE MEMORIES_TABLE",
+        ),
+        (
+            token::from_environment(nothing, &aws, Background::new()).await,
             "SESSIONS_TABLE INSTANCES_TABLE OPERATIONS_TABLE TOKENS_TABLE MEMORIES_TABLE",
         ),
         (

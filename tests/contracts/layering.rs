@@ -37,6 +37,12 @@ const RULES: &[Rule] = &[
         forbidden: &["probe", "railway"],
     },
     Rule {
+        reason: "`alerts` tells what it is told, and knows none of the outside worlds that it is \
+                 about",
+        holds_for: |path| path.starts_with("common/src/alerts/"),
+        forbidden: &["control", "http", "identity", "probe", "railway", "store"],
+    },
+    Rule {
         reason: "`identity` knows no other outside world: it tells who somebody is from what is \
                  presented, a login's keys and the time alone",
         holds_for: |path| path.starts_with("common/src/identity/"),

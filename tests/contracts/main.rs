@@ -3,6 +3,7 @@
 // For clippy, so that helpers may fail a test just as a test may.
 #![cfg(test)]
 
+mod callers;
 mod events;
 mod files;
 mod layering;

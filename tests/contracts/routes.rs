@@ -60,6 +60,19 @@ fn every_function_is_a_package_below_functions() {
     );
 }
 
+#[test]
+fn every_function_is_ours_to_the_log() {
+    let functions = local::openapi::functions();
+    let functions = functions.iter().map(|(name, _)| *name);
+    let mut ours: Vec<&str> = functions.chain(["common", "local"]).collect();
+    ours.sort_unstable();
+    assert_eq!(
+        common::telemetry::OURS.to_vec(),
+        ours,
+        "common::telemetry::OURS, whose logs are more than warnings"
+    );
+}
+
 #[tokio::test]
 async fn the_local_stack_serves_every_function() {
     let world = tests::World::start().await;

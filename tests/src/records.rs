@@ -75,6 +75,13 @@ impl Records {
         self.put(&self.tables.tokens, item).await;
     }
 
+    /// Deletes the record of a gateway token.
+    pub async fn delete_token(&self, id: &str) {
+        let request = self.client.delete_item().table_name(&self.tables.tokens);
+        let request = request.key("instanceId", AttributeValue::S(id.to_owned()));
+        request.send().await.expect("DynamoDB deletes the item");
+    }
+
     /// The record of an instance's gateway token, null if there is none.
     pub async fn token(&self, id: &str) -> Value {
         self.get(&self.tables.tokens, id).await

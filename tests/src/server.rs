@@ -55,8 +55,15 @@ impl Reply {
 #[derive(Debug)]
 pub struct ScriptedServer {
     url: String,
-    requests: Arc<Mutex<Vec<String>>>,
+    requests: Arc<Mutex<Vec<Request>>>,
     task: JoinHandle<()>,
+}
+
+/// What a server was asked.
+#[derive(Clone, Debug)]
+struct Request {
+    head: String,
+    body: String,
 }
 
 impl ScriptedServer {
@@ -101,8 +108,17 @@ impl ScriptedServer {
 
     /// The heads of all requests that it got so far, in lower case.
     pub fn requests(&self) -> Vec<String> {
+        self.each(|request| request.head.clone())
+    }
+
+    /// The bodies of all requests that it got so far.
+    pub fn bodies(&self) -> Vec<String> {
+        self.each(|request| request.body.clone())
+    }
+
+    fn each(&self, part: impl Fn(&Request) -> String) -> Vec<String> {
         let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        requests.clone()
+        requests.iter().map(part).collect()
     }
 }
 
@@ -114,7 +130,7 @@ impl Drop for ScriptedServer {
 
 type Script = Arc<dyn Fn(&str) -> Reply + Send + Sync>;
 
-async fn serve(listener: TcpListener, script: Script, requests: Arc<Mutex<Vec<String>>>) {
+async fn serve(listener: TcpListener, script: Script, requests: Arc<Mutex<Vec<Request>>>) {
     let mut connections = tokio::task::JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         let script = script.clone();
@@ -129,7 +145,7 @@ async fn serve(listener: TcpListener, script: Script, requests: Arc<Mutex<Vec<St
 async fn answer(
     mut stream: TcpStream,
     script: &(dyn Fn(&str) -> Reply + Send + Sync),
-    requests: &Mutex<Vec<String>>,
+    requests: &Mutex<Vec<Request>>,
 ) -> std::io::Result<()> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -137,10 +153,16 @@ async fn answer(
     }
     let head = String::from_utf8_lossy(&head).to_ascii_lowercase();
     let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+    let mut body = vec![0; length.unwrap_or_default()];
+    stream.read_exact(&mut body).await?;
+    let body = String::from_utf8_lossy(&body).into_owned();
     requests
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
-        .push(head);
+        .push(Request { head, body });
     match script(&path) {
         Reply::Bytes(bytes) => {
             stream.write_all(&bytes).await?;

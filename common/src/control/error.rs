@@ -42,6 +42,9 @@ pub enum ControlError {
     /// The first half of a memory reset.
     #[error("The agent's memory was deleted, but it was not restarted: {0}")]
     OnlyMemoryReset(#[source] Box<Self>),
+    /// A rotation; the variable may be written all the same.
+    #[error("The token was not rotated, the old one stays: {0}")]
+    NotRotated(#[source] OperationError),
     /// What became of an operation is not to be found out now.
     #[error("Railway cannot tell how the deployment is: {0}")]
     CannotTell(#[source] OperationError),
@@ -74,7 +77,9 @@ impl ControlError {
         match self {
             Self::Busy { retry_after, .. } => Some(*retry_after),
             Self::NotLocated(error) => error.retry_after(),
-            Self::NotDone(error) | Self::CannotTell(error) => error.retry_after(),
+            Self::NotDone(error) | Self::NotRotated(error) | Self::CannotTell(error) => {
+                error.retry_after()
+            }
             Self::OnlyMemoryReset(error) => error.retry_after(),
             _ => None,
         }

@@ -6,6 +6,7 @@
 //! decided later by [`Controls::settle`], from the deployment and the agent.
 
 mod error;
+mod rotation;
 mod settings;
 mod settle;
 mod variables;
@@ -113,6 +114,9 @@ impl Controls {
         if let Some(before) = self.done_before(control, order).await? {
             return Ok(before);
         }
+        if control == Control::RotateToken {
+            self.check_no_rotation(&order.instance).await?;
+        }
         let now = self.clock.now();
         let mut operation = Operation {
             id: lease.operation,
@@ -204,6 +208,7 @@ impl Controls {
                 let variables = self.variables_of(instance).await?;
                 Some(self.railway(lease)?.repair(&service, &variables).await?)
             }
+            Control::RotateToken => Some(self.rotate(lease, &service).await?),
             Control::ResetMemory => {
                 self.memories.delete_all(&instance.owner).await?;
                 let restarted = self.restart(lease, &service).await;

@@ -31,7 +31,8 @@ impl Controls {
     ///
     /// An operation has succeeded when its deployment has settled **and** the
     /// agent agrees: it is ready, in a process that began after the operation;
-    /// or, after a stop, it no longer answers.
+    /// after a stop, it no longer answers; after a rotation, it also accepts the
+    /// new token.
     ///
     /// # Errors
     /// When Railway or the store cannot be asked.
@@ -50,6 +51,10 @@ impl Controls {
                 return Ok(operation);
             };
             if let Some(state) = outcome? {
+                let state = match operation.control {
+                    Control::RotateToken => self.close_rotation(&operation, state).await?,
+                    _ => state,
+                };
                 let before = std::mem::replace(&mut operation.state, state);
                 operation.finished_at = Some(self.clock.now());
                 self.operations.conclude(&operation, &before).await?;
@@ -85,6 +90,11 @@ impl Controls {
             })),
             // There was nothing to stop.
             (OperationState::Accepted, None) => Ok(Some(OperationState::Succeeded)),
+            (OperationState::Accepted, Some(id)) if operation.control == Control::RotateToken => {
+                let deployment = DeploymentId::from(id.clone());
+                self.rotation_outcome(operation, instance, &deployment, now)
+                    .await
+            }
             (OperationState::Accepted, Some(id)) => {
                 let service = self.locate(instance).await?;
                 let deployment = self
@@ -130,7 +140,7 @@ fn asks_agent(control: Control, deployment: DeploymentState) -> bool {
 }
 
 /// What a deployment says that is not where the control wants it.
-fn without_agent(
+pub(super) fn without_agent(
     operation: &Operation,
     deployment: DeploymentState,
     now: Timestamp,
@@ -159,7 +169,7 @@ fn without_agent(
 }
 
 /// What the agent says once the deployment is where the control wants it.
-fn with_agent(
+pub(super) fn with_agent(
     operation: &Operation,
     report: &ProbeReport,
     now: Timestamp,
@@ -192,13 +202,17 @@ fn is_new_process(operation: &Operation, report: &ProbeReport, now: Timestamp) -
     }
 }
 
-fn out_of_patience(operation: &Operation, now: Timestamp, what: &str) -> Option<OperationState> {
+pub(super) fn out_of_patience(
+    operation: &Operation,
+    now: Timestamp,
+    what: &str,
+) -> Option<OperationState> {
     let waited = now.duration_since(operation.started_at);
     (waited >= PATIENCE)
         .then(|| not_settled(&format!("{what} within {} minutes", PATIENCE.as_mins())))
 }
 
-fn not_settled(reason: &str) -> OperationState {
+pub(super) fn not_settled(reason: &str) -> OperationState {
     OperationState::Failed(Failure {
         kind: FailureKind::NotSettled,
         reason: reason.to_owned(),

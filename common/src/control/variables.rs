@@ -5,12 +5,15 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::{ControlError, Controls};
-use crate::model::{GatewayToken, Instance};
+use crate::model::Instance;
 use crate::railway::Variables;
 use crate::random;
 
 /// The port on which an agent listens, from the spec's "OpenClaw proxy".
 const PORT: &str = "18789";
+
+/// Where an agent finds its gateway token.
+pub(super) const GATEWAY_TOKEN: &str = "OPENCLAW_GATEWAY_TOKEN";
 
 /// Variables that every agent of the platform has, `AGENT_VARIABLES`: a JSON
 /// object of texts. What belongs to one agent, such as its token, is added to
@@ -49,15 +52,17 @@ impl FromStr for AgentVariables {
 impl Controls {
     /// All variables that there are values for. The agent's own token is made
     /// and stored first when there is none: a token that is only on Railway
-    /// would be lost.
+    /// would be lost. A token that is still to be proved is given up, for these
+    /// variables take its place.
     pub(super) async fn variables_of(
         &self,
         instance: &Instance,
     ) -> Result<Variables, ControlError> {
+        self.tokens.withdraw_all(&instance.id).await?;
         let token = match self.tokens.get(&instance.id).await? {
             Some(token) => token,
             None => {
-                let new = GatewayToken::from_random(random::bytes()?);
+                let new = random::gateway_token()?;
                 self.tokens.get_or_store(&instance.id, new).await?
             }
         };
@@ -67,7 +72,7 @@ impl Controls {
         });
         Ok(variables
             .with("PORT", Some(PORT))
-            .with("OPENCLAW_GATEWAY_TOKEN", Some(token.reveal())))
+            .with(GATEWAY_TOKEN, Some(token.reveal())))
     }
 }
 

@@ -1,21 +1,27 @@
 //! What every function does around its routes.
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use lambda_http::RequestExt;
+use lambda_http::lambda_runtime::layers::TracingLayer;
+use lambda_http::tower::Layer;
+use lambda_http::tower::util::{AndThenLayer, ThenLayer};
+use lambda_http::{IntoResponse, RequestExt};
 use tokio::time::Instant;
 use tracing::Instrument;
 use uuid::Uuid;
 
 use super::ApiError;
 use crate::aws::{Aws, Endpoint};
-use crate::config::{Above, Environment, ProcessEnvironment};
+use crate::background::Background;
+use crate::config::{Above, Environment, LOG_LEVEL, ProcessEnvironment, Reader};
 use crate::{secrets, telemetry};
 
 /// The longest body that a request may have, in bytes.
@@ -37,15 +43,50 @@ pub fn app(routes: Router) -> Router {
 /// Why a function could not start.
 pub type StartError = Box<dyn Error + Send + Sync>;
 
+/// How long a function stays awake for what it does in the background. It comes
+/// on top of the answer, so the time that Lambda grants has to have room for it.
+const AFTER_ANSWER: Duration = Duration::from_secs(12);
+
 /// The whole life of a function: makes its routes, then answers Lambda's events
 /// until the runtime ends the process. What prevents the start is logged.
 pub async fn serve<F>(routes: F) -> ExitCode
 where
     F: AsyncFnOnce(&dyn Environment, &Aws) -> Result<Router, StartError>,
 {
-    telemetry::init_json();
-    let ended = match start(routes).await {
-        Ok(routes) => lambda_http::run(app(routes)).await,
+    serve_and_finish(Background::new(), routes).await
+}
+
+/// The same for a function that goes on working when an answer is out. Lambda
+/// has the answer before, and freezes the process when it asks for the next
+/// event: that is put off until the work is done.
+pub async fn serve_and_finish<F>(background: Background, routes: F) -> ExitCode
+where
+    F: AsyncFnOnce(&dyn Environment, &Aws) -> Result<Router, StartError>,
+{
+    let mut reader = Reader::new(&ProcessEnvironment);
+    let level = reader.optional(LOG_LEVEL);
+    telemetry::init_json(level.flatten().unwrap_or_default());
+    let routes = match level {
+        Some(_) => start(routes).await,
+        None => Err(reader.into_error().into()),
+    };
+    let ended = match routes {
+        Ok(routes) => {
+            let finish = ThenLayer::new(move |answered| {
+                let background = background.clone();
+                async move {
+                    background.finish(AFTER_ANSWER).await;
+                    answered
+                }
+            });
+            // The runtime wants answers that are `Sync`, as axum's bodies are not.
+            let routes = AndThenLayer::new(async |answer: Response| {
+                Ok::<_, Infallible>(answer.into_response().await)
+            })
+            .layer(app(routes));
+            let runtime = lambda_http::runtime(routes);
+            runtime.layer(TracingLayer::new()).layer(finish).run().await
+        }
         Err(error) => Err(error),
     };
     match ended {

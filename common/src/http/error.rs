@@ -38,6 +38,9 @@ pub enum ApiError {
     /// The spec's sentence where the caller has no agent to maintain.
     #[error("No agent deployed")]
     NoAgent,
+    /// The spec's sentence for an agent without a gateway token.
+    #[error("No gateway token is configured on the platform")]
+    NoToken,
     /// The instance has no operation of this id.
     #[error("No such operation")]
     NoOperation,
@@ -122,7 +125,9 @@ impl ApiError {
             | Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::ControlsDisabled | Self::KeysUnavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ControlsDisabled | Self::KeysUnavailable(_) | Self::NoToken => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Control(error) => control_status(error),
             Self::Store(_) | Self::NotListed(_) | Self::NotMeasured(_) => {
                 StatusCode::INTERNAL_SERVER_ERROR
@@ -151,6 +156,7 @@ impl ApiError {
                 error @ (ControlError::NotLocated(_)
                 | ControlError::NotDone(_)
                 | ControlError::OnlyMemoryReset(_)
+                | ControlError::NotRotated(_)
                 | ControlError::CannotTell(_)
                 | ControlError::LeaseExpired
                 | ControlError::NoToken(_)),

@@ -3,12 +3,21 @@
 use std::fmt;
 use std::str::FromStr;
 
+use subtle::ConstantTimeEq;
+
 /// An agent's gateway token: 64 lower-case hexadecimal characters.
 ///
 /// It shows only its first characters; [`GatewayToken::reveal`] is for the
-/// agent's own variables and for its owner.
-#[derive(Clone, PartialEq, Eq)]
+/// agent's own variables and for its owner. How long a comparison takes tells
+/// nothing of either token.
+#[derive(Clone, Eq)]
 pub struct GatewayToken(String);
+
+impl PartialEq for GatewayToken {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+    }
+}
 
 impl GatewayToken {
     /// A token of these random bytes.
@@ -55,7 +64,8 @@ mod tests {
         let token = GatewayToken::from_random([0xa1; 32]);
         assert_eq!(token.reveal(), "a1".repeat(32));
         assert_eq!(format!("{token:?}"), "GatewayToken(a1a1…)");
-        assert_eq!(token.reveal().parse(), Ok(token));
+        assert_eq!(token.reveal().parse(), Ok(token.clone()));
+        assert_ne!(token, GatewayToken::from_random([0xa2; 32]));
     }
 
     #[test]

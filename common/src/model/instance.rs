@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{AgentUrl, InstanceId, UserId};
+use super::{AgentUrl, InstanceId, OpenclawVersion, UserId};
 
 /// The plan of an owner who has none, from the spec's field table.
 pub const DEFAULT_PLAN: &str = "free";
@@ -34,6 +34,8 @@ pub struct Instance {
     pub last_seen_at: Option<Timestamp>,
     /// What the agent said of its gateway process when it last checked in.
     pub gateway_process_status: Option<String>,
+    /// The release that it said it runs when it last told one.
+    pub reported_version: Option<OpenclawVersion>,
     /// The platform's own notes.
     pub metadata: Option<Map<String, Value>>,
 }

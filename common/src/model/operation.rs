@@ -28,6 +28,8 @@ pub enum Control {
     Update,
     /// Write its variables anew and deploy the platform's current image.
     FactoryReset,
+    /// Give it another gateway token, and deploy.
+    RotateToken,
 }
 
 impl fmt::Display for Control {
@@ -40,6 +42,7 @@ impl fmt::Display for Control {
             Self::ResetMemory => "reset-memory",
             Self::Update => "update",
             Self::FactoryReset => "factory-reset",
+            Self::RotateToken => "rotate-token",
         })
     }
 }
@@ -183,6 +186,7 @@ mod tests {
             Control::ResetMemory,
             Control::Update,
             Control::FactoryReset,
+            Control::RotateToken,
         ] {
             let written = serde_json::to_value(control).unwrap();
             assert_eq!(written, control.to_string());

@@ -11,6 +11,7 @@ mod facts;
 mod hosts;
 mod observation;
 mod prober;
+mod proof;
 mod report;
 
 pub use classify::{Classification, Status, classify};
@@ -18,4 +19,5 @@ pub use facts::Facts;
 pub use hosts::{AllowedHosts, HostRefused, InvalidHosts};
 pub use observation::{Endpoint, Observation, Observations, Problem};
 pub use prober::Prober;
+pub use proof::Proof;
 pub use report::{Check, ProbeReport, VersionSource};

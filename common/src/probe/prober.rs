@@ -16,8 +16,8 @@ use crate::model::AgentUrl;
 /// Asks agents how they are.
 #[derive(Clone, Debug)]
 pub struct Prober {
-    http: Client,
-    hosts: AllowedHosts,
+    pub(super) http: Client,
+    pub(super) hosts: AllowedHosts,
 }
 
 impl Prober {
@@ -90,7 +90,7 @@ impl Prober {
 
 /// Says in a few words why a request failed. The library's own texts name the
 /// whole URL, and change between releases.
-fn cause(error: &reqwest::Error) -> String {
+pub(super) fn cause(error: &reqwest::Error) -> String {
     let mut source: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = source {
         if let Some(refused) = error.downcast_ref::<HostRefused>() {

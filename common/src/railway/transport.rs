@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use graphql_client::QueryBody;
 use jiff::Timestamp;
-use jiff::fmt::rfc2822;
-use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{DATE, HeaderMap, HeaderName};
 use reqwest::{Client, StatusCode, redirect};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -110,7 +109,7 @@ impl Transport {
         let now = self.clock.now();
         let data = understand(credentials.token_type, status, &headers, &body, now)
             .map_err(|error| error.without([credentials.key.expose()]))?;
-        let date = headers.get(DATE).and_then(http_date).unwrap_or(now);
+        let date = headers.get(DATE).and_then(client::http_date).unwrap_or(now);
         Ok(Answer { data, date })
     }
 }
@@ -152,13 +151,13 @@ fn understand<T: DeserializeOwned>(
     match status {
         StatusCode::TOO_MANY_REQUESTS => {
             return Err(RailwayError::RateLimited {
-                retry_after: retry_after(headers, now),
+                retry_after: client::retry_after(headers, now),
             });
         }
         // The edge words its own refusals so; they are not about the key.
         StatusCode::FORBIDDEN if text.contains("error code: 1015") => {
             return Err(RailwayError::RateLimited {
-                retry_after: retry_after(headers, now),
+                retry_after: client::retry_after(headers, now),
             });
         }
         StatusCode::FORBIDDEN if text.contains("error code:") => {
@@ -201,32 +200,6 @@ fn refused(token_type: TokenType, errors: &[Problem]) -> RailwayError {
 fn short(text: &str) -> String {
     let clean = |c: char| if c.is_control() { ' ' } else { c };
     text.chars().map(clean).take(MESSAGE_LIMIT).collect()
-}
-
-/// How long to wait: `Retry-After`, else `X-RateLimit-Reset`, each a number of
-/// seconds or a date.
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let reset = HeaderName::from_static("x-ratelimit-reset");
-    [RETRY_AFTER, reset].iter().find_map(|name| {
-        let value = headers.get(name)?;
-        let text = value.to_str().ok()?.trim();
-        let until = match text.parse::<i64>() {
-            Ok(seconds) if seconds >= FIRST_EPOCH_SECONDS => Timestamp::from_second(seconds).ok(),
-            Ok(seconds) => return u64::try_from(seconds).ok().map(Duration::from_secs),
-            Err(_) => http_date(value).or_else(|| text.parse().ok()),
-        }?;
-        // A moment that has passed is no reason to wait.
-        Some(Duration::try_from(until.duration_since(now)).unwrap_or_default())
-    })
-}
-
-/// Larger numbers are seconds since 1970: nobody asks to wait for thirty years.
-const FIRST_EPOCH_SECONDS: i64 = 1_000_000_000;
-
-fn http_date(value: &HeaderValue) -> Option<Timestamp> {
-    rfc2822::DateTimeParser::new()
-        .parse_timestamp(value.to_str().ok()?)
-        .ok()
 }
 
 #[cfg(test)]
@@ -288,28 +261,6 @@ mod tests {
             answer(200, r#"{"data":{"a":1},"errors":[]}"#),
             Ok(serde_json::json!({"a": 1}))
         );
-    }
-
-    #[test]
-    fn the_time_to_wait_is_read_in_every_notation() {
-        let seconds = |seconds| Some(Duration::from_secs(seconds));
-        let rows = [
-            ("retry-after", "7", seconds(7)),
-            ("retry-after", "0", seconds(0)),
-            ("retry-after", "Sat, 11 Apr 2026 08:01:00 GMT", seconds(60)),
-            ("retry-after", "Sat, 11 Apr 2026 07:00:00 GMT", seconds(0)),
-            ("x-ratelimit-reset", "30", seconds(30)),
-            ("x-ratelimit-reset", "1775894500", seconds(100)),
-            ("x-ratelimit-reset", "2026-04-11T08:00:05.000Z", seconds(5)),
-            ("retry-after", "soon", None),
-            ("retry-after", "-1", None),
-            ("x-other", "7", None),
-        ];
-        for (name, value, wait) in rows {
-            let mut headers = HeaderMap::new();
-            headers.insert(name, value.parse().unwrap());
-            assert_eq!(retry_after(&headers, now()), wait, "{name}: {value}");
-        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::connection::Item;
 use super::{Connection, Lease, StoreError, corrupt, parse};
 use crate::model::{AgentUrl, Image, Instance, InstanceId, UserId};
 
-const KEY: &str = "instanceId";
+pub(super) const KEY: &str = "instanceId";
 const OWNER: &str = "ownerId";
 const OWNER_INDEX: &str = "by-owner";
 
@@ -313,6 +313,7 @@ struct InstanceRecord {
     provisioned_at: Option<String>,
     last_seen_at: Option<String>,
     gateway_process_status: Option<String>,
+    reported_version: Option<String>,
     /// JSON text: DynamoDB's own maps nest less deep and have smaller numbers.
     metadata: Option<String>,
 }
@@ -334,6 +335,7 @@ impl TryFrom<InstanceRecord> for Instance {
             provisioned_at: optional("provisionedAt", record.provisioned_at)?,
             last_seen_at: optional("lastSeenAt", record.last_seen_at)?,
             gateway_process_status: record.gateway_process_status,
+            reported_version: optional("reportedVersion", record.reported_version)?,
             metadata: record
                 .metadata
                 .map(|text| serde_json::from_str(&text))

@@ -2,27 +2,35 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::{StoreError, Tokens, tokens};
+use super::tokens::{self, TOKEN};
+use super::{StoreError, Tokens, corrupt};
 use crate::model::{GatewayToken, InstanceId};
-
-const TOKEN: &str = "token";
 
 /// How a record of a token is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenState {
-    /// It holds a token.
-    Good,
+    /// It holds this token.
+    Good(GatewayToken),
     /// There is none.
     Missing,
     /// It holds something that is no token.
     Malformed,
 }
 
+/// What mending came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mended {
+    /// How the record was before.
+    pub before: TokenState,
+    /// The token that it holds now.
+    pub token: GatewayToken,
+}
+
 /// A state, and the value that it was told by.
 struct Seen(TokenState, Option<AttributeValue>);
 
 impl Tokens {
-    /// How the agent's token is, without telling it.
+    /// How the agent's token is. One that is malformed is no error here.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -30,20 +38,21 @@ impl Tokens {
         self.look(instance).await.map(|Seen(state, _)| state)
     }
 
-    /// Stores this token where there is none, or none that is one, and tells
-    /// how it was before. However many do this at once, one of them finds
-    /// something to mend, and all others find its token good.
+    /// Stores this token where there is none, or none that is one, and returns
+    /// the one that is there then. However many do this at once, one of them
+    /// finds something to mend, and all get the same token.
     ///
     /// # Errors
     /// When DynamoDB fails: never a reason to make a new token.
     pub async fn mend(
         &self,
         instance: &InstanceId,
-        new: &GatewayToken,
-    ) -> Result<TokenState, StoreError> {
-        let Seen(state, found) = self.look(instance).await?;
-        if state == TokenState::Good {
-            return Ok(state);
+        new: GatewayToken,
+    ) -> Result<Mended, StoreError> {
+        let Seen(before, found) = self.look(instance).await?;
+        if let TokenState::Good(token) = &before {
+            let token = token.clone();
+            return Ok(Mended { before, token });
         }
         let request = self
             .connection
@@ -63,12 +72,20 @@ impl Tokens {
         }
         .send()
         .await;
-        match answer {
-            Ok(_) => Ok(state),
-            Err(error) => {
-                StoreError::refused_item(error)?;
-                self.state(instance).await
-            }
+        let Err(error) = answer else {
+            return Ok(Mended { before, token: new });
+        };
+        StoreError::refused_item(error)?;
+        match self.state(instance).await? {
+            TokenState::Good(token) => Ok(Mended {
+                before: TokenState::Good(token.clone()),
+                token,
+            }),
+            _ => Err(corrupt(
+                &self.table,
+                instance.as_str(),
+                "the token was deleted while it was mended".to_owned(),
+            )),
         }
     }
 
@@ -78,8 +95,8 @@ impl Tokens {
         let found = item.and_then(|mut item| item.remove(TOKEN));
         let state = match &found {
             None => TokenState::Missing,
-            Some(AttributeValue::S(text)) if text.parse::<GatewayToken>().is_ok() => {
-                TokenState::Good
+            Some(AttributeValue::S(text)) => {
+                text.parse().map_or(TokenState::Malformed, TokenState::Good)
             }
             Some(_) => TokenState::Malformed,
         };

@@ -5,6 +5,7 @@
 //! not know survive.
 
 mod all_instances;
+mod check_ins;
 mod configurations;
 mod connection;
 mod error;
@@ -13,19 +14,22 @@ mod leases;
 mod memories;
 mod mending;
 mod operations;
+mod rotations;
 mod sessions;
 mod tables;
 mod tokens;
 
 pub use all_instances::AllInstances;
+pub use check_ins::CheckIn;
 pub use configurations::{Configurations, StoredSetup};
 pub use connection::Connection;
 pub use error::StoreError;
 pub use instances::{Change, Instances, Registration, Saved};
 pub use leases::{Holder, LEASE, Lease};
 pub use memories::Memories;
-pub use mending::TokenState;
+pub use mending::{Mended, TokenState};
 pub use operations::{OperationPage, Operations, UsedKey};
+pub use rotations::Rotation;
 pub use sessions::{SessionKey, Sessions};
 pub use tables::{Definition, Tables, create_missing_tables};
 pub use tokens::Tokens;

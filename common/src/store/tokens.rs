@@ -8,6 +8,7 @@ use super::{Connection, StoreError, corrupt, parse};
 use crate::model::{GatewayToken, InstanceId};
 
 pub(super) const KEY: &str = "instanceId";
+pub(super) const TOKEN: &str = "token";
 
 /// The table of gateway tokens.
 #[derive(Clone, Debug)]
@@ -18,7 +19,8 @@ pub struct Tokens {
 
 #[derive(Deserialize)]
 struct TokenRecord {
-    token: String,
+    /// Missing while the first token is still to be proved.
+    token: Option<String>,
 }
 
 impl Tokens {
@@ -41,9 +43,10 @@ impl Tokens {
         // The cause is left out: it could repeat a part of the token.
         let damaged = |_| corrupt(&self.table, instance.as_str(), "token".to_owned());
         let record: TokenRecord = serde_dynamo::from_item(item).map_err(damaged)?;
-        let token = parse("token", &record.token);
-        token
-            .map(Some)
+        record
+            .token
+            .map(|token| parse(TOKEN, &token))
+            .transpose()
             .map_err(|reason| corrupt(&self.table, instance.as_str(), reason))
     }
 
@@ -60,30 +63,26 @@ impl Tokens {
         let answer = self
             .connection
             .client
-            .put_item()
+            .update_item()
             .table_name(&self.table)
-            .item(KEY, AttributeValue::S(instance.to_string()))
-            .item("token", AttributeValue::S(new.reveal().to_owned()))
-            .condition_expression("attribute_not_exists(instanceId)")
+            .key(KEY, AttributeValue::S(instance.to_string()))
+            .condition_expression("attribute_not_exists(#token)")
+            .update_expression("SET #token = :new")
+            .expression_attribute_names("#token", TOKEN)
+            .expression_attribute_values(":new", AttributeValue::S(new.reveal().to_owned()))
             .send()
             .await;
-        match answer {
-            Ok(_) => Ok(new),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(|error| error.is_conditional_check_failed_exception()) =>
-            {
-                let stored = self.get(instance).await?;
-                stored.ok_or_else(|| {
-                    corrupt(
-                        &self.table,
-                        instance.as_str(),
-                        "the token was deleted while it was read".to_owned(),
-                    )
-                })
-            }
-            Err(error) => Err(StoreError::failed("PutItem")(error)),
-        }
+        let Err(error) = answer else {
+            return Ok(new);
+        };
+        StoreError::refused_item(error)?;
+        let stored = self.get(instance).await?;
+        stored.ok_or_else(|| {
+            corrupt(
+                &self.table,
+                instance.as_str(),
+                "the token was deleted while it was read".to_owned(),
+            )
+        })
     }
 }

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use common::compat::{self, Misshapen};
 use common::control::ControlError;
 use common::http::{ApiError, ErrorBody, Session, SessionRefused};
-use common::model::{GatewayToken, Instance};
+use common::model::Instance;
 use common::random;
 use common::store::TokenState;
 use serde::{Deserialize, Serialize};
@@ -164,8 +164,8 @@ async fn apply(state: &crate::State, instance: &Instance) -> Result<Vec<&'static
     if needed(state, instance).await?.is_empty() {
         return Ok(Vec::new());
     }
-    let new = GatewayToken::from_random(random::bytes().map_err(ControlError::NoToken)?);
-    let token = state.tokens.mend(&instance.id, &new).await?;
+    let new = random::gateway_token().map_err(ControlError::NoToken)?;
+    let token = state.tokens.mend(&instance.id, new).await?.before;
 
     let mut outcome = Ok(Vec::new());
     state
@@ -193,7 +193,7 @@ async fn apply(state: &crate::State, instance: &Instance) -> Result<Vec<&'static
 
 fn fix_of_token(state: &TokenState) -> Option<&'static str> {
     match state {
-        TokenState::Good => None,
+        TokenState::Good(_) => None,
         TokenState::Missing => Some(NEW_TOKEN),
         TokenState::Malformed => Some(MENDED_TOKEN),
     }

@@ -44,6 +44,10 @@ pub(crate) struct InstanceState {
     last_seen_at: Option<String>,
     #[schema(required, example = "active")]
     gateway_process_status: Option<String>,
+    /// The release that the agent said it runs when it last told one as it
+    /// checked in.
+    #[schema(required, example = "2026.4.11")]
+    reported_version: Option<String>,
     #[schema(required, example = "active")]
     subscription_status: Option<String>,
 }
@@ -105,6 +109,7 @@ fn view(instance: Instance, report: ProbeReport, default_image: &Image) -> Insta
         provisioned_at: instance.provisioned_at().map(iso8601),
         last_seen_at: instance.last_seen_at.map(iso8601),
         gateway_process_status: instance.gateway_process_status,
+        reported_version: instance.reported_version.map(|version| version.to_string()),
         subscription_status: instance.subscription_status,
     }
 }

@@ -4,7 +4,6 @@
 //! of their services and images; writes operations and gateway tokens; deletes
 //! memories; holds Railway's key.
 
-mod controlled;
 mod operations;
 mod repair;
 mod reset_memory;
@@ -13,34 +12,16 @@ mod start;
 mod stop;
 mod update;
 
-use std::sync::Arc;
-
 use axum::Router;
-use axum::extract::FromRef;
 use common::aws::Aws;
-use common::clock::{SharedClock, SystemClock};
 use common::config::{Environment, Reader};
-use common::control::{ControlSettings, Controls};
-use common::http::{
-    Authenticator, ControlsSwitch, LifecycleErrorBody, SessionSettings, StartError,
-};
-use common::store::Connection;
+use common::http::{ControlFunction, ControlFunctionSettings, LifecycleErrorBody, StartError};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 /// What the endpoints work with.
-#[derive(Clone, FromRef)]
-pub struct State {
-    /// Whether controls do anything.
-    pub switch: ControlsSwitch,
-    /// The time.
-    pub clock: SharedClock,
-    /// Who is asking.
-    pub authenticator: Authenticator,
-    /// Does things to agents.
-    pub controls: Controls,
-}
+pub type State = ControlFunction;
 
 /// What only `Refusal` names: responses that are derived bring no schemas.
 #[derive(OpenApi)]
@@ -74,19 +55,8 @@ pub async fn from_environment(
     aws: &Aws,
 ) -> Result<Router, StartError> {
     let mut reader = Reader::new(environment);
-    let (Some(switch), Some(sessions), Some(controls)) = (
-        ControlsSwitch::read(&mut reader),
-        SessionSettings::read(&mut reader),
-        ControlSettings::read(&mut reader),
-    ) else {
+    let Some(settings) = ControlFunctionSettings::read(&mut reader) else {
         return Err(reader.into_error().into());
     };
-    let connection = Connection::open(aws).await;
-    let clock: SharedClock = Arc::new(SystemClock);
-    Ok(router(State {
-        switch,
-        controls: controls.open(&connection, clock.clone())?,
-        authenticator: sessions.open(&connection)?,
-        clock,
-    }))
+    Ok(router(settings.open(aws).await?))
 }

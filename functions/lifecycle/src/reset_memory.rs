@@ -2,10 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use common::http::LifecycleError;
+use common::http::{Controlled, LifecycleError, OwnerOrder, Refusal};
 use common::model::Control;
-
-use crate::controlled::{Controlled, OwnerOrder, Refusal};
 
 /// Reset instance memory
 ///

@@ -2,12 +2,10 @@
 
 use axum::Json;
 use axum::extract::State;
-use common::http::LifecycleError;
+use common::http::{Controlled, LifecycleError, OwnerOrder, Refusal};
 use common::model::Control;
 use serde::Serialize;
 use utoipa::ToSchema;
-
-use crate::controlled::{Controlled, OwnerOrder, Refusal};
 
 /// Railway deploys the image.
 #[derive(Serialize, ToSchema)]

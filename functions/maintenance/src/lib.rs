@@ -7,31 +7,15 @@
 mod act;
 mod health;
 
-use std::sync::Arc;
-
 use axum::Router;
-use axum::extract::FromRef;
 use common::aws::Aws;
-use common::clock::{SharedClock, SystemClock};
 use common::config::{Environment, Reader};
-use common::control::{ControlSettings, Controls};
-use common::http::{Authenticator, ControlsSwitch, SessionSettings, StartError};
-use common::store::Connection;
+use common::http::{ControlFunction, ControlFunctionSettings, StartError};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 /// What the endpoints work with.
-#[derive(Clone, FromRef)]
-pub struct State {
-    /// Whether controls do anything.
-    pub switch: ControlsSwitch,
-    /// The time.
-    pub clock: SharedClock,
-    /// Who is asking.
-    pub authenticator: Authenticator,
-    /// Does things to agents.
-    pub controls: Controls,
-}
+pub type State = ControlFunction;
 
 /// The routes with their OpenAPI descriptions.
 pub fn routes() -> OpenApiRouter<State> {
@@ -53,19 +37,8 @@ pub async fn from_environment(
     aws: &Aws,
 ) -> Result<Router, StartError> {
     let mut reader = Reader::new(environment);
-    let (Some(switch), Some(sessions), Some(controls)) = (
-        ControlsSwitch::read(&mut reader),
-        SessionSettings::read(&mut reader),
-        ControlSettings::read(&mut reader),
-    ) else {
+    let Some(settings) = ControlFunctionSettings::read(&mut reader) else {
         return Err(reader.into_error().into());
     };
-    let connection = Connection::open(aws).await;
-    let clock: SharedClock = Arc::new(SystemClock);
-    Ok(router(State {
-        switch,
-        controls: controls.open(&connection, clock.clone())?,
-        authenticator: sessions.open(&connection)?,
-        clock,
-    }))
+    Ok(router(settings.open(aws).await?))
 }

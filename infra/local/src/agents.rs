@@ -8,8 +8,9 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::{Json, Router};
 use common::model::OpenclawVersion;
@@ -17,7 +18,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
@@ -84,6 +85,9 @@ struct Life {
     plain: bool,
     version: OpenclawVersion,
     started: Instant,
+    token: Option<String>,
+    /// Whether its own configuration names the token, above its variables.
+    keeps_token: bool,
 }
 
 impl Agent {
@@ -101,6 +105,8 @@ impl Agent {
                 plain: behaviour == Behaviour::Legacy,
                 version,
                 started: Instant::now(),
+                token: None,
+                keeps_token: false,
             })),
             server: Mutex::new(None),
         };
@@ -137,6 +143,21 @@ impl Agent {
             *server = Some(tokio::spawn(serve(listener, self.life.clone())));
         }
         Ok(())
+    }
+
+    /// Gives it the gateway token of its variables. One that was told to keep
+    /// its own pays no attention.
+    pub fn set_token(&self, token: &str) {
+        let mut life = lock(&self.life);
+        if !life.keeps_token {
+            life.token = Some(token.to_owned());
+        }
+    }
+
+    /// Has it keep the token that it has, whatever its variables say, as an
+    /// agent does whose own configuration names one.
+    pub fn keep_token(&self) {
+        lock(&self.life).keeps_token = true;
     }
 
     /// Changes the version that it reports.
@@ -188,11 +209,23 @@ async fn serve(listener: TcpListener, life: Arc<Mutex<Life>>) {
     }
 }
 
-async fn answer(State(life): State<Arc<Mutex<Life>>>, method: Method, uri: Uri) -> Response {
-    let (behaviour, plain, version, uptime) = {
+async fn answer(
+    State(life): State<Arc<Mutex<Life>>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let (behaviour, plain, version, token, uptime) = {
         let life = lock(&life);
-        let uptime = life.started.elapsed();
-        (life.behaviour, life.plain, life.version.clone(), uptime)
+        let (version, token) = (life.version.clone(), life.token.clone());
+        (
+            life.behaviour,
+            life.plain,
+            version,
+            token,
+            life.started.elapsed(),
+        )
     };
     if behaviour == Behaviour::Hanging {
         return std::future::pending().await;
@@ -218,6 +251,9 @@ async fn answer(State(life): State<Arc<Mutex<Life>>>, method: Method, uri: Uri) 
         ("/healthz" | "/health" | "/readyz" | "/ready", _) => {
             (StatusCode::BAD_GATEWAY, "Bad Gateway").into_response()
         }
+        ("/tools/invoke", _) if gateway_runs && method == Method::POST => {
+            invoke(token.as_deref(), &headers, &body)
+        }
         ("/api/status", _) if plain => not_found(),
         ("/api/status", _) => Json(json!({
             "state": if behaviour == Behaviour::Setup { "stopped" } else { behaviour.name() },
@@ -236,6 +272,31 @@ async fn answer(State(life): State<Arc<Mutex<Life>>>, method: Method, uri: Uri) 
             Html("<!doctype html><title>OpenClaw Control</title>").into_response()
         }
         _ => not_found(),
+    }
+}
+
+/// One tool, for those who present the token.
+fn invoke(token: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Response {
+    let error = |status: StatusCode, kind: &str, message: &str| {
+        let error = json!({"error": {"message": message, "type": kind}});
+        (status, Json(error)).into_response()
+    };
+    let presented = headers.get(header::AUTHORIZATION);
+    let presented = presented.and_then(|header| header.to_str().ok()?.strip_prefix("Bearer "));
+    if token.is_none() || presented != token {
+        return error(StatusCode::UNAUTHORIZED, "unauthorized", "Unauthorized");
+    }
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    match body.get("tool").and_then(Value::as_str) {
+        Some("sessions_list") => {
+            Json(json!({"ok": true, "result": {"sessions": []}})).into_response()
+        }
+        Some(_) => error(StatusCode::NOT_FOUND, "not_found", "Tool not available"),
+        None => error(
+            StatusCode::BAD_REQUEST,
+            "invalid_request_error",
+            "tools.invoke requires body.tool",
+        ),
     }
 }
 

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use common::config::Environment;
-use common::model::{AgentUrl, InstanceId, OpenclawVersion, PinnedImage, UserId};
-use common::store::{Change, Instances, Registration, SessionKey, Sessions, StoreError};
+use common::model::{AgentUrl, GatewayToken, InstanceId, OpenclawVersion, PinnedImage, UserId};
+use common::store::{Change, Instances, Registration, SessionKey, Sessions, StoreError, Tokens};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
@@ -29,6 +29,9 @@ pub struct DemoAgent {
     pub url: String,
     /// How it behaves.
     pub state: Behaviour,
+    /// Its gateway token; none for a real agent, which has its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gateway_token: Option<String>,
 }
 
 /// A user of the demo who has no agent.
@@ -75,6 +78,7 @@ impl Demo {
                 cookie: cookie(name),
                 url,
                 state: behaviour,
+                gateway_token: None,
             });
         }
         Ok(Self {
@@ -95,20 +99,29 @@ impl Demo {
             let url = agent.url();
             if let Some(demo) = self.agents.iter().find(|demo| demo.url == url) {
                 let name = format!("agentbot-agent-{}", demo.instance_id);
-                railway.add_service(&name, image.as_str(), Some(agent.clone()));
+                let service = railway.add_service(&name, image.as_str(), Some(agent.clone()));
+                if let Some(token) = &demo.gateway_token {
+                    agent.set_token(token);
+                    railway.edit_variables(&service, |variables| {
+                        variables.insert("OPENCLAW_GATEWAY_TOKEN".to_owned(), token.clone());
+                    });
+                }
             }
         }
     }
 
     /// Writes the records and sessions, or brings those of an earlier start up
-    /// to date: the agents' ports are new each time.
+    /// to date: the agents' ports are new each time. A token that was rotated
+    /// stays.
     pub(crate) async fn seed(
-        &self,
+        &mut self,
         instances: &Instances,
         sessions: &Sessions,
+        tokens: &Tokens,
         now: Timestamp,
     ) -> Result<(), StackError> {
-        for agent in &self.agents {
+        let simulated: Vec<String> = self.simulated.iter().map(|agent| agent.url()).collect();
+        for agent in &mut self.agents {
             let id: InstanceId = agent.instance_id.parse().map_err(bad_demo)?;
             let owner: UserId = agent.owner_id.parse().map_err(bad_demo)?;
             let url: AgentUrl = agent.url.parse().map_err(bad_demo)?;
@@ -120,6 +133,10 @@ impl Demo {
             };
             instances.register(&id, registration, now).await?;
             log_in(sessions, &agent.cookie, &owner, now).await?;
+            if simulated.contains(&agent.url) {
+                let token = tokens.get_or_store(&id, demo_token(&id)).await?;
+                agent.gateway_token = Some(token.reveal().to_owned());
+            }
         }
         if let Some(user) = &self.user_without_agent {
             let owner = user.owner_id.parse().map_err(bad_demo)?;
@@ -127,6 +144,15 @@ impl Demo {
         }
         Ok(())
     }
+}
+
+/// Of the instance's own name, again and again.
+fn demo_token(id: &InstanceId) -> GatewayToken {
+    let mut bytes = [0; 32];
+    for (byte, letter) in bytes.iter_mut().zip(id.as_str().bytes().cycle()) {
+        *byte = letter;
+    }
+    GatewayToken::from_random(bytes)
 }
 
 fn cookie(name: &str) -> String {

@@ -1,11 +1,13 @@
 //! The functions of the API, mounted on one set of stores and clients.
 
 use axum::Router;
+use common::alerts::{Alerts, Webhook, WebhookUrl};
+use common::background::Background;
 use common::client::ClientError;
 use common::clock::SharedClock;
 use common::config::{
     AGENT_HOSTS, BACKEND_API_URL, ConfigError, Environment, INTERNAL_API_KEY, OPENCLAW_IMAGE,
-    Reader,
+    Reader, SUPPORT_WEBHOOK_URL,
 };
 use common::control::{ControlSettings, Controls};
 use common::http::{Authenticator, ControlsSwitch, InternalKey, SessionSettings};
@@ -35,6 +37,7 @@ pub(crate) struct Settings {
     switch: ControlsSwitch,
     controls: ControlSettings,
     sessions: SessionSettings,
+    webhook: Option<WebhookUrl>,
 }
 
 impl Settings {
@@ -49,6 +52,7 @@ impl Settings {
             Some(switch),
             Some(controls),
             Some(sessions),
+            Some(webhook),
         ) = (
             Tables::read(&mut reader),
             reader.required(INTERNAL_API_KEY),
@@ -58,6 +62,7 @@ impl Settings {
             ControlsSwitch::read(&mut reader),
             ControlSettings::read(&mut reader),
             SessionSettings::read(&mut reader),
+            reader.optional(SUPPORT_WEBHOOK_URL),
         )
         else {
             return Err(reader.into_error());
@@ -71,6 +76,7 @@ impl Settings {
             switch,
             controls,
             sessions,
+            webhook,
         })
     }
 
@@ -80,6 +86,7 @@ impl Settings {
         connection: &Connection,
         clock: SharedClock,
         limits: Limits,
+        background: Background,
     ) -> Result<Vec<(&'static str, Router)>, StackError> {
         let shared = self
             .controls
@@ -151,6 +158,18 @@ impl Settings {
             authenticator: of.authenticator,
             controls: of.controls,
         });
+        let webhook = self
+            .webhook
+            .map(|url| Webhook::new(url, clock.clone()))
+            .transpose()?;
+        let of = own("token")?;
+        let token = token::router(token::State {
+            switch: self.switch,
+            clock: clock.clone(),
+            authenticator: of.authenticator,
+            controls: of.controls,
+            alerts: Alerts::new(webhook, background),
+        });
         let version = version::router(version::State {
             clock,
             image,
@@ -163,6 +182,7 @@ impl Settings {
             ("instance", instance),
             ("lifecycle", lifecycle),
             ("maintenance", maintenance),
+            ("token", token),
             ("version", version),
         ])
     }

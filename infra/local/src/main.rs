@@ -10,8 +10,9 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 use common::aws::{Aws, Endpoint};
 use common::clock::SystemClock;
-use common::config::ProcessEnvironment;
+use common::config::{LOG_LEVEL, ProcessEnvironment, Reader};
 use common::railway::Limits;
+use common::telemetry::LogLevel;
 use local::import::Importer;
 use local::{Data, LocalEnvironment, Options, Stack};
 use serde_json::json;
@@ -91,7 +92,7 @@ fn print_openapi() -> Result<(), Error> {
 }
 
 async fn import(file: &Path, Target::Dynamodb: Target) -> Result<(), Error> {
-    common::telemetry::init_console();
+    common::telemetry::init_console(LogLevel::default());
     let lines =
         File::open(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
     let aws = Aws::new(Endpoint::Standard);
@@ -120,7 +121,11 @@ async fn import(file: &Path, Target::Dynamodb: Target) -> Result<(), Error> {
 }
 
 async fn serve(arguments: Arguments) -> Result<(), Error> {
-    common::telemetry::init_console();
+    let mut reader = Reader::new(&ProcessEnvironment);
+    let Some(level) = reader.optional(LOG_LEVEL) else {
+        return Err(reader.into_error().into());
+    };
+    common::telemetry::init_console(level.unwrap_or_default());
     // Before anything starts, so that no signal is missed.
     let mut terminated = signal(SignalKind::terminate())?;
     let environment = LocalEnvironment(ProcessEnvironment);

@@ -31,6 +31,7 @@ pub fn functions() -> Vec<(&'static str, OpenApi)> {
         ("instance", instance::routes().into_openapi()),
         ("lifecycle", lifecycle::routes().into_openapi()),
         ("maintenance", maintenance::routes().into_openapi()),
+        ("token", token::routes().into_openapi()),
         ("version", version::routes().into_openapi()),
     ]
 }
@@ -68,6 +69,15 @@ fn security_schemes() -> Components {
                     "A user's token, signed with RS256, ES256 or EdDSA by the login that is \
                      configured. Its sub is the user.",
                 ))
+                .build(),
+        ),
+    );
+    components.add_security_scheme(
+        "gatewayToken",
+        SecurityScheme::Http(
+            HttpBuilder::new()
+                .scheme(HttpAuthScheme::Bearer)
+                .description(Some("An agent's own gateway token."))
                 .build(),
         ),
     );

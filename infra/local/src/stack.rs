@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use axum::Router;
 use common::aws::{Aws, Endpoint};
+use common::background::Background;
 use common::client::ClientError;
 use common::clock::SharedClock;
 use common::config::{
@@ -18,7 +19,9 @@ use common::config::{
 };
 use common::http::InternalKey;
 use common::railway::Limits;
-use common::store::{Connection, Instances, Sessions, StoreError, Tables, create_missing_tables};
+use common::store::{
+    Connection, Instances, Sessions, StoreError, Tables, Tokens, create_missing_tables,
+};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -93,6 +96,7 @@ pub struct Stack {
     /// The routes of each function, by its name.
     pub functions: Vec<(&'static str, Router)>,
     simulated: Vec<Arc<Agent>>,
+    background: Background,
     api_server: Server,
     embedded: Option<EmbeddedDynamoDb>,
 }
@@ -174,18 +178,25 @@ impl Stack {
         let instances = Instances::new(connection.clone(), tables.instances.clone());
         let demo = if is_on_this_machine(&dynamodb) {
             create_missing_tables(&connection, &template::tables(environment)?).await?;
-            let demo = Demo::start(environment)?;
+            let mut demo = Demo::start(environment)?;
+            let tokens = Tokens::new(connection.clone(), tables.tokens.clone());
+            let now = options.clock.now();
+            demo.seed(&instances, &sessions, &tokens, now).await?;
             if let Some(railway) = &railway {
                 demo.deploy(railway);
             }
-            demo.seed(&instances, &sessions, options.clock.now())
-                .await?;
             demo
         } else {
             Demo::default()
         };
 
-        let functions = settings.mount(&connection, options.clock, options.limits)?;
+        let background = Background::new();
+        let functions = settings.mount(
+            &connection,
+            options.clock,
+            options.limits,
+            background.clone(),
+        )?;
         let routes = functions
             .iter()
             .fold(Router::new(), |all, (_, routes)| all.merge(routes.clone()));
@@ -208,6 +219,7 @@ impl Stack {
             simulated_variables,
             functions,
             simulated: demo.simulated,
+            background,
             api_server,
             embedded,
         })
@@ -224,10 +236,11 @@ impl Stack {
         found.map(AsRef::as_ref)
     }
 
-    /// Ends everything, the API first: requests in progress are answered, for
-    /// a few seconds at most.
+    /// Ends everything, the API first: requests in progress are answered and
+    /// what goes on in the background is finished, for a few seconds at most.
     pub async fn stop(self) {
         self.api_server.end().await;
+        self.background.finish(Duration::from_secs(6)).await;
         if let Some(embedded) = self.embedded {
             embedded.stop().await;
         }

@@ -287,13 +287,15 @@ impl World {
                 older.stopped = true;
             }
         }
-        let image = service
-            .deployments
-            .iter()
-            .find(|it| it.id == id)
-            .and_then(|it| it.image.parse::<Image>().ok());
-        if let (Some(agent), Some(image)) = (&service.agent, image) {
+        let deployment = service.deployments.iter().find(|it| it.id == id);
+        let (Some(agent), Some(deployment)) = (&service.agent, deployment) else {
+            return;
+        };
+        if let Ok(image) = deployment.image.parse::<Image>() {
             agent.set_version(image.version());
+        }
+        if let Some(token) = deployment.variables.get("OPENCLAW_GATEWAY_TOKEN") {
+            agent.set_token(token);
         }
     }
 

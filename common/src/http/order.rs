@@ -1,33 +1,40 @@
-//! What the six controls have in common: who may give an order, and how it is
-//! answered.
+//! What the controls of an instance have in common: who may give an order, and
+//! how it is answered.
 
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
-use common::control::Order;
-use common::http::{
-    ApiError, ControlsSwitch, InstancePath, LifecycleError, LifecycleErrorBody, Session,
-    idempotency_key,
-};
-use common::model::Operation;
 use serde::Serialize;
 use utoipa::{IntoResponses, ToSchema};
 
-use crate::State;
+use super::{
+    ApiError, Authenticator, ControlsSwitch, InstancePath, LifecycleError, LifecycleErrorBody,
+    Session, idempotency_key,
+};
+use crate::clock::SharedClock;
+use crate::control::{Controls, Order};
+use crate::model::Operation;
 
 /// An order of the instance's owner. The switch is looked at first, then the
 /// session, then the path.
-pub(crate) struct OwnerOrder(pub(crate) Order);
+#[derive(Debug)]
+pub struct OwnerOrder(pub Order);
 
-impl FromRequestParts<State> for OwnerOrder {
+impl<S> FromRequestParts<S> for OwnerOrder
+where
+    S: Send + Sync,
+    ControlsSwitch: FromRef<S>,
+    Authenticator: FromRef<S>,
+    SharedClock: FromRef<S>,
+    Controls: FromRef<S>,
+{
     type Rejection = LifecycleError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Self::Rejection> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         ControlsSwitch::from_ref(state).check()?;
         let Session { user } = Session::from_request_parts(parts, state).await?;
         let InstancePath(id) = InstancePath::from_request_parts(parts, state).await?;
         let key = idempotency_key(&parts.headers, &user)?;
-        let instance = state
-            .controls
+        let instance = Controls::from_ref(state)
             .instances
             .get(&id)
             .await?
@@ -41,10 +48,10 @@ impl FromRequestParts<State> for OwnerOrder {
     }
 }
 
-/// How an order can be refused, for OpenAPI: all controls have it in common.
-#[derive(IntoResponses)]
-#[expect(dead_code, reason = "it describes what `LifecycleError` answers")]
-pub(crate) enum Refusal {
+/// How an order can be refused, for OpenAPI: all controls have it in common. It
+/// describes what [`LifecycleError`] answers.
+#[derive(Debug, IntoResponses)]
+pub enum Refusal {
     /// The id or the key has other characters than it may have
     #[response(status = 400)]
     Malformed(LifecycleErrorBody),
@@ -69,9 +76,9 @@ pub(crate) enum Refusal {
 }
 
 /// Railway has taken the order.
-#[derive(Serialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Controlled {
+pub struct Controlled {
     /// Always true.
     success: bool,
     /// What is happening now, in the spec's word for this control.
@@ -82,7 +89,8 @@ pub(crate) struct Controlled {
 }
 
 impl Controlled {
-    pub(crate) fn new(status: &'static str, operation: &Operation) -> Self {
+    /// The answer about an operation, with the spec's word for its control.
+    pub fn new(status: &'static str, operation: &Operation) -> Self {
         Self {
             success: true,
             status,

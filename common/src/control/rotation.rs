@@ -1,0 +1,151 @@
+//! Replacing an agent's gateway token: the new one is pending until the agent
+//! has proved that it takes it.
+//!
+//! The record of the token is the judge: a rotation has succeeded when its token
+//! was promoted there, in one write, and it has failed when its token was
+//! withdrawn. Until then everybody else goes on with the old one.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::settle::{not_settled, out_of_patience, with_agent, without_agent};
+use super::variables::GATEWAY_TOKEN;
+use super::{ControlError, Controls};
+use crate::model::{Instance, Operation, OperationState};
+use crate::probe::Proof;
+use crate::railway::{DeploymentId, DeploymentState, RailwayService, Variables};
+use crate::random;
+use crate::store::{Lease, Rotation};
+
+/// What is told of every rotation that failed. Its token may be among the
+/// agent's variables, or even be what the agent listens to.
+const OLD_STAYS: &str = "the old token stays, and a repair brings it back to the agent";
+
+/// When to ask again while a rotation is not settled.
+const SOON: Duration = Duration::from_secs(5);
+
+impl Controls {
+    /// Looks at the rotation that is not settled yet, if there is one, and
+    /// returns it if it still is not. For those who are about to use the token.
+    ///
+    /// # Errors
+    /// When Railway or the store cannot be asked.
+    pub async fn settle_rotation(
+        &self,
+        instance: &Instance,
+    ) -> Result<Option<Operation>, ControlError> {
+        let Some(id) = self.tokens.pending_rotation(&instance.id).await? else {
+            return Ok(None);
+        };
+        if let Some(operation) = self.operations.get(&instance.id, &id).await? {
+            let operation = self.settle(operation, instance, Duration::ZERO).await?;
+            if operation.finished_at.is_none() {
+                return Ok(Some(operation));
+            }
+        }
+        // It is over, so nothing may be left of it.
+        self.tokens.withdraw(&instance.id, &id).await?;
+        Ok(None)
+    }
+
+    /// Refuses while a rotation is not settled: it would never be.
+    pub(super) async fn check_no_rotation(&self, instance: &Instance) -> Result<(), ControlError> {
+        match self.settle_rotation(instance).await? {
+            None => Ok(()),
+            Some(open) => Err(ControlError::Busy {
+                control: open.control,
+                operation: open.id.to_string(),
+                retry_after: SOON,
+            }),
+        }
+    }
+
+    /// Stores a new token as pending, then writes it to the agent's variables
+    /// and deploys: a token that is only on Railway would be lost.
+    pub(super) async fn rotate(
+        &self,
+        lease: &Lease,
+        service: &RailwayService,
+    ) -> Result<DeploymentId, ControlError> {
+        let (instance, id) = (&lease.instance, &lease.operation);
+        let new = random::gateway_token()?;
+        let railway = self.railway(lease)?;
+        self.tokens.propose(instance, id, &new).await?;
+        let variables = Variables::default().with(GATEWAY_TOKEN, Some(new.reveal()));
+        let error = match railway.repair(service, &variables).await {
+            Ok(deployment) => return Ok(deployment),
+            Err(error) => error,
+        };
+        if let Err(error) = self.tokens.withdraw(instance, id).await {
+            tracing::error!(%error, operation = %id, "a pending token stays until it is looked at");
+        }
+        Err(ControlError::NotRotated(error))
+    }
+
+    /// What became of a rotation that Railway has taken.
+    pub(super) async fn rotation_outcome(
+        &self,
+        operation: &Operation,
+        instance: &Instance,
+        deployment: &DeploymentId,
+        now: Timestamp,
+    ) -> Result<Option<OperationState>, ControlError> {
+        let token = match self.tokens.rotation(&instance.id, &operation.id).await? {
+            Rotation::Pending(token) => token,
+            Rotation::Done => return Ok(Some(OperationState::Succeeded)),
+            Rotation::GivenUp => return Ok(Some(given_up())),
+        };
+        let service = self.locate(instance).await?;
+        let deployment = self.railway.deployment(&service, deployment).await;
+        match deployment.map_err(ControlError::CannotTell)?.state {
+            // Whatever deployment took its place has the same variables.
+            DeploymentState::Running | DeploymentState::Stopped | DeploymentState::Sleeping => {}
+            other => return Ok(without_agent(operation, other, now)),
+        }
+        let url = instance.url();
+        let report = self.prober.probe(&url).await;
+        match with_agent(operation, &report, now) {
+            Some(OperationState::Succeeded) => {}
+            other => return Ok(other),
+        }
+        Ok(match self.prober.prove(&url, &token).await {
+            Proof::Accepted => Some(OperationState::Succeeded),
+            Proof::Refused => Some(not_settled("The agent refused the new token")),
+            Proof::Inconclusive(why) => {
+                let what = format!("The agent did not tell whether it takes the new token ({why})");
+                out_of_patience(operation, now, &what)
+            }
+        })
+    }
+
+    /// Has the token's record decide about an outcome, and returns what it
+    /// decided: of two watchers the first one counts.
+    pub(super) async fn close_rotation(
+        &self,
+        operation: &Operation,
+        outcome: OperationState,
+    ) -> Result<OperationState, ControlError> {
+        let (instance, id) = (&operation.instance, &operation.id);
+        let rotation = match &outcome {
+            OperationState::Succeeded => self.tokens.promote(instance, id).await?,
+            _ => self.tokens.withdraw(instance, id).await?,
+        };
+        let state = match (rotation, outcome) {
+            (Rotation::Done, _) => OperationState::Succeeded,
+            (_, OperationState::Succeeded) => given_up(),
+            (_, failed) => failed,
+        };
+        Ok(match state {
+            OperationState::Failed(mut failure) => {
+                failure.reason = format!("{}; {OLD_STAYS}", failure.reason);
+                OperationState::Failed(failure)
+            }
+            other => other,
+        })
+    }
+}
+
+fn given_up() -> OperationState {
+    not_settled("Another control took the rotation's place")
+}

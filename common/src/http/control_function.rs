@@ -1,0 +1,61 @@
+//! What the functions that control agents begin with.
+
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+
+use super::{Authenticator, ControlsSwitch, SessionSettings, StartError};
+use crate::aws::Aws;
+use crate::clock::{SharedClock, SystemClock};
+use crate::config::Reader;
+use crate::control::{ControlSettings, Controls};
+use crate::store::Connection;
+
+/// What the endpoints of such a function work with.
+#[derive(Clone, FromRef)]
+pub struct ControlFunction {
+    /// Whether controls do anything.
+    pub switch: ControlsSwitch,
+    /// The time.
+    pub clock: SharedClock,
+    /// Who is asking.
+    pub authenticator: Authenticator,
+    /// Does things to agents.
+    pub controls: Controls,
+}
+
+/// The same, as the environment says it.
+pub struct ControlFunctionSettings {
+    switch: ControlsSwitch,
+    sessions: SessionSettings,
+    controls: ControlSettings,
+}
+
+impl ControlFunctionSettings {
+    /// Reads the variables. `None` means that a problem was noted.
+    pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let switch = ControlsSwitch::read(reader);
+        let sessions = SessionSettings::read(reader);
+        let controls = ControlSettings::read(reader);
+        Some(Self {
+            switch: switch?,
+            sessions: sessions?,
+            controls: controls?,
+        })
+    }
+
+    /// Makes the clients and stores, once per process.
+    ///
+    /// # Errors
+    /// When an HTTP client cannot be made.
+    pub async fn open(self, aws: &Aws) -> Result<ControlFunction, StartError> {
+        let connection = Connection::open(aws).await;
+        let clock: SharedClock = Arc::new(SystemClock);
+        Ok(ControlFunction {
+            switch: self.switch,
+            controls: self.controls.open(&connection, clock.clone())?,
+            authenticator: self.sessions.open(&connection)?,
+            clock,
+        })
+    }
+}

@@ -1,0 +1,30 @@
+//! Which agent is asking: its own gateway token.
+
+use std::fmt;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+
+use super::{ApiError, bearer};
+use crate::model::GatewayToken;
+
+/// What a caller presents as a gateway token. Whose it is, if anybody's, is
+/// still to be found out; whatever is none is refused with 401.
+#[derive(Clone)]
+pub struct PresentedToken(pub GatewayToken);
+
+impl fmt::Debug for PresentedToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PresentedToken(…)")
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for PresentedToken {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let presented = bearer::presented(&parts.headers);
+        let token = presented.and_then(|text| text.parse().ok());
+        token.map(Self).ok_or(ApiError::Unauthorized)
+    }
+}

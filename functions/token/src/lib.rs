@@ -1,0 +1,117 @@
+//! Gateway tokens: telling, healing and rotating them, and the agents that
+//! present their own.
+//!
+//! Privilege: reads sessions; writes gateway tokens and operations; reads
+//! instance records and writes what it learns of them; asks agents, and proves
+//! tokens to them; holds Railway's key and the support's webhook.
+
+mod gateway;
+mod heal;
+mod heartbeat;
+mod rotate;
+mod show;
+
+use axum::Router;
+use axum::extract::FromRef;
+use axum::http::{HeaderValue, header};
+use axum::middleware::map_response;
+use axum::response::Response;
+use common::alerts::{Alerts, Webhook, WebhookUrl};
+use common::aws::Aws;
+use common::background::Background;
+use common::clock::SharedClock;
+use common::config::{Environment, Reader, SUPPORT_WEBHOOK_URL};
+use common::control::Controls;
+use common::http::{
+    Authenticator, ControlFunction, ControlFunctionSettings, ControlsSwitch, LifecycleErrorBody,
+    StartError,
+};
+use common::model::Instance;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// What the endpoints work with.
+#[derive(Clone, FromRef)]
+pub struct State {
+    /// Whether controls do anything.
+    pub switch: ControlsSwitch,
+    /// The time.
+    pub clock: SharedClock,
+    /// Who is asking.
+    pub authenticator: Authenticator,
+    /// Does things to agents.
+    pub controls: Controls,
+    /// Tells the support.
+    pub alerts: Alerts,
+}
+
+/// What only `Refusal` names: responses that are derived bring no schemas.
+#[derive(OpenApi)]
+#[openapi(components(schemas(LifecycleErrorBody)))]
+struct Schemas;
+
+/// The routes with their OpenAPI descriptions.
+pub fn routes() -> OpenApiRouter<State> {
+    OpenApiRouter::with_openapi(Schemas::openapi())
+        .routes(routes!(show::handler))
+        .routes(routes!(heal::handler))
+        .routes(routes!(rotate::handler))
+        .routes(routes!(heartbeat::handler))
+}
+
+/// Looks at a rotation that is not settled yet, for those who are about to tell
+/// the token. What cannot be found out leaves the old token what it is.
+async fn settle_rotation(controls: &Controls, instance: &Instance) {
+    if let Err(error) = controls.settle_rotation(instance).await {
+        tracing::warn!(%error, instance = %instance.id, "a rotation is not settled");
+    }
+}
+
+/// The routes, ready to be served. What they answer is not to be kept by
+/// anybody on the way.
+pub fn router(state: State) -> Router {
+    let routes: Router = routes().with_state(state).into();
+    routes.route_layer(map_response(async |mut response: Response| {
+        let no_store = HeaderValue::from_static("no-store");
+        response
+            .headers_mut()
+            .insert(header::CACHE_CONTROL, no_store);
+        response
+    }))
+}
+
+/// The routes as the environment configures them. Whoever serves them has to
+/// finish what they do in the background.
+///
+/// # Errors
+/// When a variable is missing or malformed.
+pub async fn from_environment(
+    environment: &dyn Environment,
+    aws: &Aws,
+    background: Background,
+) -> Result<Router, StartError> {
+    let mut reader = Reader::new(environment);
+    let (Some(settings), Some(webhook)) = (
+        ControlFunctionSettings::read(&mut reader),
+        reader.optional::<WebhookUrl>(SUPPORT_WEBHOOK_URL),
+    ) else {
+        return Err(reader.into_error().into());
+    };
+    let ControlFunction {
+        switch,
+        clock,
+        authenticator,
+        controls,
+    } = settings.open(aws).await?;
+    let webhook = webhook
+        .map(|url| Webhook::new(url, clock.clone()))
+        .transpose()?;
+    Ok(router(State {
+        switch,
+        clock,
+        authenticator,
+        controls,
+        alerts: Alerts::new(webhook, background),
+    }))
+}
