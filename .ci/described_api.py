@@ -14,9 +14,9 @@ from harness import ENVIRONMENT, ROOT, check, local_stack, main
 
 # The same requests in every run.
 SEED = "20260411"
-# For each operation and phase.
-EXAMPLES = "60"
-SECONDS = "150"
+# Made up for each operation, beside those that follow from the description.
+EXAMPLES = "25"
+SECONDS = 600
 CHECKS = [
     "no_unforeseen_error",
     "status_code_conformance",
@@ -24,7 +24,6 @@ CHECKS = [
     "response_headers_conformance",
     "response_schema_conformance",
     "negative_data_rejection",
-    "missing_required_header",
     "unsupported_method",
 ]
 
@@ -37,7 +36,7 @@ def run():
         done = subprocess.run(
             [schemathesis, "run", ROOT / "openapi.json", "--url", stack["api"]]
             + ["--checks", ",".join(CHECKS), "--seed", SEED, "--max-examples", EXAMPLES]
-            + ["--phases", "examples,coverage,fuzzing", "--max-time", SECONDS, "--no-shrink"]
+            + ["--phases", "examples,coverage,fuzzing", "--no-shrink", "--workers", "2"]
             + ["--request-timeout", "30", "--continue-on-failure", "--no-color"],
             # It keeps examples where it runs.
             cwd=folder,
@@ -49,6 +48,7 @@ def run():
                 "CALLERS": str(callers),
             },
             stdin=subprocess.DEVNULL,
+            timeout=SECONDS,
             check=False,
         )
     check(done.returncode == 0, "an answer is not what openapi.json describes")

@@ -21,10 +21,12 @@ def before_call(_context, case, _kwargs):
     case.headers = case.headers or {}
     if "internalKey" in schemes:
         case.headers["Authorization"] = f"Bearer {STACK['bearer']}"
+    elif "gatewayToken" in schemes:
+        case.headers["Authorization"] = f"Bearer {agent['gatewayToken']}"
     elif "session" in schemes:
-        case.cookies = None
         case.headers.pop("Authorization", None)
-        case.headers["Cookie"] = agent["cookie"]
+        name, value = agent["cookie"].split("=", 1)
+        case.cookies = {name: value}
     is_good = case.meta is None or case.meta.generation.mode == GenerationMode.POSITIVE
     for name in ("userId", "id"):
         # A registration makes an agent, and a new id is as good.
