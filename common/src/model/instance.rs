@@ -34,6 +34,9 @@ pub struct Instance {
     pub last_seen_at: Option<Timestamp>,
     /// What the agent said of its gateway process when it last checked in.
     pub gateway_process_status: Option<String>,
+    /// When a sweep last recorded what it saw of the agent: at each change, and
+    /// once a heartbeat.
+    pub observed_at: Option<Timestamp>,
     /// The platform's own notes.
     pub metadata: Option<Map<String, Value>>,
 }

@@ -182,6 +182,7 @@ mod tests {
                 provisioned_at: None,
                 last_seen_at: None,
                 gateway_process_status: None,
+                observed_at: None,
                 metadata: None,
             };
             assert_eq!(candidates(&instance), expected, "{url:?} {id}");

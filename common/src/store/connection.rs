@@ -1,16 +1,15 @@
 //! The connection to DynamoDB, made once per process.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region};
+use aws_config::Region;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Credentials;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
 use super::StoreError;
+use crate::aws;
 
 /// Where DynamoDB is.
 #[derive(Clone, Debug)]
@@ -57,17 +56,7 @@ impl Connection {
 
     /// Prepares the client; the first request opens the connection.
     pub async fn open(endpoint: Endpoint) -> Self {
-        let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .build_https();
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(Duration::from_secs(1))
-            .operation_attempt_timeout(Duration::from_secs(3))
-            .operation_timeout(Duration::from_secs(8))
-            .build();
-        let loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http)
-            .timeout_config(timeouts);
+        let loader = aws::config();
         let config = match endpoint {
             Endpoint::Standard => loader,
             Endpoint::Local(url) => loader
@@ -79,6 +68,19 @@ impl Connection {
         .await;
         Self {
             client: Client::new(&config),
+        }
+    }
+
+    /// The same connection for somebody whom nobody waits for: a request that is
+    /// throttled or gets no answer is repeated more often, and for as long as
+    /// all attempts of a request may take together.
+    #[must_use]
+    pub fn persistent(&self) -> Self {
+        const ATTEMPTS: u32 = 6;
+        let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS);
+        let config = self.client.config().to_builder().retry_config(retries);
+        Self {
+            client: Client::from_conf(config.build()),
         }
     }
 }

@@ -19,8 +19,8 @@ pub(super) const OWNER_INDEX: &str = "by-owner";
 /// The table of instance records.
 #[derive(Clone, Debug)]
 pub struct Instances {
-    connection: Connection,
-    table: String,
+    pub(super) connection: Connection,
+    pub(super) table: String,
 }
 
 /// What a write does to one attribute.
@@ -285,7 +285,7 @@ impl Instances {
         StoreError::unless_refused(answer)
     }
 
-    fn decode(&self, item: Item) -> Result<Instance, StoreError> {
+    pub(super) fn decode(&self, item: Item) -> Result<Instance, StoreError> {
         let key = match item.get(KEY) {
             Some(AttributeValue::S(id)) => id.clone(),
             _ => "without an id".to_owned(),
@@ -313,8 +313,16 @@ struct InstanceRecord {
     provisioned_at: Option<String>,
     last_seen_at: Option<String>,
     gateway_process_status: Option<String>,
+    observed: Option<Observed>,
     /// JSON text: DynamoDB's own maps nest less deep and have smaller numbers.
     metadata: Option<String>,
+}
+
+/// The part of a sweep's record that is told with the instance.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Observed {
+    seen_at: String,
 }
 
 impl TryFrom<InstanceRecord> for Instance {
@@ -334,6 +342,10 @@ impl TryFrom<InstanceRecord> for Instance {
             provisioned_at: optional("provisionedAt", record.provisioned_at)?,
             last_seen_at: optional("lastSeenAt", record.last_seen_at)?,
             gateway_process_status: record.gateway_process_status,
+            observed_at: record
+                .observed
+                .map(|observed| parse("observed.seenAt", &observed.seen_at))
+                .transpose()?,
             metadata: record
                 .metadata
                 .map(|text| serde_json::from_str(&text))

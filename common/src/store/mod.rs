@@ -7,24 +7,30 @@
 mod configurations;
 mod connection;
 mod error;
+mod history;
 mod instances;
 mod leases;
 mod memories;
 mod mending;
+mod observations;
 mod operations;
 mod sessions;
+mod sweeps;
 mod tables;
 mod tokens;
 
 pub use configurations::{Configurations, StoredSetup};
 pub use connection::{Connection, Endpoint};
 pub use error::StoreError;
+pub use history::{Bucket, HISTORY_KEPT, History, Record};
 pub use instances::{Change, Instances, Registration, Saved};
 pub use leases::{Holder, LEASE, Lease};
 pub use memories::Memories;
 pub use mending::TokenState;
+pub use observations::{Observations, Page, Segment, Stored, Watched};
 pub use operations::{OperationPage, Operations, UsedKey};
 pub use sessions::{SessionKey, Sessions};
+pub use sweeps::{Begun, Listing, Sweeps};
 pub use tables::{Tables, create_missing_tables};
 pub use tokens::Tokens;
 

@@ -7,10 +7,11 @@ use aws_sdk_dynamodb::types::{
 };
 
 use super::{
-    Connection, StoreError, configurations, instances, memories, operations, sessions, tokens,
+    Connection, StoreError, configurations, history, instances, memories, operations, sessions,
+    tokens,
 };
 use crate::config::{
-    CONFIGURATIONS_TABLE, INSTANCES_TABLE, MEMORIES_TABLE, OPERATIONS_TABLE, Reader,
+    CONFIGURATIONS_TABLE, HISTORY_TABLE, INSTANCES_TABLE, MEMORIES_TABLE, OPERATIONS_TABLE, Reader,
     SESSIONS_TABLE, TOKENS_TABLE,
 };
 
@@ -29,6 +30,8 @@ pub struct Tables {
     pub memories: String,
     /// Of agents' setups.
     pub configurations: String,
+    /// Of what sweeps saw.
+    pub history: String,
 }
 
 impl Tables {
@@ -41,6 +44,7 @@ impl Tables {
         let tokens = reader.required(TOKENS_TABLE);
         let memories = reader.required(MEMORIES_TABLE);
         let configurations = reader.required(CONFIGURATIONS_TABLE);
+        let history = reader.required(HISTORY_TABLE);
         Some(Self {
             instances: instances?,
             sessions: sessions?,
@@ -48,10 +52,11 @@ impl Tables {
             tokens: tokens?,
             memories: memories?,
             configurations: configurations?,
+            history: history?,
         })
     }
 
-    fn definitions(&self) -> [Definition<'_>; 6] {
+    fn definitions(&self) -> [Definition<'_>; 7] {
         let plain = |name, key| Definition {
             name,
             key,
@@ -79,6 +84,11 @@ impl Tables {
                 ..plain(&self.memories, memories::KEY)
             },
             plain(&self.configurations, configurations::KEY),
+            Definition {
+                sort_key: Some(history::SORT_KEY),
+                expiry: Some(history::EXPIRES_AT),
+                ..plain(&self.history, history::KEY)
+            },
         ]
     }
 }
