@@ -4,10 +4,9 @@
 use std::fmt;
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 
-use crate::aws;
+use crate::aws::{self, Aws};
 
 /// How many messages SQS takes at once.
 const BATCH: usize = 10;
@@ -33,10 +32,9 @@ pub struct QueueError {
 
 impl Queue {
     /// The queue at a URL. The first message opens the connection.
-    pub async fn open(url: String) -> Self {
-        let config = aws::config().load().await;
+    pub async fn open(aws: &Aws, url: String) -> Self {
         Self {
-            client: Client::new(&config),
+            client: Client::new(aws.config().await),
             url,
         }
     }
@@ -83,7 +81,7 @@ impl Queue {
             .set_entries(Some(entries))
             .send()
             .await
-            .map_err(|error| whole(DisplayErrorContext(&error).to_string()))?;
+            .map_err(|error| whole(aws::chain(&error)))?;
         match answer.failed() {
             [] => Ok(()),
             [first, ..] => Err((

@@ -21,6 +21,7 @@ mod probing;
 mod railway_down;
 mod railway_keys;
 mod reset_memory;
+mod secrets;
 mod sessions;
 mod settling;
 mod shared;

@@ -1,6 +1,5 @@
 //! What every function does around its routes.
 
-use std::error::Error;
 use std::process::ExitCode;
 
 use axum::Router;
@@ -14,6 +13,9 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::ApiError;
+use crate::aws::Aws;
+use crate::config::Environment;
+use crate::process::{StartError, start};
 use crate::telemetry;
 
 /// The longest body that a request may have, in bytes.
@@ -32,14 +34,14 @@ pub fn app(routes: Router) -> Router {
         .layer(middleware::from_fn(trace))
 }
 
-/// Why a function could not start.
-pub type StartError = Box<dyn Error + Send + Sync>;
-
 /// The whole life of a function: makes its routes, then answers Lambda's events
 /// until the runtime ends the process. What prevents the start is logged.
-pub async fn serve(routes: impl Future<Output = Result<Router, StartError>>) -> ExitCode {
+pub async fn serve<F>(routes: F) -> ExitCode
+where
+    F: AsyncFnOnce(&dyn Environment, &Aws) -> Result<Router, StartError>,
+{
     telemetry::init_json();
-    let ended = match routes.await {
+    let ended = match start(routes).await {
         Ok(routes) => lambda_http::run(app(routes)).await,
         Err(error) => Err(error),
     };

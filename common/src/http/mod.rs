@@ -10,7 +10,7 @@ mod origin;
 mod path;
 mod session;
 
-pub use app::{StartError, app, serve};
+pub use app::{app, serve};
 pub use authenticator::{Authenticator, SessionSettings};
 pub use bearer::{Bearer, InternalKey, InvalidKey};
 pub use body::{JsonObject, OptionalJsonObject};

@@ -2,24 +2,12 @@
 
 use std::collections::HashMap;
 
-use aws_config::Region;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::Credentials;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::StoreError;
-use crate::aws;
-
-/// Where DynamoDB is.
-#[derive(Clone, Debug)]
-pub enum Endpoint {
-    /// Whatever the SDK's standard variables say: AWS itself, or
-    /// `AWS_ENDPOINT_URL_DYNAMODB`.
-    Standard,
-    /// A server on this machine that takes any credentials.
-    Local(String),
-}
+use crate::aws::Aws;
 
 /// A client that all stores of a process share.
 #[derive(Clone, Debug)]
@@ -55,25 +43,15 @@ impl Connection {
     }
 
     /// Prepares the client; the first request opens the connection.
-    pub async fn open(endpoint: Endpoint) -> Self {
-        let loader = aws::config();
-        let config = match endpoint {
-            Endpoint::Standard => loader,
-            Endpoint::Local(url) => loader
-                .endpoint_url(url)
-                .region(Region::from_static("us-east-1"))
-                .credentials_provider(Credentials::new("local", "local", None, None, "local")),
-        }
-        .load()
-        .await;
+    pub async fn open(aws: &Aws) -> Self {
         Self {
-            client: Client::new(&config),
+            client: Client::new(aws.config().await),
         }
     }
 
     /// The same connection for somebody whom nobody waits for: a request that is
-    /// throttled or gets no answer is repeated more often, and for as long as
-    /// all attempts of a request may take together.
+    /// throttled or gets no answer is repeated more often, for as long as all
+    /// attempts of a request may take together.
     #[must_use]
     pub fn persistent(&self) -> Self {
         const ATTEMPTS: u32 = 6;

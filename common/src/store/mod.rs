@@ -20,14 +20,14 @@ mod tables;
 mod tokens;
 
 pub use configurations::{Configurations, StoredSetup};
-pub use connection::{Connection, Endpoint};
+pub use connection::Connection;
 pub use error::StoreError;
 pub use history::{Bucket, HISTORY_KEPT, History, Record};
 pub use instances::{Change, Instances, Registration, Saved};
 pub use leases::{Holder, LEASE, Lease};
 pub use memories::Memories;
 pub use mending::TokenState;
-pub use observations::{Observations, Page, Segment, Stored, Watched};
+pub use observations::{Cursor, Observations, Page, Segment, Stored, Watched};
 pub use operations::{OperationPage, Operations, UsedKey};
 pub use sessions::{SessionKey, Sessions};
 pub use sweeps::{Begun, Listing, Sweeps};

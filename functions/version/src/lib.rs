@@ -11,10 +11,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::FromRef;
+use common::aws::Aws;
 use common::clock::{SharedClock, SystemClock};
 use common::config::{BACKEND_API_URL, Environment, INTERNAL_API_KEY, OPENCLAW_IMAGE, Reader};
-use common::http::{InternalKey, StartError};
+use common::http::InternalKey;
 use common::model::Image;
+use common::process::StartError;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -50,7 +52,10 @@ pub fn router(state: State) -> Router {
 ///
 /// # Errors
 /// When a variable is missing or malformed.
-pub async fn from_environment(environment: &dyn Environment) -> Result<Router, StartError> {
+pub async fn from_environment(
+    environment: &dyn Environment,
+    _aws: &Aws,
+) -> Result<Router, StartError> {
     let mut reader = Reader::new(environment);
     let (Some(internal_key), Some(image), Some(backend)) = (
         reader.required::<InternalKey>(INTERNAL_API_KEY),
