@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::documents::{deployment_state, service_state};
+use super::documents::{deployment_state, fleet, service_state};
 use crate::model::Image;
 
 /// Identifies a deployment.
@@ -46,6 +46,21 @@ pub struct Deployment {
     pub image: Option<Image>,
     /// Its instances with their statuses, which change when it restarts.
     pub(super) instances: Vec<(String, InstanceStatus)>,
+}
+
+impl Deployment {
+    /// Since when it is in its state; since it was made, where Railway does not
+    /// tell.
+    pub fn since(&self) -> Timestamp {
+        self.status_updated_at.unwrap_or(self.created_at)
+    }
+
+    /// Whether its process is about to come back in the same container.
+    pub fn is_restarting(&self) -> bool {
+        let mut statuses = self.instances.iter().map(|(_, status)| status);
+        self.state == DeploymentState::Starting
+            && statuses.any(|status| *status == InstanceStatus::Restarting)
+    }
 }
 
 /// What a deployment's status means to its owner.
@@ -200,7 +215,7 @@ macro_rules! from_fragment {
     )*};
 }
 
-from_fragment!(deployment_state, service_state);
+from_fragment!(deployment_state, fleet, service_state);
 
 #[cfg(test)]
 mod tests {

@@ -11,6 +11,9 @@ mod client;
 mod deployment;
 mod documents;
 mod error;
+mod fleet;
+mod history;
+mod metrics;
 mod operation;
 mod resolve;
 mod settings;
@@ -23,6 +26,9 @@ pub use client::{Railway, ServiceState};
 pub use deployment::{Deployment, DeploymentId, DeploymentState, DeploymentStatus, InstanceStatus};
 pub use documents::SCHEMA;
 pub use error::{OperationError, RailwayError, ResolveError};
+pub use fleet::{Fleet, FleetService};
+pub use history::{History, LastExit, Lifecycle};
+pub use metrics::Metrics;
 pub use resolve::{RailwayService, candidates};
 pub use settings::{
     ApiKey, ApiUrl, InvalidApiKey, InvalidApiUrl, InvalidTokenType, Limits, RailwaySettings,

@@ -27,6 +27,7 @@ pub(super) struct World {
 pub(super) struct Service {
     id: String,
     name: String,
+    created_at: Timestamp,
     image: String,
     pub(super) variables: BTreeMap<String, String>,
     pub(super) fails: bool,
@@ -38,6 +39,7 @@ pub(super) struct Service {
 /// One deployment.
 pub(super) struct Deployment {
     pub(super) id: String,
+    service_id: String,
     pub(super) status: &'static str,
     /// The status of its one instance, once there is one.
     pub(super) instance: Option<&'static str>,
@@ -102,6 +104,7 @@ impl World {
         let mut deployment = self.new_deployment(&service);
         deployment.status = "SUCCESS";
         deployment.instance = Some("RUNNING");
+        service.created_at -= SignedDuration::from_hours(1);
         deployment.created_at -= SignedDuration::from_hours(1);
         deployment.status_updated_at = deployment.created_at;
         service.deployments.push(deployment);
@@ -117,17 +120,43 @@ impl World {
     }
 
     pub(super) fn set_status(&mut self, service: &str, status: &'static str) {
+        let now = self.clock.now();
         let latest = self
             .service_mut(service)
             .and_then(|service| service.deployments.last_mut());
         if let Some(deployment) = latest {
             deployment.status = status;
+            deployment.status_updated_at = now;
             deployment.script += 1;
         }
     }
 
     pub(super) fn listing(&self) -> Vec<Value> {
         self.services.iter().map(Service::json).collect()
+    }
+
+    /// The deployments of all services, the newest first.
+    pub(super) fn history(&self, input: &Value) -> Result<Vec<Value>, String> {
+        let is = |name: &str, id: &str| input.get(name).and_then(Value::as_str) == Some(id);
+        if !is("projectId", PROJECT_ID) || !is("environmentId", ENVIRONMENT_ID) {
+            return Err("Project not found".to_owned());
+        }
+        let mut all: Vec<&Deployment> = self
+            .services
+            .iter()
+            .flat_map(|service| &service.deployments)
+            .collect();
+        all.sort_by_key(|deployment| std::cmp::Reverse(deployment.created_at));
+        Ok(all.into_iter().map(Deployment::json).collect())
+    }
+
+    /// The services whose containers run, and since when they do.
+    pub(super) fn running(&self) -> impl Iterator<Item = (&str, Timestamp)> {
+        self.services.iter().filter_map(|service| {
+            let runs = |it: &&Deployment| it.status == "SUCCESS" && !it.stopped;
+            let deployment = service.deployments.iter().rfind(runs)?;
+            Some((service.id.as_str(), deployment.status_updated_at))
+        })
     }
 
     pub(super) fn service_instance(
@@ -297,6 +326,7 @@ impl World {
         let now = self.clock.now();
         Deployment {
             id: Uuid::new_v4().to_string(),
+            service_id: service.id.clone(),
             status: "QUEUED",
             instance: None,
             stopped: false,
@@ -318,10 +348,16 @@ pub(super) fn behave(agent: Option<Arc<Agent>>, behaviour: Behaviour) {
 }
 
 impl Service {
-    pub(super) fn new(name: &str, image: &str, agent: Option<Arc<Agent>>) -> Self {
+    pub(super) fn new(
+        name: &str,
+        image: &str,
+        agent: Option<Arc<Agent>>,
+        created_at: Timestamp,
+    ) -> Self {
         Self {
             id: format!("service-{name}"),
             name: name.to_owned(),
+            created_at,
             image: image.to_owned(),
             variables: BTreeMap::new(),
             fails: false,
@@ -344,6 +380,7 @@ impl Service {
         json!({
             "serviceId": self.id,
             "serviceName": self.name,
+            "createdAt": iso8601(self.created_at),
             "latestDeployment": self.deployments.last().map(Deployment::json),
             "activeDeployments": active.map(Deployment::json).collect::<Vec<_>>(),
         })
@@ -371,6 +408,7 @@ impl Deployment {
             .map(|status| json!({"id": format!("{}-0", self.id), "status": status}));
         json!({
             "id": self.id,
+            "serviceId": self.service_id,
             "status": self.status,
             "createdAt": iso8601(self.created_at),
             "statusUpdatedAt": iso8601(self.status_updated_at),
