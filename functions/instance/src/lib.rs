@@ -1,6 +1,6 @@
 //! What an owner sees of an instance: its state and its figures.
 //!
-//! Privilege: reads sessions and instance records, and asks agents.
+//! Privilege: reads sessions, instance records and history, and asks agents.
 
 mod show;
 mod stats;
@@ -11,12 +11,14 @@ use axum::Router;
 use axum::extract::FromRef;
 use common::aws::Aws;
 use common::clock::{SharedClock, SystemClock};
-use common::config::{AGENT_HOSTS, Environment, INSTANCES_TABLE, OPENCLAW_IMAGE, Reader};
+use common::config::{
+    AGENT_HOSTS, Environment, HISTORY_TABLE, INSTANCES_TABLE, OPENCLAW_IMAGE, Reader,
+};
 use common::http::{Authenticator, SessionSettings};
 use common::model::Image;
 use common::probe::Prober;
 use common::process::StartError;
-use common::store::{Connection, Instances};
+use common::store::{Connection, History, Instances};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -29,6 +31,8 @@ pub struct State {
     pub authenticator: Authenticator,
     /// Instance records.
     pub instances: Instances,
+    /// What became of agents over time.
+    pub history: History,
     /// Asks agents.
     pub prober: Prober,
     /// The image of new agents: its version stands in for an unknown one.
@@ -56,9 +60,10 @@ pub async fn from_environment(
     aws: &Aws,
 ) -> Result<Router, StartError> {
     let mut reader = Reader::new(environment);
-    let (Some(sessions), Some(instances), Some(hosts), Some(image)) = (
+    let (Some(sessions), Some(instances), Some(history), Some(hosts), Some(image)) = (
         SessionSettings::read(&mut reader),
         reader.required(INSTANCES_TABLE),
+        reader.required(HISTORY_TABLE),
         reader.optional(AGENT_HOSTS),
         reader.optional(OPENCLAW_IMAGE),
     ) else {
@@ -68,7 +73,8 @@ pub async fn from_environment(
     Ok(router(State {
         clock: Arc::new(SystemClock),
         authenticator: sessions.open(&connection)?,
-        instances: Instances::new(connection, instances),
+        instances: Instances::new(connection.clone(), instances),
+        history: History::new(connection, history),
         prober: Prober::new(hosts.unwrap_or_default())?,
         default_image: image.unwrap_or_default(),
     }))

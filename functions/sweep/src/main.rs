@@ -25,7 +25,8 @@ async fn serve() -> Result<(), lambda_runtime::Error> {
         let until = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
         let until = Timestamp::from_millisecond(until).unwrap_or(Timestamp::MAX);
         let remaining = sweep::remaining(until, sweep.clock.now());
-        sweep.handle(event.payload, remaining).await
+        let answer = sweep.handle(event.payload, remaining).await;
+        answer.map_err(lambda_runtime::Error::from)
     }))
     .await
 }

@@ -113,6 +113,14 @@ impl Settings {
         })
     }
 
+    /// Has sweeps follow each other in this time, and services listed for each.
+    pub fn every(&mut self, interval: Duration) {
+        let seconds = i64::try_from(interval.as_secs()).unwrap_or(i64::MAX).max(1);
+        self.interval = SignedDuration::from_secs(seconds);
+        self.policy.heartbeat = self.policy.heartbeat.max(self.interval);
+        self.listing_interval = self.listing_interval.min(self.interval);
+    }
+
     /// The time of the sweep that a moment belongs to.
     pub fn slot(&self, at: Timestamp) -> Timestamp {
         let interval = self.interval.as_secs().max(1);

@@ -11,7 +11,8 @@ use common::http::{ControlsSwitch, InternalKey, SessionSettings};
 use common::model::Image;
 use common::probe::AllowedHosts;
 use common::railway::Limits;
-use common::store::{Configurations, Connection, Instances, Tables, Tokens};
+use common::store::{Configurations, Connection, History, Instances, Tables, Tokens};
+use sweep::{Sweep, SweepTables};
 use version::{Backend, BackendUrl};
 
 use crate::stack::StackError;
@@ -26,6 +27,15 @@ pub(crate) struct Settings {
     switch: ControlsSwitch,
     controls: ControlSettings,
     sessions: SessionSettings,
+    pub(crate) sweep: sweep::Settings,
+}
+
+/// The functions, ready to work.
+pub(crate) struct Functions {
+    /// The routes of each one that has some, by its name.
+    pub(crate) routes: Vec<(&'static str, Router)>,
+    /// The one that has none.
+    pub(crate) sweep: Sweep,
 }
 
 impl Settings {
@@ -40,6 +50,7 @@ impl Settings {
             Some(switch),
             Some(controls),
             Some(sessions),
+            Some(sweep),
         ) = (
             Tables::read(&mut reader),
             reader.required(INTERNAL_API_KEY),
@@ -49,6 +60,7 @@ impl Settings {
             ControlsSwitch::read(&mut reader),
             ControlSettings::read(&mut reader),
             SessionSettings::read(&mut reader),
+            sweep::Settings::read(&mut reader),
         )
         else {
             return Err(reader.into_error());
@@ -62,17 +74,23 @@ impl Settings {
             switch,
             controls,
             sessions,
+            sweep,
         })
     }
 
-    /// The routes of each function, by its name.
+    /// The functions over one set of stores and clients.
     pub(crate) fn mount(
         self,
         connection: &Connection,
         clock: SharedClock,
         limits: Limits,
-    ) -> Result<Vec<(&'static str, Router)>, StackError> {
+    ) -> Result<Functions, StackError> {
+        let sweep_tables = SweepTables {
+            instances: self.tables.instances.clone(),
+            history: self.tables.history.clone(),
+        };
         let instances = Instances::new(connection.clone(), self.tables.instances);
+        let history = History::new(connection.clone(), self.tables.history);
         let configurations = Configurations::new(connection.clone(), self.tables.configurations);
         let tokens = Tokens::new(connection.clone(), self.tables.tokens);
         let authenticator = self.sessions.open(connection)?;
@@ -86,6 +104,14 @@ impl Settings {
             .map(|url| Backend::new(url, self.internal_key.clone()))
             .transpose()?;
 
+        let sweep = Sweep::new(
+            &connection.persistent(),
+            sweep_tables,
+            clock.clone(),
+            controls.prober.clone(),
+            controls.railway.clone(),
+            self.sweep,
+        );
         let compatibility = compatibility::router(compatibility::State {
             clock: clock.clone(),
             internal_key: self.internal_key.clone(),
@@ -104,6 +130,7 @@ impl Settings {
             clock: clock.clone(),
             authenticator: authenticator.clone(),
             instances,
+            history,
             prober: controls.prober.clone(),
             default_image: image.clone(),
         });
@@ -125,13 +152,14 @@ impl Settings {
             backend,
             internal_key: self.internal_key,
         });
-        Ok(vec![
+        let routes = vec![
             ("compatibility", compatibility),
             ("fleet", fleet),
             ("instance", instance),
             ("lifecycle", lifecycle),
             ("maintenance", maintenance),
             ("version", version),
-        ])
+        ];
+        Ok(Functions { routes, sweep })
     }
 }

@@ -12,6 +12,7 @@ mod functions;
 pub mod openapi;
 pub mod railway;
 mod stack;
+mod sweeper;
 
 pub use environment::LocalEnvironment;
 pub use stack::{Data, Options, Stack, StackError};

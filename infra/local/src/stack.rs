@@ -19,6 +19,7 @@ use common::config::{
 use common::http::InternalKey;
 use common::railway::Limits;
 use common::store::{Connection, Instances, Sessions, StoreError, Tables, create_missing_tables};
+use sweep::Sweep;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -26,8 +27,9 @@ use tokio::task::JoinHandle;
 use crate::agents::Agent;
 use crate::demo::{Demo, DemoAgent, DemoUser};
 use crate::dynamodb;
-use crate::functions::Settings;
+use crate::functions::{Functions, Settings};
 use crate::railway::{self, Simulator, SimulatorError};
+use crate::sweeper::Sweeper;
 
 /// The AWS SDK's own variable for another DynamoDB.
 const DYNAMODB_URL: &str = "AWS_ENDPOINT_URL_DYNAMODB";
@@ -44,6 +46,8 @@ pub struct Options {
     pub stage: Duration,
     /// How long the API waits for Railway.
     pub limits: Limits,
+    /// The time between two sweeps; none, and only who holds the stack sweeps.
+    pub sweep: Option<Duration>,
 }
 
 /// Where the embedded DynamoDB keeps its data.
@@ -77,6 +81,9 @@ pub struct Stack {
     pub simulated_variables: BTreeMap<&'static str, String>,
     /// The routes of each function, by its name.
     pub functions: Vec<(&'static str, Router)>,
+    /// The sweep, which has no routes.
+    pub sweep: Arc<Sweep>,
+    sweeper: Option<Sweeper>,
     simulated: Vec<Arc<Agent>>,
     api_server: Server,
     dynamodb_server: Option<Server>,
@@ -141,7 +148,10 @@ impl Stack {
             variables: &simulated_variables,
             environment,
         };
-        let settings = Settings::read(environment)?;
+        let mut settings = Settings::read(environment)?;
+        if let Some(interval) = options.sweep {
+            settings.sweep.every(interval);
+        }
         let (endpoint, dynamodb, dynamodb_server) = match environment.get(DYNAMODB_URL) {
             Some(url) => (Endpoint::Standard, url, None),
             None => {
@@ -167,7 +177,12 @@ impl Stack {
             Demo::default()
         };
 
-        let functions = settings.mount(&connection, options.clock, options.limits)?;
+        let clock = options.clock;
+        let Functions {
+            routes: functions,
+            sweep,
+        } = settings.mount(&connection, clock.clone(), options.limits)?;
+        let sweep = Arc::new(sweep);
         let routes = functions
             .iter()
             .fold(Router::new(), |all, (_, routes)| all.merge(routes.clone()));
@@ -189,6 +204,10 @@ impl Stack {
             railway,
             simulated_variables,
             functions,
+            sweeper: options
+                .sweep
+                .map(|interval| Sweeper::start(sweep.clone(), interval)),
+            sweep,
             simulated: demo.simulated,
             api_server,
             dynamodb_server,
@@ -209,6 +228,7 @@ impl Stack {
     /// Ends everything, the API first: requests in progress are answered, for
     /// a few seconds at most.
     pub async fn stop(self) {
+        drop(self.sweeper);
         self.api_server.end().await;
         if let Some(dynamodb) = self.dynamodb_server {
             dynamodb.end().await;
