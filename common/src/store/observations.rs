@@ -311,6 +311,7 @@ struct StateRecord {
     streak: Option<StreakRecord>,
     sweep: String,
     seen_at: String,
+    expected_by: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -335,6 +336,7 @@ impl From<&AgentState> for StateRecord {
             }),
             sweep: state.sweep.to_string(),
             seen_at: state.seen_at.to_string(),
+            expected_by: state.expected_by.to_string(),
         }
     }
 }
@@ -360,6 +362,7 @@ impl TryFrom<StateRecord> for AgentState {
                 .transpose()?,
             sweep: parse("sweep", &record.sweep)?,
             seen_at: parse("seenAt", &record.seen_at)?,
+            expected_by: parse("expectedBy", &record.expected_by)?,
         })
     }
 }

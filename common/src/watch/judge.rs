@@ -62,11 +62,11 @@ pub fn judge(
         return None;
     }
     let gap = previous
+        .filter(|previous| previous.expected_by < sighting.at)
         .map(|previous| Gap {
             from: previous.seen_at,
             until: sighting.at,
-        })
-        .filter(|gap| gap.until.duration_since(gap.from) > policy.blind_after());
+        });
     let before = previous.map(|previous| Before {
         condition: previous.condition,
         since: previous.since,
@@ -88,6 +88,7 @@ pub fn judge(
         streak,
         sweep: sighting.sweep,
         seen_at: sighting.at,
+        expected_by: policy.expected_by(sighting.at),
     };
     let changed = before.as_ref().map(|before| before.condition) != Some(condition);
     let write = changed
@@ -154,7 +155,7 @@ fn condition_of(
                 if matches!(before.condition, Condition::Up | Condition::Down)
                     && sighting.deployed_at.is_some_and(|at| before.since >= at) =>
             {
-                (before.condition, before.since, None)
+                (before.condition, before.since, before.streak)
             }
             _ => steady(Condition::Starting),
         },

@@ -41,10 +41,11 @@ impl Policy {
         beat(written) < beat(now)
     }
 
-    /// After how long without a write nobody has been looking: a heartbeat may
-    /// come late, but not by another one.
-    pub fn blind_after(&self) -> SignedDuration {
-        self.heartbeat.saturating_mul(2)
+    /// By when an agent that was seen is written again: a heartbeat may come
+    /// late, but not by another one.
+    pub fn expected_by(&self, seen_at: Timestamp) -> Timestamp {
+        let patience = self.heartbeat.saturating_mul(2);
+        seen_at.saturating_add(patience).unwrap_or(Timestamp::MAX)
     }
 }
 

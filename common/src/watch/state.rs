@@ -87,6 +87,9 @@ pub struct AgentState {
     pub sweep: Timestamp,
     /// When the agent was seen by that sweep.
     pub seen_at: Timestamp,
+    /// By when there is another word of the agent, if anybody is looking: two
+    /// heartbeats later.
+    pub expected_by: Timestamp,
 }
 
 /// A change of an agent's condition, with what somebody who is told of it wants

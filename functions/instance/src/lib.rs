@@ -2,6 +2,7 @@
 //!
 //! Privilege: reads sessions, instance records and history, and asks agents.
 
+mod history;
 mod show;
 mod stats;
 
@@ -18,7 +19,7 @@ use common::http::{Authenticator, SessionSettings};
 use common::model::Image;
 use common::probe::Prober;
 use common::process::StartError;
-use common::store::{Connection, History, Instances};
+use common::store::{Connection, History, Instances, Observations};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -31,6 +32,8 @@ pub struct State {
     pub authenticator: Authenticator,
     /// Instance records.
     pub instances: Instances,
+    /// What sweeps saw of agents.
+    pub observations: Observations,
     /// What became of agents over time.
     pub history: History,
     /// Asks agents.
@@ -44,6 +47,7 @@ pub fn routes() -> OpenApiRouter<State> {
     OpenApiRouter::default()
         .routes(routes!(show::handler))
         .routes(routes!(stats::handler))
+        .routes(routes!(history::handler))
 }
 
 /// The routes, ready to be served.
@@ -70,11 +74,14 @@ pub async fn from_environment(
         return Err(reader.into_error().into());
     };
     let connection = Connection::open(aws).await;
+    let instances = Instances::new(connection.clone(), instances);
+    let history = History::new(connection.clone(), history);
     Ok(router(State {
         clock: Arc::new(SystemClock),
         authenticator: sessions.open(&connection)?,
-        instances: Instances::new(connection.clone(), instances),
-        history: History::new(connection, history),
+        observations: Observations::new(instances.clone(), history.clone()),
+        instances,
+        history,
         prober: Prober::new(hosts.unwrap_or_default())?,
         default_image: image.unwrap_or_default(),
     }))

@@ -2,8 +2,9 @@
 
 use axum::Json;
 use axum::extract::State;
+use common::clock::iso8601;
 use common::http::{ApiError, ErrorBody, InstancePath, Session};
-use common::model::{Image, InstanceId};
+use common::model::{Image, Instance};
 use common::probe::{Check, ProbeReport, Status, VersionSource};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -43,6 +44,9 @@ pub(crate) struct InstanceStats {
     #[schema(required)]
     status_reason: Option<String>,
     probe_checks: [Check; 3],
+    /// When a sweep last recorded what it saw of the agent.
+    #[schema(required, format = DateTime)]
+    observed_at: Option<String>,
     telemetry: Telemetry,
 }
 
@@ -90,14 +94,14 @@ pub(crate) async fn handler(
         .filter(|instance| instance.owner == session.user)
         .ok_or(ApiError::Forbidden)?;
     let report = state.prober.probe(&instance.url()).await;
-    Ok(Json(view(&id, report, &state.default_image)))
+    Ok(Json(view(&instance, report, &state.default_image)))
 }
 
-fn view(id: &InstanceId, report: ProbeReport, default_image: &Image) -> InstanceStats {
+fn view(instance: &Instance, report: ProbeReport, default_image: &Image) -> InstanceStats {
     let runs = matches!(report.status, Status::Running | Status::Healthy);
     let (version, source) = report.version_or(&default_image.version());
     InstanceStats {
-        user_id: id.to_string(),
+        user_id: instance.id.to_string(),
         status: if runs { Status::Running } else { report.status },
         health: if runs { Status::Healthy } else { report.status },
         cpu: "0%",
@@ -113,6 +117,7 @@ fn view(id: &InstanceId, report: ProbeReport, default_image: &Image) -> Instance
         openclaw_version_source: source,
         status_reason: report.reason,
         probe_checks: report.checks,
+        observed_at: instance.observed_at.map(iso8601),
         telemetry: Telemetry {
             resource_metrics_available: false,
             lifecycle_metrics_available: false,

@@ -11,7 +11,7 @@ use common::http::{ControlsSwitch, InternalKey, SessionSettings};
 use common::model::Image;
 use common::probe::AllowedHosts;
 use common::railway::Limits;
-use common::store::{Configurations, Connection, History, Instances, Tables, Tokens};
+use common::store::{Configurations, Connection, History, Instances, Observations, Tables, Tokens};
 use sweep::{Sweep, SweepTables};
 use version::{Backend, BackendUrl};
 
@@ -129,6 +129,7 @@ impl Settings {
         let instance = instance::router(instance::State {
             clock: clock.clone(),
             authenticator: authenticator.clone(),
+            observations: Observations::new(instances.clone(), history.clone()),
             instances,
             history,
             prober: controls.prober.clone(),
