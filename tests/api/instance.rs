@@ -54,6 +54,7 @@ async fn the_example_of_the_spec_is_answered() {
             "ffmpegVersion": "ffmpeg version 6.1",
             "provisionedAt": "2026-04-01T00:00:00.000Z",
             "lastSeenAt": "2026-04-04T03:10:00.000Z",
+            "observedAt": null,
             "gatewayProcessStatus": "active",
             "subscriptionStatus": "active",
         }),
@@ -80,6 +81,7 @@ async fn the_example_of_the_spec_for_stats_is_answered() {
             "openclawVersionSource": "healthz",
             "statusReason": null,
             "probeChecks": all_well(),
+            "observedAt": null,
             "telemetry": {
                 "resourceMetricsAvailable": false,
                 "lifecycleMetricsAvailable": false,
@@ -109,6 +111,7 @@ fn state(world: &World, expected: &Expected) -> Value {
         "ffmpegVersion": expected.tells_version.then_some("ffmpeg version 6.1"),
         "provisionedAt": "2026-04-04T03:10:00.000Z",
         "lastSeenAt": null,
+        "observedAt": null,
         "gatewayProcessStatus": null,
         "subscriptionStatus": "active",
     })
@@ -128,6 +131,7 @@ fn stats(expected: &Expected) -> Value {
         "openclawVersionSource": if expected.tells_version { "api-status" } else { "default" },
         "statusReason": expected.reason,
         "probeChecks": expected.checks,
+        "observedAt": null,
         "telemetry": {
             "resourceMetricsAvailable": false,
             "lifecycleMetricsAvailable": false,
@@ -213,6 +217,7 @@ async fn a_record_without_anything_has_nulls_and_the_fallbacks_of_the_spec() {
             "ffmpegVersion": null,
             "provisionedAt": null,
             "lastSeenAt": null,
+            "observedAt": null,
             "gatewayProcessStatus": null,
             "subscriptionStatus": null,
         }),
