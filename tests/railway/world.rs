@@ -91,6 +91,7 @@ pub(crate) fn instance(id: &str, service: Option<&str>) -> Instance {
         provisioned_at: None,
         last_seen_at: None,
         gateway_process_status: None,
+        observed_at: None,
         metadata: None,
     }
 }
