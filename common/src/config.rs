@@ -194,6 +194,15 @@ impl<'e> Reader<'e> {
         }
     }
 
+    /// # Errors
+    /// When something was noted.
+    pub fn finish(self) -> Result<(), ConfigError> {
+        if self.problems.is_empty() {
+            return Ok(());
+        }
+        Err(self.into_error())
+    }
+
     /// What was noted. Call it when a variable was `None`.
     pub fn into_error(self) -> ConfigError {
         ConfigError(self.problems)

@@ -12,6 +12,7 @@ mod history;
 mod hostile;
 mod idempotency;
 mod identity;
+mod import;
 mod instance;
 mod leases;
 mod lifecycle;

@@ -185,8 +185,18 @@ async fn every_event_of_no_request_is_answered_too() {
     assert_eq!(events, ["events/sweep-segments.json", "events/sweep.json"]);
     let world = World::start().await;
     for (path, time, field, expected) in [
-        ("events/sweep.json", "2026-04-04T03:10:02Z", "instances", json!(7)),
-        ("events/sweep-segments.json", "2026-04-04T03:10:02Z", "batchItemFailures", json!([])),
+        (
+            "events/sweep.json",
+            "2026-04-04T03:10:02Z",
+            "instances",
+            json!(7),
+        ),
+        (
+            "events/sweep-segments.json",
+            "2026-04-04T03:10:02Z",
+            "batchItemFailures",
+            json!([]),
+        ),
     ] {
         world.clock.set(time);
         let event = serde_json::from_str(&files::read(path)).expect("JSON");

@@ -18,7 +18,7 @@ use crate::watch::{Condition, Gap, Histogram, Judgement, Symptom, Transition, Tr
 
 pub(super) const KEY: &str = "instanceId";
 pub(super) const SORT_KEY: &str = "sortKey";
-pub(super) const EXPIRES_AT: &str = "expiresAt";
+const EXPIRES_AT: &str = "expiresAt";
 
 /// How long an item is kept.
 pub const HISTORY_KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);

@@ -13,8 +13,8 @@ use super::{Connection, Lease, StoreError, corrupt, parse};
 use crate::model::{AgentUrl, Image, Instance, InstanceId, UserId};
 
 pub(super) const KEY: &str = "instanceId";
-pub(super) const OWNER: &str = "ownerId";
-pub(super) const OWNER_INDEX: &str = "by-owner";
+const OWNER: &str = "ownerId";
+const OWNER_INDEX: &str = "by-owner";
 
 /// The table of instance records.
 #[derive(Clone, Debug)]

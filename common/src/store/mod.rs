@@ -31,7 +31,7 @@ pub use observations::{Cursor, Observations, Page, Segment, Stored, Watched};
 pub use operations::{OperationPage, Operations, UsedKey};
 pub use sessions::{SessionKey, Sessions};
 pub use sweeps::{Begun, Listing, Sweeps};
-pub use tables::{Tables, create_missing_tables};
+pub use tables::{Definition, Tables, create_missing_tables};
 pub use tokens::Tokens;
 
 use error::{corrupt, parse};

@@ -4,6 +4,8 @@
 
 mod register;
 
+pub use register::registration;
+
 use std::sync::Arc;
 
 use axum::Router;

@@ -30,6 +30,7 @@ use crate::dynamodb;
 use crate::functions::{Functions, Settings};
 use crate::railway::{self, Simulator, SimulatorError};
 use crate::sweeper::Sweeper;
+use crate::template::{self, TemplateError};
 
 /// The AWS SDK's own variable for another DynamoDB.
 const DYNAMODB_URL: &str = "AWS_ENDPOINT_URL_DYNAMODB";
@@ -107,6 +108,9 @@ pub enum StackError {
     /// The embedded DynamoDB could not open its data.
     #[error("cannot open the embedded DynamoDB: {0}")]
     Database(String),
+    /// The tables cannot be made as the AWS template defines them.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
     /// DynamoDB failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -165,7 +169,7 @@ impl Stack {
         let sessions = Sessions::new(connection.clone(), tables.sessions.clone());
         let instances = Instances::new(connection.clone(), tables.instances.clone());
         let demo = if is_on_this_machine(&dynamodb) {
-            create_missing_tables(&connection, &tables).await?;
+            create_missing_tables(&connection, &template::tables(environment)?).await?;
             let demo = Demo::start(environment)?;
             if let Some(railway) = &railway {
                 demo.deploy(railway);
