@@ -80,6 +80,7 @@ async fn failures_after_a_deployment_do_not_count() {
         .await;
     world.wake_the_hanging();
     world.sweep().await;
+    world.clock.advance(SignedDuration::from_secs(1));
     let path = "/api/instance/demo-running/repair";
     assert_eq!(world.owner_of("demo-running").post(path).await.status, 200);
     let agent = world.stack.simulated("demo-running").unwrap();

@@ -206,7 +206,7 @@ async fn a_registration_keeps_what_sweeps_have_seen() {
 async fn damaged_records_are_counted_and_stop_nobody() {
     let world = world().await;
     let records = [
-        json!({"instanceId": "broken", "ownerId": ""}),
+        json!({"instanceId": "broken", "ownerId": "owner", "openclawUrl": "nowhere"}),
         json!({"instanceId": "odd", "ownerId": "owner", "observed": {"condition": "dreaming"}}),
     ];
     for record in &records {

@@ -33,7 +33,7 @@ pub struct FaultyDynamoDb {
     task: JoinHandle<()>,
 }
 
-type Script = Box<dyn FnMut(&str) -> Fate + Send>;
+type Script = Box<dyn FnMut(&str, &str) -> Fate + Send>;
 
 struct Shared {
     upstream: String,
@@ -52,7 +52,7 @@ impl FaultyDynamoDb {
         let shared = Arc::new(Shared {
             upstream: upstream.to_owned(),
             http,
-            script: Mutex::new(Box::new(|_| Fate::Answered)),
+            script: Mutex::new(Box::new(|_, _| Fate::Answered)),
             operations: Mutex::default(),
         });
         let app = Router::new().fallback(pass).with_state(shared.clone());
@@ -66,9 +66,9 @@ impl FaultyDynamoDb {
         }
     }
 
-    /// Decides about each request from now on, by its operation: `Scan`,
-    /// `UpdateItem`. What the SDK sends again is asked for again.
-    pub fn decide(&self, script: impl FnMut(&str) -> Fate + Send + 'static) {
+    /// Decides about each request from now on, by its operation (`Scan`,
+    /// `UpdateItem`) and its body. What the SDK sends again is asked for again.
+    pub fn decide(&self, script: impl FnMut(&str, &str) -> Fate + Send + 'static) {
         *lock(&self.shared.script) = Box::new(script);
     }
 
@@ -95,7 +95,7 @@ async fn pass(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let target = parts.headers.get("x-amz-target");
     let target = target.and_then(|it| it.to_str().ok()).unwrap_or_default();
     let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
-    let fate = (lock(&shared.script))(&operation);
+    let fate = (lock(&shared.script))(&operation, &String::from_utf8_lossy(&body));
     lock(&shared.operations).push(operation);
     match fate {
         Fate::Throttled => refusal(
