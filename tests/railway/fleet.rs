@@ -229,7 +229,7 @@ async fn containers_that_took_the_place_of_others_are_restarts() {
     world.simulator.set_status(&world.service_id, "CRASHED");
     let service = listed(&world).await;
     let exit = LastExit {
-        at: service.current().unwrap().since(),
+        at: Some(service.current().unwrap().since()),
         crashed: true,
     };
     assert_eq!(lifecycle(&world).await.unwrap().last_exit, Some(exit));

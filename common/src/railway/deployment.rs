@@ -1,6 +1,7 @@
 //! Deployments, and what their statuses mean.
 
 use std::fmt;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -44,15 +45,25 @@ pub struct Deployment {
     pub status_updated_at: Option<Timestamp>,
     /// The image that it runs, where Railway tells one.
     pub image: Option<Image>,
+    /// It was stopped, at which its status stays as it was.
+    pub(super) stopped_silently: bool,
     /// Its instances with their statuses, which change when it restarts.
     pub(super) instances: Vec<(String, InstanceStatus)>,
 }
 
 impl Deployment {
-    /// Since when it is in its state; since it was made, where Railway does not
-    /// tell.
+    /// Since when its status is what it is; since it was made, where Railway
+    /// does not tell.
     pub fn since(&self) -> Timestamp {
         self.status_updated_at.unwrap_or(self.created_at)
+    }
+
+    /// For how long it has been in its state. A stop leaves the status alone, so
+    /// that nobody knows when it was.
+    pub fn age(&self, now: Timestamp) -> Option<Duration> {
+        // Railway's clock may be ahead of this one.
+        let age = || Duration::try_from(now.duration_since(self.since())).unwrap_or_default();
+        (!self.stopped_silently).then(age)
     }
 
     /// Whether its process is about to come back in the same container.
@@ -207,6 +218,8 @@ macro_rules! from_fragment {
                     ),
                     created_at: fields.created_at,
                     status_updated_at: fields.status_updated_at,
+                    stopped_silently: fields.deployment_stopped
+                        && fields.status == DeploymentStatus::Success,
                     image,
                     instances,
                 }
@@ -329,6 +342,7 @@ mod tests {
                 state: DeploymentState::Unknown,
                 created_at: "2026-04-11T08:00:00Z".parse().unwrap(),
                 status_updated_at: None,
+                stopped_silently: false,
                 image: None,
                 instances: vec![("i1".to_owned(), InstanceStatus::Unknown)],
             }

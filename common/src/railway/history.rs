@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::client::Railway;
 use super::documents::{History as HistoryQuery, history};
 use super::error::ResolveError;
-use super::{DeploymentState, FleetService};
+use super::{DeploymentState, DeploymentStatus, FleetService};
 
 /// How far back deployments count.
 const WINDOW: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -29,7 +29,9 @@ pub struct History {
 struct Past {
     state: DeploymentState,
     created_at: Timestamp,
-    changed_at: Timestamp,
+    /// When its status changed last; none where it was stopped, at which the
+    /// status stays as it was.
+    changed_at: Option<Timestamp>,
 }
 
 /// What the deployments tell of an agent's life.
@@ -45,8 +47,8 @@ pub struct Lifecycle {
 /// How a container ended. Railway tells no exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LastExit {
-    /// When.
-    pub at: Timestamp,
+    /// When; none where Railway does not tell.
+    pub at: Option<Timestamp>,
     /// Whether its process ended by itself.
     pub crashed: bool,
 }
@@ -73,22 +75,28 @@ impl History {
         let recent = containers.filter(|it| it.created_at >= self.since).count();
         // The first one took nobody's place.
         let first = usize::from(service.created_at >= self.since);
-        let ended = |state, at| {
-            let crashed = match state {
-                DeploymentState::Crashed => true,
-                DeploymentState::Stopped => false,
-                _ => return None,
-            };
-            Some(LastExit { at, crashed })
-        };
-        let latest = service.latest.as_ref();
-        let restarts = recent.saturating_sub(first);
+        let latest = service.latest.as_ref().map(|it| Past {
+            state: it.state,
+            created_at: it.created_at,
+            changed_at: (!it.stopped_silently).then(|| it.since()),
+        });
         let last_exit = past
             .iter()
-            .filter_map(|it| ended(it.state, it.changed_at))
+            .copied()
             // It may have been made before all that is listed here.
-            .chain(latest.and_then(|it| ended(it.state, it.since())))
-            .max_by_key(|exit| exit.at);
+            .chain(latest)
+            .filter(|it| {
+                matches!(
+                    it.state,
+                    DeploymentState::Crashed | DeploymentState::Stopped
+                )
+            })
+            .max_by_key(|it| it.created_at)
+            .map(|it| LastExit {
+                at: it.changed_at,
+                crashed: it.state == DeploymentState::Crashed,
+            });
+        let restarts = recent.saturating_sub(first);
         Some(Lifecycle {
             restarts,
             last_exit,
@@ -127,16 +135,14 @@ impl Railway {
                 let Some(service) = deployment.service_id else {
                     continue;
                 };
+                let (status, stopped) = (deployment.status, deployment.deployment_stopped);
+                let created_at = deployment.created_at;
+                let changed_at = deployment.status_updated_at.unwrap_or(created_at);
+                let silently = stopped && status == DeploymentStatus::Success;
                 let past = Past {
-                    state: DeploymentState::of(
-                        deployment.status,
-                        deployment.deployment_stopped,
-                        &[],
-                    ),
-                    created_at: deployment.created_at,
-                    changed_at: deployment
-                        .status_updated_at
-                        .unwrap_or(deployment.created_at),
+                    state: DeploymentState::of(status, stopped, &[]),
+                    created_at,
+                    changed_at: (!silently).then_some(changed_at),
                 };
                 found.by_service.entry(service).or_default().push(past);
             }

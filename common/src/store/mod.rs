@@ -4,6 +4,7 @@
 //! mean and leave all others alone, so that attributes which this version does
 //! not know survive.
 
+mod all_instances;
 mod configurations;
 mod connection;
 mod error;
@@ -19,6 +20,7 @@ mod sweeps;
 mod tables;
 mod tokens;
 
+pub use all_instances::AllInstances;
 pub use configurations::{Configurations, StoredSetup};
 pub use connection::Connection;
 pub use error::StoreError;

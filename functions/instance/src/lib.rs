@@ -1,8 +1,10 @@
 //! What an owner sees of an instance: its state and its figures.
 //!
-//! Privilege: reads sessions, instance records and history, and asks agents.
+//! Privilege: reads sessions, instance records and history, and asks agents;
+//! holds Railway's key, to look and not to act.
 
 mod history;
+mod resources;
 mod show;
 mod stats;
 
@@ -19,6 +21,7 @@ use common::http::{Authenticator, SessionSettings};
 use common::model::Image;
 use common::probe::Prober;
 use common::process::StartError;
+use common::railway::{Limits, Overview, Railway, RailwaySettings};
 use common::store::{Connection, History, Instances, Observations};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -38,6 +41,8 @@ pub struct State {
     pub history: History,
     /// Asks agents.
     pub prober: Prober,
+    /// What Railway says of all containers.
+    pub overview: Overview,
     /// The image of new agents: its version stands in for an unknown one.
     pub default_image: Image,
 }
@@ -64,20 +69,24 @@ pub async fn from_environment(
     aws: &Aws,
 ) -> Result<Router, StartError> {
     let mut reader = Reader::new(environment);
-    let (Some(sessions), Some(instances), Some(history), Some(hosts), Some(image)) = (
+    let (Some(sessions), Some(instances), Some(history), Some(hosts), Some(image), Some(railway)) = (
         SessionSettings::read(&mut reader),
         reader.required(INSTANCES_TABLE),
         reader.required(HISTORY_TABLE),
         reader.optional(AGENT_HOSTS),
         reader.optional(OPENCLAW_IMAGE),
+        RailwaySettings::read(&mut reader),
     ) else {
         return Err(reader.into_error().into());
     };
     let connection = Connection::open(aws).await;
     let instances = Instances::new(connection.clone(), instances);
     let history = History::new(connection.clone(), history);
+    let clock: SharedClock = Arc::new(SystemClock);
+    let railway = Railway::new(railway, Limits::default(), clock.clone())?;
     Ok(router(State {
-        clock: Arc::new(SystemClock),
+        overview: Overview::new(railway, clock.clone()),
+        clock,
         authenticator: sessions.open(&connection)?,
         observations: Observations::new(instances.clone(), history.clone()),
         instances,

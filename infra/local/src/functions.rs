@@ -10,7 +10,7 @@ use common::control::ControlSettings;
 use common::http::{ControlsSwitch, InternalKey, SessionSettings};
 use common::model::Image;
 use common::probe::AllowedHosts;
-use common::railway::Limits;
+use common::railway::{Limits, Overview};
 use common::store::{Configurations, Connection, History, Instances, Observations, Tables, Tokens};
 use sweep::{Sweep, SweepTables};
 use version::{Backend, BackendUrl};
@@ -112,6 +112,9 @@ impl Settings {
             controls.railway.clone(),
             self.sweep,
         );
+        // Each function has one of its own, as it has on Lambda.
+        let overview = || Overview::new(controls.railway.clone(), clock.clone());
+
         let compatibility = compatibility::router(compatibility::State {
             clock: clock.clone(),
             internal_key: self.internal_key.clone(),
@@ -125,6 +128,7 @@ impl Settings {
             internal_key: self.internal_key.clone(),
             instances: instances.clone(),
             hosts: self.hosts,
+            overview: overview(),
         });
         let instance = instance::router(instance::State {
             clock: clock.clone(),
@@ -133,6 +137,7 @@ impl Settings {
             instances,
             history,
             prober: controls.prober.clone(),
+            overview: overview(),
             default_image: image.clone(),
         });
         let lifecycle = lifecycle::router(lifecycle::State {

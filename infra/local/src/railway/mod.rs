@@ -13,6 +13,7 @@
 mod faults;
 mod graphql;
 mod life;
+mod listing;
 mod metrics;
 mod server;
 mod world;
@@ -154,6 +155,13 @@ impl Simulator {
     /// Puts the latest deployment of a service into a status of Railway's.
     pub fn set_status(&self, id: &str, status: &'static str) {
         lock(&self.shared.world).set_status(id, status);
+    }
+
+    /// Gives a service a volume.
+    pub fn add_volume(&self, id: &str) {
+        if let Some(service) = lock(&self.shared.world).service_mut(id) {
+            service.has_volume = true;
+        }
     }
 
     /// Whether the deployments of a service fail from now on.

@@ -16,7 +16,7 @@ use crate::agents::{Agent, Behaviour};
 
 /// Everything there is.
 pub(super) struct World {
-    services: Vec<Service>,
+    pub(super) services: Vec<Service>,
     pub(super) clock: SharedClock,
     pub(super) stage: Duration,
     /// What the scripts of deployments hold.
@@ -25,12 +25,13 @@ pub(super) struct World {
 
 /// One service.
 pub(super) struct Service {
-    id: String,
+    pub(super) id: String,
     name: String,
     created_at: Timestamp,
     image: String,
     pub(super) variables: BTreeMap<String, String>,
     pub(super) fails: bool,
+    pub(super) has_volume: bool,
     pub(super) agent: Option<Arc<Agent>>,
     /// Oldest first.
     pub(super) deployments: Vec<Deployment>,
@@ -46,7 +47,7 @@ pub(super) struct Deployment {
     pub(super) stopped: bool,
     pub(super) image: String,
     variables: BTreeMap<String, String>,
-    created_at: Timestamp,
+    pub(super) created_at: Timestamp,
     pub(super) status_updated_at: Timestamp,
     /// Which script drives it: a new one ends the one before.
     pub(super) script: u64,
@@ -129,34 +130,6 @@ impl World {
             deployment.status_updated_at = now;
             deployment.script += 1;
         }
-    }
-
-    pub(super) fn listing(&self) -> Vec<Value> {
-        self.services.iter().map(Service::json).collect()
-    }
-
-    /// The deployments of all services, the newest first.
-    pub(super) fn history(&self, input: &Value) -> Result<Vec<Value>, String> {
-        let is = |name: &str, id: &str| input.get(name).and_then(Value::as_str) == Some(id);
-        if !is("projectId", PROJECT_ID) || !is("environmentId", ENVIRONMENT_ID) {
-            return Err("Project not found".to_owned());
-        }
-        let mut all: Vec<&Deployment> = self
-            .services
-            .iter()
-            .flat_map(|service| &service.deployments)
-            .collect();
-        all.sort_by_key(|deployment| std::cmp::Reverse(deployment.created_at));
-        Ok(all.into_iter().map(Deployment::json).collect())
-    }
-
-    /// The services whose containers run, and since when they do.
-    pub(super) fn running(&self) -> impl Iterator<Item = (&str, Timestamp)> {
-        self.services.iter().filter_map(|service| {
-            let runs = |it: &&Deployment| it.status == "SUCCESS" && !it.stopped;
-            let deployment = service.deployments.iter().rfind(runs)?;
-            Some((service.id.as_str(), deployment.status_updated_at))
-        })
     }
 
     pub(super) fn service_instance(
@@ -300,14 +273,16 @@ impl World {
 
     /// A deployment is up: those before it go.
     pub(super) fn succeeded(&mut self, id: &str) {
+        let now = self.clock.now();
         let service = self
             .services
             .iter_mut()
             .find(|service| service.deployments.iter().any(|it| it.id == id));
         let Some(service) = service else { return };
         for older in service.deployments.iter_mut().take_while(|it| it.id != id) {
-            if !matches!(older.status, "FAILED" | "SKIPPED") {
+            if !matches!(older.status, "FAILED" | "SKIPPED" | "REMOVED") {
                 older.status = "REMOVED";
+                older.status_updated_at = now;
                 older.instance = None;
                 older.stopped = true;
             }
@@ -361,6 +336,7 @@ impl Service {
             image: image.to_owned(),
             variables: BTreeMap::new(),
             fails: false,
+            has_volume: false,
             agent,
             deployments: Vec::new(),
         }
@@ -374,7 +350,7 @@ impl Service {
         }
     }
 
-    fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         let active = |it: &&Deployment| matches!(it.status, "SUCCESS" | "SLEEPING" | "CRASHED");
         let active = self.deployments.iter().filter(active);
         json!({
@@ -402,7 +378,7 @@ impl Deployment {
         }
     }
 
-    fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         let instance = self
             .instance
             .map(|status| json!({"id": format!("{}-0", self.id), "status": status}));
