@@ -75,7 +75,9 @@ impl World {
 
     /// The condition on record of an instance, null if there is none.
     pub async fn condition(&self, instance_id: &str) -> Value {
-        self.records.instance(instance_id).await["observed"]["condition"].clone()
+        let record = self.records.instance(instance_id).await;
+        let condition = record.pointer("/observed/condition");
+        condition.cloned().unwrap_or_default()
     }
 
     /// The history of an instance of the demo.

@@ -139,7 +139,8 @@ mod tests {
 
     #[test]
     fn time_up_down_and_starting_counts_and_all_other_time_does_not() {
-        let rows: [(&[Change], &[Gap], Availability, Option<f64>); 6] = [
+        type Row<'r> = (&'r [Change], &'r [Gap], Availability, Option<f64>);
+        let rows: [Row<'_>; 6] = [
             (
                 &[],
                 &[],
