@@ -20,13 +20,17 @@
 
 mod caller;
 mod clock;
+mod dynamodb;
 pub mod login;
 mod records;
 mod server;
+mod sweeps;
 mod world;
 
 pub use caller::{Answer, Caller};
 pub use clock::{ManualClock, START};
+pub use dynamodb::{Fate, FaultyDynamoDb};
 pub use records::Records;
 pub use server::{Reply, ScriptedServer};
+pub use sweeps::made;
 pub use world::{Builder, HASTY, World};

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::StoreError;
@@ -45,6 +46,19 @@ impl Connection {
     pub async fn open(aws: &Aws) -> Self {
         Self {
             client: Client::new(aws.config().await),
+        }
+    }
+
+    /// The same connection for somebody whom nobody waits for: a request that is
+    /// throttled or gets no answer is repeated more often, for as long as all
+    /// attempts of a request may take together.
+    #[must_use]
+    pub fn persistent(&self) -> Self {
+        const ATTEMPTS: u32 = 6;
+        let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS);
+        let config = self.client.config().to_builder().retry_config(retries);
+        Self {
+            client: Client::from_conf(config.build()),
         }
     }
 }

@@ -13,7 +13,8 @@ use common::http::{ControlsSwitch, InternalKey, SessionSettings};
 use common::model::Image;
 use common::probe::AllowedHosts;
 use common::railway::{Limits, Overview};
-use common::store::{Configurations, Connection, Instances, Tables, Tokens};
+use common::store::{Configurations, Connection, History, Instances, Observations, Tables, Tokens};
+use sweep::{Sweep, SweepTables};
 use version::{Backend, BackendUrl};
 
 use crate::stack::StackError;
@@ -29,6 +30,15 @@ pub(crate) struct Settings {
     controls: ControlSettings,
     sessions: SessionSettings,
     webhook: Option<WebhookUrl>,
+    pub(crate) sweep: sweep::Settings,
+}
+
+/// The functions, ready to work.
+pub(crate) struct Functions {
+    /// The routes of each one that has some, by its name.
+    pub(crate) routes: Vec<(&'static str, Router)>,
+    /// The one that has none.
+    pub(crate) sweep: Sweep,
 }
 
 impl Settings {
@@ -44,6 +54,7 @@ impl Settings {
             Some(controls),
             Some(sessions),
             Some(webhook),
+            Some(sweep),
         ) = (
             Tables::read(&mut reader),
             reader.required(INTERNAL_API_KEY),
@@ -54,6 +65,7 @@ impl Settings {
             ControlSettings::read(&mut reader),
             SessionSettings::read(&mut reader),
             reader.optional(SUPPORT_WEBHOOK_URL),
+            sweep::Settings::read(&mut reader),
         )
         else {
             return Err(reader.into_error());
@@ -68,18 +80,24 @@ impl Settings {
             controls,
             sessions,
             webhook,
+            sweep,
         })
     }
 
-    /// The routes of each function, by its name.
+    /// The functions over one set of stores and clients.
     pub(crate) fn mount(
         self,
         connection: &Connection,
         clock: SharedClock,
         limits: Limits,
         background: Background,
-    ) -> Result<Vec<(&'static str, Router)>, StackError> {
+    ) -> Result<Functions, StackError> {
+        let sweep_tables = SweepTables {
+            instances: self.tables.instances.clone(),
+            history: self.tables.history.clone(),
+        };
         let instances = Instances::new(connection.clone(), self.tables.instances);
+        let history = History::new(connection.clone(), self.tables.history);
         let configurations = Configurations::new(connection.clone(), self.tables.configurations);
         let tokens = Tokens::new(connection.clone(), self.tables.tokens);
         let authenticator = self.sessions.open(connection)?;
@@ -93,6 +111,14 @@ impl Settings {
             .map(|url| Backend::new(url, self.internal_key.clone()))
             .transpose()?;
 
+        let sweep = Sweep::new(
+            &connection.persistent(),
+            sweep_tables,
+            clock.clone(),
+            controls.prober.clone(),
+            controls.railway.clone(),
+            self.sweep,
+        );
         // Each function has one of its own, as it has on Lambda.
         let overview = || Overview::new(controls.railway.clone(), clock.clone());
 
@@ -114,7 +140,9 @@ impl Settings {
         let instance = instance::router(instance::State {
             clock: clock.clone(),
             authenticator: authenticator.clone(),
+            observations: Observations::new(instances.clone(), history.clone()),
             instances,
+            history,
             prober: controls.prober.clone(),
             overview: overview(),
             default_image: image.clone(),
@@ -148,7 +176,7 @@ impl Settings {
             backend,
             internal_key: self.internal_key,
         });
-        Ok(vec![
+        let routes = vec![
             ("compatibility", compatibility),
             ("fleet", fleet),
             ("instance", instance),
@@ -156,6 +184,7 @@ impl Settings {
             ("maintenance", maintenance),
             ("token", token),
             ("version", version),
-        ])
+        ];
+        Ok(Functions { routes, sweep })
     }
 }

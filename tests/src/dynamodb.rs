@@ -1,0 +1,154 @@
+//! A DynamoDB that fails as a test wants it to: a proxy in front of the real
+//! one.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::body::{Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use common::aws::{Aws, Endpoint};
+use common::store::Connection;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// What becomes of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is answered.
+    Answered,
+    /// It is refused, as when a table's throughput is exceeded.
+    Throttled,
+    /// It is answered with an error, and has no effect.
+    Failed,
+    /// It has its effect, and its answer is lost.
+    AnswerLost,
+}
+
+/// A proxy in front of a DynamoDB. It ends when it is dropped.
+pub struct FaultyDynamoDb {
+    url: String,
+    shared: Arc<Shared>,
+    task: JoinHandle<()>,
+}
+
+type Script = Box<dyn FnMut(&str, &str) -> Fate + Send>;
+
+struct Shared {
+    upstream: String,
+    http: reqwest::Client,
+    script: Mutex<Script>,
+    operations: Mutex<Vec<String>>,
+}
+
+impl FaultyDynamoDb {
+    /// A proxy that lets everything pass.
+    pub async fn start(upstream: &str) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await;
+        let listener = listener.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let http = common::client::builder().build().expect("an HTTP client");
+        let shared = Arc::new(Shared {
+            upstream: upstream.to_owned(),
+            http,
+            script: Mutex::new(Box::new(|_, _| Fate::Answered)),
+            operations: Mutex::default(),
+        });
+        let app = Router::new().fallback(pass).with_state(shared.clone());
+        let task = tokio::spawn(async {
+            axum::serve(listener, app).await.expect("the proxy serves");
+        });
+        Self {
+            url: format!("http://{address}"),
+            shared,
+            task,
+        }
+    }
+
+    /// Decides about each request from now on, by its operation (`Scan`,
+    /// `UpdateItem`) and its body. What the SDK sends again is asked for again.
+    pub fn decide(&self, script: impl FnMut(&str, &str) -> Fate + Send + 'static) {
+        *lock(&self.shared.script) = Box::new(script);
+    }
+
+    /// The operations that were asked for, since this was last called.
+    pub fn operations(&self) -> Vec<String> {
+        std::mem::take(&mut *lock(&self.shared.operations))
+    }
+
+    /// A connection through the proxy.
+    pub async fn connect(&self) -> Connection {
+        Connection::open(&Aws::new(Endpoint::Local(self.url.clone()))).await
+    }
+}
+
+impl Drop for FaultyDynamoDb {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn pass(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = to_bytes(body, usize::MAX).await.expect("a whole request");
+    let target = parts.headers.get("x-amz-target");
+    let target = target.and_then(|it| it.to_str().ok()).unwrap_or_default();
+    let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+    let fate = (lock(&shared.script))(&operation, &String::from_utf8_lossy(&body));
+    lock(&shared.operations).push(operation);
+    match fate {
+        Fate::Throttled => refusal(
+            StatusCode::BAD_REQUEST,
+            "ThrottlingException",
+            "Rate exceeded",
+        ),
+        Fate::Failed => unavailable(),
+        Fate::Answered => forward(&shared, parts.headers, body).await,
+        Fate::AnswerLost => {
+            forward(&shared, parts.headers, body).await;
+            unavailable()
+        }
+    }
+}
+
+fn unavailable() -> Response {
+    let status = StatusCode::INTERNAL_SERVER_ERROR;
+    refusal(status, "InternalServerError", "Internal server error")
+}
+
+fn refusal(status: StatusCode, kind: &str, message: &str) -> Response {
+    let body = serde_json::json!({
+        "__type": format!("com.amazonaws.dynamodb.v20120810#{kind}"),
+        "message": message,
+    });
+    let json = [(header::CONTENT_TYPE, "application/x-amz-json-1.0")];
+    (status, json, body.to_string()).into_response()
+}
+
+async fn forward(shared: &Shared, mut headers: HeaderMap, body: Bytes) -> Response {
+    headers.remove(header::HOST);
+    let answer = shared
+        .http
+        .post(&shared.upstream)
+        .headers(headers)
+        .body(body)
+        .send()
+        .await
+        .expect("DynamoDB answers");
+    let status = answer.status();
+    let content_type = answer.headers().get(header::CONTENT_TYPE).cloned();
+    let body = answer.bytes().await.expect("a whole answer");
+    let mut response = (status, body).into_response();
+    if let Some(content_type) = content_type {
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, content_type);
+    }
+    response
+}
+
+/// A panic of another holder leaves nothing half-done here.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
