@@ -198,7 +198,9 @@ fn report(sides: &[Side], measured: &BTreeMap<&str, Vec<Start>>) -> Result<(), F
     let of = |name: &str| measured.get(name).map_or(&[][..], Vec::as_slice);
     let total = |name: &str| median(of(name).iter().map(|it| millis(it.init + it.first)));
     println!("### Process start to first answer\n");
-    println!("| | start, ms | first answer, ms | together, ms | to hello-world | to Node.js | peak memory, MiB | binary, MB |");
+    println!(
+        "| | start, ms | first answer, ms | together, ms | to hello-world | to Node.js | peak memory, MiB | binary, MB |"
+    );
     println!("|---|---|---|---|---|---|---|---|");
     for side in sides {
         let starts = of(&side.name);
@@ -239,11 +241,8 @@ async fn warm(stack: &Stack, sides: &[Side], rounds: usize) -> Result<(), Failed
             response.bytes().await?;
             Ok(start.elapsed())
         };
-        let (one, two, three) = tokio::join!(
-            probe("/healthz"),
-            probe("/readyz"),
-            probe("/api/status")
-        );
+        let (one, two, three) =
+            tokio::join!(probe("/healthz"), probe("/readyz"), probe("/api/status"));
         probes.push(millis(one?.max(two?).max(three?)));
     }
     let (answer, probe) = (median(answers.into_iter()), median(probes.into_iter()));

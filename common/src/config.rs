@@ -21,6 +21,32 @@ pub const TOKENS_TABLE: &str = "TOKENS_TABLE";
 pub const MEMORIES_TABLE: &str = "MEMORIES_TABLE";
 /// The DynamoDB table of agents' setups.
 pub const CONFIGURATIONS_TABLE: &str = "CONFIGURATIONS_TABLE";
+/// The DynamoDB table of what sweeps saw.
+pub const HISTORY_TABLE: &str = "HISTORY_TABLE";
+/// The queue by which a sweep shares its work out; it does all of it when unset.
+pub const SWEEP_QUEUE_URL: &str = "SWEEP_QUEUE_URL";
+/// Above how many instances a sweep shares its work out.
+pub const SWEEP_SEGMENT_ABOVE: &str = "SWEEP_SEGMENT_ABOVE";
+/// How many agents a sweep asks at once.
+pub const SWEEP_CONCURRENCY: &str = "SWEEP_CONCURRENCY";
+/// The seconds between two sweeps.
+pub const SWEEP_INTERVAL: &str = "SWEEP_INTERVAL";
+/// The seconds that one invocation may take.
+pub const SWEEP_TIME_LIMIT: &str = "SWEEP_TIME_LIMIT";
+/// The seconds after which a sweep is too old to be made.
+pub const SWEEP_OUTDATED: &str = "SWEEP_OUTDATED";
+/// How many failures in a row make an agent down.
+pub const SWEEP_FAILURES: &str = "SWEEP_FAILURES";
+/// How many successes in a row bring it up again.
+pub const SWEEP_SUCCESSES: &str = "SWEEP_SUCCESSES";
+/// For how many seconds after a deployment failures do not count.
+pub const SWEEP_GRACE: &str = "SWEEP_GRACE";
+/// The seconds after which an unchanged state is written again.
+pub const SWEEP_HEARTBEAT: &str = "SWEEP_HEARTBEAT";
+/// The seconds between two listings of Railway's services.
+pub const SWEEP_LISTING_INTERVAL: &str = "SWEEP_LISTING_INTERVAL";
+/// The seconds for which a listing is used while there is no newer one.
+pub const SWEEP_LISTING_MAX_AGE: &str = "SWEEP_LISTING_MAX_AGE";
 /// The bearer key of the platform's own services.
 pub const INTERNAL_API_KEY: &str = "INTERNAL_API_KEY";
 /// The secrets of the platform's NextAuth, comma-separated while they are

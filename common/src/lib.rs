@@ -1,7 +1,7 @@
 //! Everything that more than one function needs, in layers.
 //!
-//! `model` is pure data, and `compat` pure rules about an agent's setup; `probe`,
-//! `railway` and `store` are the three outside worlds (the agents, Railway,
+//! `model` is pure data, `compat` pure rules about an agent's setup, `watch` pure
+//! rules about what was seen of it; `probe`, `railway` and `store` are the three outside worlds (the agents, Railway,
 //! DynamoDB) and know nothing of each other; `identity` reads what a login has
 //! sealed or signed; `http` is where causes become status codes.
 //! `ARCHITECTURE.md` lists what each layer may not do, and
@@ -19,8 +19,11 @@ pub mod http;
 pub mod identity;
 pub mod model;
 pub mod probe;
+pub mod process;
+pub mod queue;
 pub mod railway;
 pub mod random;
 pub mod secrets;
 pub mod store;
 pub mod telemetry;
+pub mod watch;

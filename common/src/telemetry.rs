@@ -22,7 +22,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, registry};
 
 /// The crates of this project.
-pub const OURS: [&str; 9] = [
+pub const OURS: [&str; 10] = [
     "common",
     "compatibility",
     "fleet",
@@ -30,6 +30,7 @@ pub const OURS: [&str; 9] = [
     "lifecycle",
     "local",
     "maintenance",
+    "sweep",
     "token",
     "version",
 ];

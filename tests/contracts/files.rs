@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+/// The functions that no request reaches.
+pub(crate) const FUNCTIONS_WITHOUT_ROUTES: [&str; 1] = ["sweep"];
+
 /// The project's folder.
 pub(crate) fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))

@@ -64,14 +64,22 @@ const RULES: &[Rule] = &[
         ],
     },
     Rule {
-        reason: "`model` is pure data below all other layers",
-        holds_for: |path| path.starts_with("common/src/model/"),
+        reason: "`watch` is rules about what was seen of agents, and knows `model` alone",
+        holds_for: |path| path.starts_with("common/src/watch/"),
         forbidden: &[
             "client", "clock", "compat", "config", "control", "http", "probe", "railway", "store",
         ],
     },
     Rule {
-        reason: "`model`, `compat` and `probe/classify.rs` do no I/O, so that every rule in them is tested \
+        reason: "`model` is pure data below all other layers",
+        holds_for: |path| path.starts_with("common/src/model/"),
+        forbidden: &[
+            "client", "clock", "compat", "config", "control", "http", "probe", "railway", "store",
+            "watch",
+        ],
+    },
+    Rule {
+        reason: "`model`, `compat`, `watch` and `probe/classify.rs` do no I/O, so that every rule in them is tested \
                  as a table",
         holds_for: is_pure,
         forbidden: &[
@@ -92,7 +100,7 @@ const RULES: &[Rule] = &[
         ],
     },
     Rule {
-        reason: "`model`, `compat` and `probe/classify.rs` read no clock: the time comes in as an argument",
+        reason: "`model`, `compat`, `watch` and `probe/classify.rs` read no clock: the time comes in as an argument",
         holds_for: is_pure,
         forbidden: &[
             "Instant",
@@ -116,6 +124,11 @@ const RULES: &[Rule] = &[
         forbidden: &["aws_sdk_dynamodb", "serde_dynamo"],
     },
     Rule {
+        reason: "only `common/src/queue.rs` names the SQS SDK",
+        holds_for: |path| path != "common/src/queue.rs",
+        forbidden: &["aws_sdk_sqs"],
+    },
+    Rule {
         reason: "in `common` only `http` names axum: causes meet HTTP once",
         holds_for: |path| path.starts_with("common/src/") && !path.starts_with("common/src/http/"),
         forbidden: &["axum"],
@@ -125,6 +138,7 @@ const RULES: &[Rule] = &[
 fn is_pure(path: &str) -> bool {
     path.starts_with("common/src/model/")
         || path.starts_with("common/src/compat/")
+        || path.starts_with("common/src/watch/")
         || path == "common/src/probe/classify.rs"
 }
 

@@ -26,6 +26,7 @@ pub mod environment;
 pub mod login;
 mod records;
 mod server;
+mod sweeps;
 mod world;
 
 pub use caller::{Answer, Caller};
@@ -33,4 +34,5 @@ pub use clock::{ManualClock, START};
 pub use dynamodb::{Fate, FaultyDynamoDb};
 pub use records::Records;
 pub use server::{Reply, ScriptedServer};
+pub use sweeps::made;
 pub use world::{Builder, HASTY, World};

@@ -95,10 +95,14 @@ impl Records {
     /// The items of an instance in the table of operations whose sort keys
     /// begin so: `op#`, `key#`, `lease`.
     pub async fn operations(&self, id: &str, kind: &str) -> Vec<Value> {
+        self.items(&self.tables.operations, id, kind).await
+    }
+
+    async fn items(&self, table: &str, id: &str, kind: &str) -> Vec<Value> {
         let query = self
             .client
             .query()
-            .table_name(&self.tables.operations)
+            .table_name(table)
             .key_condition_expression("instanceId = :instance AND begins_with(sortKey, :kind)")
             .expression_attribute_values(":instance", AttributeValue::S(id.to_owned()))
             .expression_attribute_values(":kind", AttributeValue::S(kind.to_owned()));
@@ -136,6 +140,17 @@ impl Records {
     /// Makes every request to the table of operations fail.
     pub async fn lose_operations(&self) {
         self.lose(&self.tables.operations).await;
+    }
+
+    /// Makes every request to the table of history fail.
+    pub async fn lose_history(&self) {
+        self.lose(&self.tables.history).await;
+    }
+
+    /// The items of an instance in the table of history whose sort keys begin
+    /// so: `transition#`, `gap#`, `hour#`.
+    pub async fn history(&self, id: &str, kind: &str) -> Vec<Value> {
+        self.items(&self.tables.history, id, kind).await
     }
 
     /// Makes every request to the table of memories fail.

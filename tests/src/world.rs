@@ -122,6 +122,7 @@ impl Builder {
             clock: Arc::new(clock.clone()),
             stage: self.stage.unwrap_or(Duration::from_millis(50)),
             limits: if self.hasty { HASTY } else { Limits::default() },
+            sweep: None,
         };
         let stack = Stack::start(options, &variables).await?;
         let http = common::client::builder().build().expect("an HTTP client");

@@ -1,7 +1,6 @@
 //! What every function does around its routes.
 
 use std::convert::Infallible;
-use std::error::Error;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -19,10 +18,10 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::ApiError;
-use crate::aws::{Aws, Endpoint};
+use crate::aws::Aws;
 use crate::background::Background;
-use crate::config::{Above, Environment, LOG_LEVEL, ProcessEnvironment, Reader};
-use crate::{secrets, telemetry};
+use crate::config::Environment;
+use crate::process::{StartError, start};
 
 /// The longest body that a request may have, in bytes.
 pub(super) const BODY_LIMIT: usize = 64 * 1024;
@@ -39,9 +38,6 @@ pub fn app(routes: Router) -> Router {
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(middleware::from_fn(trace))
 }
-
-/// Why a function could not start.
-pub type StartError = Box<dyn Error + Send + Sync>;
 
 /// How long a function stays awake for what it does in the background. It comes
 /// on top of the answer, so the time that Lambda grants has to have room for it.
@@ -63,14 +59,7 @@ pub async fn serve_and_finish<F>(background: Background, routes: F) -> ExitCode
 where
     F: AsyncFnOnce(&dyn Environment, &Aws) -> Result<Router, StartError>,
 {
-    let mut reader = Reader::new(&ProcessEnvironment);
-    let level = reader.optional(LOG_LEVEL);
-    telemetry::init_json(level.flatten().unwrap_or_default());
-    let routes = match level {
-        Some(_) => start(routes).await,
-        None => Err(reader.into_error().into()),
-    };
-    let ended = match routes {
+    let ended = match start(routes).await {
         Ok(routes) => {
             let finish = ThenLayer::new(move |answered| {
                 let background = background.clone();
@@ -96,19 +85,6 @@ where
             ExitCode::FAILURE
         }
     }
-}
-
-async fn start<F>(routes: F) -> Result<Router, StartError>
-where
-    F: AsyncFnOnce(&dyn Environment, &Aws) -> Result<Router, StartError>,
-{
-    let aws = Aws::new(Endpoint::Standard);
-    let secrets = secrets::read(&ProcessEnvironment, &aws).await?;
-    let environment = Above {
-        variables: &secrets,
-        environment: &ProcessEnvironment,
-    };
-    routes(&environment, &aws).await
 }
 
 async fn trace(request: Request, next: Next) -> Response {

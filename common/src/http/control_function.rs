@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use axum::extract::FromRef;
 
-use super::{Authenticator, ControlsSwitch, SessionSettings, StartError};
+use super::{Authenticator, ControlsSwitch, SessionSettings};
 use crate::aws::Aws;
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::Reader;
 use crate::control::{ControlSettings, Controls};
+use crate::process::StartError;
 use crate::store::Connection;
 
 /// What the endpoints of such a function work with.

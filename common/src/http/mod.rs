@@ -13,7 +13,7 @@ mod origin;
 mod path;
 mod session;
 
-pub use app::{StartError, app, serve, serve_and_finish};
+pub use app::{app, serve, serve_and_finish};
 pub use authenticator::{Authenticator, SessionSettings};
 pub use bearer::{Bearer, InternalKey, InvalidKey};
 pub use body::{JsonObject, OptionalJsonObject};

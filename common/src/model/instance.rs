@@ -36,6 +36,9 @@ pub struct Instance {
     pub gateway_process_status: Option<String>,
     /// The release that it said it runs when it last told one.
     pub reported_version: Option<OpenclawVersion>,
+    /// When a sweep last recorded what it saw of the agent: at each change, and
+    /// once a heartbeat.
+    pub observed_at: Option<Timestamp>,
     /// The platform's own notes.
     pub metadata: Option<Map<String, Value>>,
 }

@@ -63,6 +63,11 @@ impl Railway {
         })
     }
 
+    /// Whether the environment has all that a request needs.
+    pub fn is_configured(&self) -> bool {
+        self.access.is_ok()
+    }
+
     /// The last deployment of a service that changed something; none if nothing
     /// was ever deployed.
     ///

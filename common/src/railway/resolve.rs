@@ -183,6 +183,7 @@ mod tests {
                 last_seen_at: None,
                 gateway_process_status: None,
                 reported_version: None,
+                observed_at: None,
                 metadata: None,
             };
             assert_eq!(candidates(&instance), expected, "{url:?} {id}");

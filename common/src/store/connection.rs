@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::AppName;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::StoreError;
@@ -56,6 +57,19 @@ impl Connection {
     pub fn named(&self, name: &'static str) -> Self {
         let mut config = self.client.config().to_builder();
         config.set_app_name(AppName::new(name).ok());
+        Self {
+            client: Client::from_conf(config.build()),
+        }
+    }
+
+    /// The same connection for somebody whom nobody waits for: a request that is
+    /// throttled or gets no answer is repeated more often, for as long as all
+    /// attempts of a request may take together.
+    #[must_use]
+    pub fn persistent(&self) -> Self {
+        const ATTEMPTS: u32 = 6;
+        let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS);
+        let config = self.client.config().to_builder().retry_config(retries);
         Self {
             client: Client::from_conf(config.build()),
         }

@@ -314,8 +314,16 @@ struct InstanceRecord {
     last_seen_at: Option<String>,
     gateway_process_status: Option<String>,
     reported_version: Option<String>,
+    observed: Option<Observed>,
     /// JSON text: DynamoDB's own maps nest less deep and have smaller numbers.
     metadata: Option<String>,
+}
+
+/// The part of a sweep's record that is told with the instance.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Observed {
+    seen_at: String,
 }
 
 impl TryFrom<InstanceRecord> for Instance {
@@ -336,6 +344,10 @@ impl TryFrom<InstanceRecord> for Instance {
             last_seen_at: optional("lastSeenAt", record.last_seen_at)?,
             gateway_process_status: record.gateway_process_status,
             reported_version: optional("reportedVersion", record.reported_version)?,
+            observed_at: record
+                .observed
+                .map(|observed| parse("observed.seenAt", &observed.seen_at))
+                .transpose()?,
             metadata: record
                 .metadata
                 .map(|text| serde_json::from_str(&text))

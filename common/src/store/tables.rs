@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::{
 
 use super::{Connection, StoreError};
 use crate::config::{
-    CONFIGURATIONS_TABLE, INSTANCES_TABLE, MEMORIES_TABLE, OPERATIONS_TABLE, Reader,
+    CONFIGURATIONS_TABLE, HISTORY_TABLE, INSTANCES_TABLE, MEMORIES_TABLE, OPERATIONS_TABLE, Reader,
     SESSIONS_TABLE, TOKENS_TABLE,
 };
 
@@ -27,6 +27,8 @@ pub struct Tables {
     pub memories: String,
     /// Of agents' setups.
     pub configurations: String,
+    /// Of what sweeps saw.
+    pub history: String,
 }
 
 impl Tables {
@@ -39,6 +41,7 @@ impl Tables {
         let tokens = reader.required(TOKENS_TABLE);
         let memories = reader.required(MEMORIES_TABLE);
         let configurations = reader.required(CONFIGURATIONS_TABLE);
+        let history = reader.required(HISTORY_TABLE);
         Some(Self {
             instances: instances?,
             sessions: sessions?,
@@ -46,6 +49,7 @@ impl Tables {
             tokens: tokens?,
             memories: memories?,
             configurations: configurations?,
+            history: history?,
         })
     }
 }

@@ -15,7 +15,8 @@ use common::clock::{SharedClock, SystemClock};
 use common::config::{
     CONFIGURATIONS_TABLE, Environment, INSTANCES_TABLE, INTERNAL_API_KEY, Reader, TOKENS_TABLE,
 };
-use common::http::{Authenticator, InternalKey, SessionSettings, StartError};
+use common::http::{Authenticator, InternalKey, SessionSettings};
+use common::process::StartError;
 use common::store::{Configurations, Connection, Instances, Tokens};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;

@@ -1,8 +1,9 @@
 //! What an owner sees of an instance: its state and its figures.
 //!
-//! Privilege: reads sessions and instance records, and asks agents; holds
-//! Railway's key, to look and not to act.
+//! Privilege: reads sessions, instance records and history, and asks agents;
+//! holds Railway's key, to look and not to act.
 
+mod history;
 mod resources;
 mod show;
 mod stats;
@@ -13,12 +14,15 @@ use axum::Router;
 use axum::extract::FromRef;
 use common::aws::Aws;
 use common::clock::{SharedClock, SystemClock};
-use common::config::{AGENT_HOSTS, Environment, INSTANCES_TABLE, OPENCLAW_IMAGE, Reader};
-use common::http::{Authenticator, SessionSettings, StartError};
+use common::config::{
+    AGENT_HOSTS, Environment, HISTORY_TABLE, INSTANCES_TABLE, OPENCLAW_IMAGE, Reader,
+};
+use common::http::{Authenticator, SessionSettings};
 use common::model::Image;
 use common::probe::Prober;
+use common::process::StartError;
 use common::railway::{Limits, Overview, Railway, RailwaySettings};
-use common::store::{Connection, Instances};
+use common::store::{Connection, History, Instances, Observations};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -31,6 +35,10 @@ pub struct State {
     pub authenticator: Authenticator,
     /// Instance records.
     pub instances: Instances,
+    /// What sweeps saw of agents.
+    pub observations: Observations,
+    /// What became of agents over time.
+    pub history: History,
     /// Asks agents.
     pub prober: Prober,
     /// What Railway says of all containers.
@@ -44,6 +52,7 @@ pub fn routes() -> OpenApiRouter<State> {
     OpenApiRouter::default()
         .routes(routes!(show::handler))
         .routes(routes!(stats::handler))
+        .routes(routes!(history::handler))
 }
 
 /// The routes, ready to be served.
@@ -60,9 +69,10 @@ pub async fn from_environment(
     aws: &Aws,
 ) -> Result<Router, StartError> {
     let mut reader = Reader::new(environment);
-    let (Some(sessions), Some(instances), Some(hosts), Some(image), Some(railway)) = (
+    let (Some(sessions), Some(instances), Some(history), Some(hosts), Some(image), Some(railway)) = (
         SessionSettings::read(&mut reader),
         reader.required(INSTANCES_TABLE),
+        reader.required(HISTORY_TABLE),
         reader.optional(AGENT_HOSTS),
         reader.optional(OPENCLAW_IMAGE),
         RailwaySettings::read(&mut reader),
@@ -70,13 +80,17 @@ pub async fn from_environment(
         return Err(reader.into_error().into());
     };
     let connection = Connection::open(aws).await;
+    let instances = Instances::new(connection.clone(), instances);
+    let history = History::new(connection.clone(), history);
     let clock: SharedClock = Arc::new(SystemClock);
     let railway = Railway::new(railway, Limits::default(), clock.clone())?;
     Ok(router(State {
         overview: Overview::new(railway, clock.clone()),
         clock,
         authenticator: sessions.open(&connection)?,
-        instances: Instances::new(connection, instances),
+        observations: Observations::new(instances.clone(), history.clone()),
+        instances,
+        history,
         prober: Prober::new(hosts.unwrap_or_default())?,
         default_image: image.unwrap_or_default(),
     }))

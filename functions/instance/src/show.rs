@@ -42,6 +42,9 @@ pub(crate) struct InstanceState {
     /// When the agent last checked in.
     #[schema(required, format = DateTime)]
     last_seen_at: Option<String>,
+    /// When a sweep last recorded what it saw of the agent.
+    #[schema(required, format = DateTime)]
+    observed_at: Option<String>,
     #[schema(required, example = "active")]
     gateway_process_status: Option<String>,
     /// The release that the agent said it runs when it last told one as it
@@ -108,6 +111,7 @@ fn view(instance: Instance, report: ProbeReport, default_image: &Image) -> Insta
         ffmpeg_version: report.ffmpeg_version,
         provisioned_at: instance.provisioned_at().map(iso8601),
         last_seen_at: instance.last_seen_at.map(iso8601),
+        observed_at: instance.observed_at.map(iso8601),
         gateway_process_status: instance.gateway_process_status,
         reported_version: instance.reported_version.map(|version| version.to_string()),
         subscription_status: instance.subscription_status,

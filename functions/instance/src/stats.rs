@@ -2,8 +2,9 @@
 
 use axum::Json;
 use axum::extract::State;
+use common::clock::iso8601;
 use common::http::{ApiError, ErrorBody, InstancePath, Session};
-use common::model::{Image, InstanceId};
+use common::model::{Image, Instance};
 use common::probe::{Check, ProbeReport, Status, VersionSource};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -45,6 +46,9 @@ pub(crate) struct InstanceStats {
     #[schema(required)]
     status_reason: Option<String>,
     probe_checks: [Check; 3],
+    /// When a sweep last recorded what it saw of the agent.
+    #[schema(required, format = DateTime)]
+    observed_at: Option<String>,
     /// How often another container took the place of the agent's in the last
     /// seven days.
     #[schema(required)]
@@ -105,11 +109,16 @@ pub(crate) async fn handler(
         state.prober.probe(&url),
         resources::of(&state.overview, &instance),
     );
-    Ok(Json(view(&id, report, resources, &state.default_image)))
+    Ok(Json(view(
+        &instance,
+        report,
+        resources,
+        &state.default_image,
+    )))
 }
 
 fn view(
-    id: &InstanceId,
+    instance: &Instance,
     report: ProbeReport,
     resources: Resources,
     default_image: &Image,
@@ -118,7 +127,7 @@ fn view(
     let runs = matches!(report.status, Status::Running | Status::Healthy);
     let (version, source) = report.version_or(&default_image.version());
     InstanceStats {
-        user_id: id.to_string(),
+        user_id: instance.id.to_string(),
         status: if runs { Status::Running } else { report.status },
         health: if runs { Status::Healthy } else { report.status },
         cpu: usage.map_or_else(|| "0%".to_owned(), |it| it.cpu_percent().to_string()),
@@ -134,6 +143,7 @@ fn view(
         openclaw_version_source: source,
         status_reason: report.reason,
         probe_checks: report.checks,
+        observed_at: instance.observed_at.map(iso8601),
         restart_count: lifecycle.map(|it| it.restarts),
         last_exit: lifecycle.and_then(|it| it.last_exit).map(LastExit::from),
         telemetry: Telemetry {

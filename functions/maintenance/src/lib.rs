@@ -10,7 +10,8 @@ mod health;
 use axum::Router;
 use common::aws::Aws;
 use common::config::{Environment, Reader};
-use common::http::{ControlFunction, ControlFunctionSettings, StartError};
+use common::http::{ControlFunction, ControlFunctionSettings};
+use common::process::StartError;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 

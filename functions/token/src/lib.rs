@@ -24,9 +24,9 @@ use common::config::{Environment, Reader, SUPPORT_WEBHOOK_URL};
 use common::control::Controls;
 use common::http::{
     Authenticator, ControlFunction, ControlFunctionSettings, ControlsSwitch, LifecycleErrorBody,
-    StartError,
 };
 use common::model::Instance;
+use common::process::StartError;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;

@@ -14,8 +14,9 @@ use axum::extract::FromRef;
 use common::aws::Aws;
 use common::clock::{SharedClock, SystemClock};
 use common::config::{BACKEND_API_URL, Environment, INTERNAL_API_KEY, OPENCLAW_IMAGE, Reader};
-use common::http::{InternalKey, StartError};
+use common::http::InternalKey;
 use common::model::Image;
+use common::process::StartError;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 

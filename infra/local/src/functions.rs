@@ -14,7 +14,11 @@ use common::http::{Authenticator, ControlsSwitch, InternalKey, SessionSettings};
 use common::model::Image;
 use common::probe::AllowedHosts;
 use common::railway::{Limits, Overview};
-use common::store::{Configurations, Connection, Instances, Memories, Operations, Tables, Tokens};
+use common::store::{
+    Configurations, Connection, History, Instances, Memories, Observations, Operations, Tables,
+    Tokens,
+};
+use sweep::{Sweep, SweepTables};
 use version::{Backend, BackendUrl};
 
 use crate::stack::StackError;
@@ -38,6 +42,15 @@ pub(crate) struct Settings {
     controls: ControlSettings,
     sessions: SessionSettings,
     webhook: Option<WebhookUrl>,
+    pub(crate) sweep: sweep::Settings,
+}
+
+/// The functions, ready to work.
+pub(crate) struct Functions {
+    /// The routes of each one that has some, by its name.
+    pub(crate) routes: Vec<(&'static str, Router)>,
+    /// The one that has none.
+    pub(crate) sweep: Sweep,
 }
 
 impl Settings {
@@ -53,6 +66,7 @@ impl Settings {
             Some(controls),
             Some(sessions),
             Some(webhook),
+            Some(sweep),
         ) = (
             Tables::read(&mut reader),
             reader.required(INTERNAL_API_KEY),
@@ -63,6 +77,7 @@ impl Settings {
             ControlSettings::read(&mut reader),
             SessionSettings::read(&mut reader),
             reader.optional(SUPPORT_WEBHOOK_URL),
+            sweep::Settings::read(&mut reader),
         )
         else {
             return Err(reader.into_error());
@@ -77,17 +92,18 @@ impl Settings {
             controls,
             sessions,
             webhook,
+            sweep,
         })
     }
 
-    /// The routes of each function, by its name.
+    /// The functions over one set of stores and clients.
     pub(crate) fn mount(
         self,
         connection: &Connection,
         clock: SharedClock,
         limits: Limits,
         background: Background,
-    ) -> Result<Vec<(&'static str, Router)>, StackError> {
+    ) -> Result<Functions, StackError> {
         let shared = self
             .controls
             .with_limits(limits)
@@ -118,6 +134,17 @@ impl Settings {
             .map(|url| Backend::new(url, self.internal_key.clone()))
             .transpose()?;
 
+        let sweep = Sweep::new(
+            &connection.named("sweep").persistent(),
+            SweepTables {
+                instances: tables.instances.clone(),
+                history: tables.history.clone(),
+            },
+            clock.clone(),
+            shared.prober.clone(),
+            shared.railway.clone(),
+            self.sweep,
+        );
         let of = own("compatibility")?;
         let compatibility = compatibility::router(compatibility::State {
             clock: clock.clone(),
@@ -136,10 +163,13 @@ impl Settings {
             overview: of.overview,
         });
         let of = own("instance")?;
+        let history = History::new(of.connection, tables.history.clone());
         let instance = instance::router(instance::State {
             clock: clock.clone(),
             authenticator: of.authenticator,
+            observations: Observations::new(of.controls.instances.clone(), history.clone()),
             instances: of.controls.instances,
+            history,
             prober: of.controls.prober,
             overview: of.overview,
             default_image: image.clone(),
@@ -176,7 +206,7 @@ impl Settings {
             backend,
             internal_key: self.internal_key,
         });
-        Ok(vec![
+        let routes = vec![
             ("compatibility", compatibility),
             ("fleet", fleet),
             ("instance", instance),
@@ -184,6 +214,7 @@ impl Settings {
             ("maintenance", maintenance),
             ("token", token),
             ("version", version),
-        ])
+        ];
+        Ok(Functions { routes, sweep })
     }
 }

@@ -13,6 +13,7 @@ pub mod import;
 pub mod openapi;
 pub mod railway;
 mod stack;
+mod sweeper;
 pub mod template;
 
 pub use dynamodb::EmbeddedDynamoDb;

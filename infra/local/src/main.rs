@@ -37,6 +37,9 @@ struct Arguments {
     /// Keep the data of the embedded DynamoDB in memory only
     #[arg(long)]
     memory: bool,
+    /// The seconds between two sweeps over all agents; 0 makes none
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    sweep: u32,
     /// Print one line of JSON once everything answers, and nothing else
     #[arg(long)]
     json: bool,
@@ -139,6 +142,7 @@ async fn serve(arguments: Arguments) -> Result<(), Error> {
         clock: Arc::new(SystemClock),
         stage: Duration::from_secs(1),
         limits: Limits::default(),
+        sweep: (arguments.sweep > 0).then(|| Duration::from_secs(arguments.sweep.into())),
     };
     let stack = Stack::start(options, &environment).await?;
     if let Some(file) = arguments.env_file {

@@ -22,6 +22,7 @@ use common::railway::Limits;
 use common::store::{
     Connection, Instances, Sessions, StoreError, Tables, Tokens, create_missing_tables,
 };
+use sweep::Sweep;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -29,8 +30,9 @@ use tokio::task::JoinHandle;
 use crate::agents::Agent;
 use crate::demo::{Demo, DemoAgent, DemoUser};
 use crate::dynamodb::EmbeddedDynamoDb;
-use crate::functions::Settings;
+use crate::functions::{Functions, Settings};
 use crate::railway::{self, Simulator, SimulatorError};
+use crate::sweeper::Sweeper;
 use crate::template::{self, TemplateError};
 
 /// The AWS SDK's own variable for another DynamoDB.
@@ -48,6 +50,8 @@ pub struct Options {
     pub stage: Duration,
     /// How long the API waits for Railway.
     pub limits: Limits,
+    /// The time between two sweeps; none, and only who holds the stack sweeps.
+    pub sweep: Option<Duration>,
 }
 
 /// Where the data are.
@@ -95,6 +99,9 @@ pub struct Stack {
     pub simulated_variables: BTreeMap<&'static str, String>,
     /// The routes of each function, by its name.
     pub functions: Vec<(&'static str, Router)>,
+    /// The sweep, which has no routes.
+    pub sweep: Arc<Sweep>,
+    sweeper: Option<Sweeper>,
     simulated: Vec<Arc<Agent>>,
     background: Background,
     api_server: Server,
@@ -163,7 +170,10 @@ impl Stack {
             variables: &simulated_variables,
             environment,
         };
-        let settings = Settings::read(environment)?;
+        let mut settings = Settings::read(environment)?;
+        if let Some(interval) = options.sweep {
+            settings.sweep.every(interval);
+        }
         let (endpoint, dynamodb, embedded) = match environment.get(DYNAMODB_URL) {
             Some(url) => (Endpoint::Standard, url, None),
             None => {
@@ -190,13 +200,18 @@ impl Stack {
             Demo::default()
         };
 
+        let clock = options.clock;
         let background = Background::new();
-        let functions = settings.mount(
+        let Functions {
+            routes: functions,
+            sweep,
+        } = settings.mount(
             &connection,
-            options.clock,
+            clock.clone(),
             options.limits,
             background.clone(),
         )?;
+        let sweep = Arc::new(sweep);
         let routes = functions
             .iter()
             .fold(Router::new(), |all, (_, routes)| all.merge(routes.clone()));
@@ -218,6 +233,10 @@ impl Stack {
             railway,
             simulated_variables,
             functions,
+            sweeper: options
+                .sweep
+                .map(|interval| Sweeper::start(sweep.clone(), interval)),
+            sweep,
             simulated: demo.simulated,
             background,
             api_server,
@@ -239,6 +258,7 @@ impl Stack {
     /// Ends everything, the API first: requests in progress are answered and
     /// what goes on in the background is finished, for a few seconds at most.
     pub async fn stop(self) {
+        drop(self.sweeper);
         self.api_server.end().await;
         self.background.finish(Duration::from_secs(6)).await;
         if let Some(embedded) = self.embedded {

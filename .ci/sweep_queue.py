@@ -1,0 +1,159 @@
+"""A sweep of more instances than one process is to have goes over a queue: the
+coordinator sends segments, and each one, delivered as Lambda delivers it, is
+swept. The queue is moto's; the function is served by `cargo lambda watch`.
+
+Usage: sweep_queue.py FOLDER, where moto and its dependencies are installed.
+"""
+
+import contextlib
+import datetime
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import boto3
+from botocore.config import Config
+
+from harness import ENVIRONMENT, ROOT, ask, check, equal, free_port, local_stack, main
+from harness import shown_on_failure, until
+
+ABOVE = 2
+AGENTS = 60
+# The first invocation waits for the compiler.
+COMPILING = 900
+
+
+@contextlib.contextmanager
+def served(log, *command, port, seconds, **variables):
+    """A process that listens on a port, until the end of the block."""
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=ENVIRONMENT | variables,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+    )
+    base = f"http://127.0.0.1:{port}"
+
+    def answers():
+        with contextlib.suppress(OSError):
+            ask(base, "GET", "/", limit=5)
+            return True
+        return process.poll() is not None
+
+    try:
+        until(answers, seconds, f"{command[0]} listens")
+        check(process.poll() is None, f"{command[0]} ended at once")
+        yield base
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(15)
+
+
+def client(service, endpoint):
+    return boto3.client(
+        service,
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+        config=Config(retries={"max_attempts": 1}, proxies={}),
+    )
+
+
+def invoke(port, event, folder):
+    file = Path(folder) / "event.json"
+    file.write_text(json.dumps(event))
+    done = subprocess.run(
+        ["cargo", "lambda", "invoke", "sweep", "--data-file", file]
+        + ["--invoke-address", "127.0.0.1", "--invoke-port", str(port)],
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=COMPILING,
+    )
+    equal(done.returncode, 0, f"exit code of an invocation: {done.stderr}")
+    return json.loads(done.stdout)
+
+
+def received(sqs, url):
+    """All messages of a queue, as Lambda's event has them."""
+    records = []
+    while True:
+        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+        messages = answer.get("Messages", [])
+        if not messages:
+            return records
+        for message in messages:
+            records.append({"messageId": message["MessageId"], "body": message["Body"]})
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+
+
+def states(dynamodb):
+    items = dynamodb.scan(TableName="instances")["Items"]
+    return [item.get("observed", {}).get("M", {}).get("condition", {}).get("S") for item in items]
+
+
+def run():
+    packages = Path(sys.argv[1])
+    with tempfile.TemporaryDirectory() as folder, open(
+        Path(folder) / "log", "w+"
+    ) as log, shown_on_failure(log):
+        variables = Path(folder) / "variables"
+        moto_port, watch_port = free_port(), free_port()
+        moto = [sys.executable, packages / "bin/moto_server", "-H", "127.0.0.1"]
+        with local_stack("--sweep", "0", "--env-file", variables) as stack, served(
+            log, *moto, "-p", str(moto_port), port=moto_port, seconds=60, PYTHONPATH=str(packages)
+        ) as sqs_url:
+            dynamodb, sqs = client("dynamodb", stack["dynamodb"]), client("sqs", sqs_url)
+            queue = sqs.create_queue(QueueName="sweep")["QueueUrl"]
+            for number in range(AGENTS):
+                item = {"instanceId": f"agent-{number}", "ownerId": "owner"}
+                item["openclawUrl"] = "http://127.0.0.1:1"
+                dynamodb.put_item(
+                    TableName="instances", Item={name: {"S": it} for name, it in item.items()}
+                )
+            with open(variables, "a") as file:
+                file.write(f"AWS_ENDPOINT_URL_SQS={sqs_url}\n")
+                file.write(f"SWEEP_QUEUE_URL={queue}\nSWEEP_SEGMENT_ABOVE={ABOVE}\n")
+            watch = ["cargo", "lambda", "watch", "--ignore-changes", "--env-file", variables]
+            watch += ["--invoke-address", "127.0.0.1", "--invoke-port", str(watch_port)]
+            with served(log, *watch, port=watch_port, seconds=30):
+                sweep_by_queue(dynamodb, sqs, queue, watch_port, folder)
+
+
+def sweep_by_queue(dynamodb, sqs, queue, port, folder):
+    count = AGENTS + 7
+    now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    event = json.loads((ROOT / "events/sweep.json").read_text()) | {"time": now}
+    segments = -(-count // ABOVE)
+    equal(invoke(port, event, folder), {"segments": segments}, "the coordinator's answer")
+    equal(set(states(dynamodb)), {None}, "states while the segments are in the queue")
+
+    records = received(sqs, queue)
+    equal(len(records), segments, "messages in the queue")
+    bodies = sorted((json.loads(it["body"]) for it in records), key=lambda it: it["segment"])
+    equal([it["segment"] for it in bodies], list(range(segments)), "segments")
+    equal({it["of"] for it in bodies}, {segments}, "of how many they are")
+
+    # One message of somebody else fails alone.
+    records[1:1] = [{"messageId": "not-ours", "body": "hello"}]
+    failed = []
+    for start in range(0, len(records), 10):
+        answer = invoke(port, {"Records": records[start : start + 10]}, folder)
+        failed += [it["itemIdentifier"] for it in answer["batchItemFailures"]]
+    equal(failed, ["not-ours"], "messages that failed")
+    found = states(dynamodb)
+    equal((len(found), None in found), (count, False), "agents, and whether one was not seen")
+    print(f"{count} agents were swept in {segments} segments over SQS")
+
+
+main(run)

@@ -1,0 +1,309 @@
+//! What became of agents over time, for ninety days.
+//!
+//! An instance has three kinds of items: its transitions (`transition#` and the
+//! sweep that found it), the times in which nobody looked (`gap#` and its end),
+//! and hourly figures (`hour#`). Transitions and gaps are written together with
+//! the state, by [`Observations`](super::Observations).
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::connection::Item;
+use super::{Connection, StoreError, corrupt, parse};
+use crate::model::InstanceId;
+use crate::watch::{Condition, Gap, Histogram, Judgement, Symptom, Transition, Trouble};
+
+pub(super) const KEY: &str = "instanceId";
+pub(super) const SORT_KEY: &str = "sortKey";
+const EXPIRES_AT: &str = "expiresAt";
+
+/// How long an item is kept.
+pub const HISTORY_KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// Of attributes that count a step of a [`Histogram`].
+const STEP: &str = "step";
+
+/// The table of what sweeps saw.
+#[derive(Clone, Debug)]
+pub struct History {
+    pub(super) connection: Connection,
+    pub(super) table: String,
+}
+
+/// The figures of an hour.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bucket {
+    /// The hour's beginning.
+    pub hour: Timestamp,
+    /// How often the agent was asked.
+    pub probes: u64,
+    /// How often it did not answer well.
+    pub failures: u64,
+    /// How long it took to answer well.
+    pub latency: Histogram,
+}
+
+/// All that is on record of a time.
+#[derive(Clone, Debug, Default)]
+pub struct Record {
+    /// Oldest first, by the sweep that found them.
+    pub transitions: Vec<Transition>,
+    /// Oldest first.
+    pub gaps: Vec<Gap>,
+    /// Oldest first; an hour without probes has none.
+    pub buckets: Vec<Bucket>,
+}
+
+impl History {
+    /// The history in `table`.
+    pub fn new(connection: Connection, table: String) -> Self {
+        Self { connection, table }
+    }
+
+    /// What is on record of an instance since a time; of the hour in which that
+    /// lies, the whole.
+    ///
+    /// # Errors
+    /// When DynamoDB fails, or a record is damaged.
+    pub async fn since(&self, id: &InstanceId, from: Timestamp) -> Result<Record, StoreError> {
+        let (transitions, gaps, buckets) = tokio::try_join!(
+            self.items(id, "transition#", from.to_string()),
+            self.items(id, "gap#", from.to_string()),
+            self.items(id, "hour#", hour_key(from)),
+        )?;
+        Ok(Record {
+            transitions: self.decode(transitions, TransitionRecord::decode)?,
+            gaps: self.decode(gaps, GapRecord::decode)?,
+            buckets: self.decode(buckets, bucket)?,
+        })
+    }
+
+    /// Adds figures to those of an hour. When its answer is lost it may have
+    /// been done, and be done again.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn add(&self, id: &InstanceId, bucket: &Bucket) -> Result<(), StoreError> {
+        let number = |value: u64| AttributeValue::N(value.to_string());
+        let mut add = vec!["probes :probes".to_owned(), "failures :failures".to_owned()];
+        let mut values = HashMap::from([
+            (":probes".to_owned(), number(bucket.probes)),
+            (":failures".to_owned(), number(bucket.failures)),
+            (":expires".to_owned(), expiry(bucket.hour)),
+        ]);
+        for (step, count) in bucket.latency.counted() {
+            add.push(format!("{STEP}{step} :step{step}"));
+            values.insert(format!(":step{step}"), number(count.into()));
+        }
+        self.connection
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(KEY, AttributeValue::S(id.to_string()))
+            .key(
+                SORT_KEY,
+                AttributeValue::S(format!("hour#{}", hour_key(bucket.hour))),
+            )
+            .update_expression(format!("SET expiresAt = :expires ADD {}", add.join(", ")))
+            .set_expression_attribute_values(Some(values))
+            .send()
+            .await
+            .map_err(StoreError::failed("UpdateItem"))?;
+        Ok(())
+    }
+
+    /// The items that a judgement adds.
+    pub(super) fn events(
+        &self,
+        id: &InstanceId,
+        judgement: &Judgement,
+    ) -> Result<Vec<Item>, StoreError> {
+        let mut items = Vec::new();
+        if let Some(transition) = &judgement.transition {
+            let key = format!("transition#{}", transition.sweep);
+            let record = TransitionRecord::from(transition);
+            items.push(item(id, key, transition.sweep, &record)?);
+        }
+        if let Some(gap) = &judgement.gap {
+            let record = GapRecord {
+                from: gap.from.to_string(),
+                until: gap.until.to_string(),
+            };
+            items.push(item(id, format!("gap#{}", gap.until), gap.until, &record)?);
+        }
+        Ok(items)
+    }
+
+    /// The items of a kind, from a key on.
+    async fn items(
+        &self,
+        id: &InstanceId,
+        kind: &str,
+        from: String,
+    ) -> Result<Vec<Item>, StoreError> {
+        let mut pages = self
+            .connection
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("instanceId = :instance AND sortKey BETWEEN :from AND :until")
+            .expression_attribute_values(":instance", AttributeValue::S(id.to_string()))
+            .expression_attribute_values(":from", AttributeValue::S(format!("{kind}{from}")))
+            // Behind all digits, of which times are made.
+            .expression_attribute_values(":until", AttributeValue::S(format!("{kind}~")))
+            .into_paginator()
+            .items()
+            .send();
+        let mut items = Vec::new();
+        while let Some(item) = pages.next().await {
+            items.push(item.map_err(StoreError::failed("Query"))?);
+        }
+        Ok(items)
+    }
+
+    fn decode<T>(
+        &self,
+        items: Vec<Item>,
+        decode: impl Fn(Item) -> Result<T, String>,
+    ) -> Result<Vec<T>, StoreError> {
+        items
+            .into_iter()
+            .map(|item| {
+                let key = match (item.get(KEY), item.get(SORT_KEY)) {
+                    (Some(AttributeValue::S(id)), Some(AttributeValue::S(key))) => {
+                        format!("{id} {key}")
+                    }
+                    _ => "without a key".to_owned(),
+                };
+                decode(item).map_err(|reason| corrupt(&self.table, &key, reason))
+            })
+            .collect()
+    }
+}
+
+/// `2026-04-04T03`, which sorts by time.
+fn hour_key(at: Timestamp) -> String {
+    at.to_string().chars().take(13).collect()
+}
+
+fn expiry(at: Timestamp) -> AttributeValue {
+    let at = at.as_second().saturating_add(HISTORY_KEPT.as_secs());
+    AttributeValue::N(at.to_string())
+}
+
+fn item(
+    id: &InstanceId,
+    sort_key: String,
+    at: Timestamp,
+    record: &impl Serialize,
+) -> Result<Item, StoreError> {
+    let mut item: Item = serde_dynamo::to_item(record).map_err(|error| StoreError::Failed {
+        operation: "writing history",
+        cause: error.to_string(),
+    })?;
+    item.insert(KEY.to_owned(), AttributeValue::S(id.to_string()));
+    item.insert(SORT_KEY.to_owned(), AttributeValue::S(sort_key));
+    item.insert(EXPIRES_AT.to_owned(), expiry(at));
+    Ok(item)
+}
+
+/// Both are there, or neither.
+pub(super) fn trouble(symptom: Option<Symptom>, reason: Option<String>) -> Option<Trouble> {
+    Some(Trouble {
+        symptom: symptom?,
+        reason: reason?,
+    })
+}
+
+fn bucket(item: Item) -> Result<Bucket, String> {
+    let number = |name: &str| match item.get(name) {
+        Some(AttributeValue::N(text)) => parse::<u64>(name, text),
+        None => Ok(0),
+        Some(_) => Err(format!("{name} is no number")),
+    };
+    let hour = match item.get(SORT_KEY) {
+        Some(AttributeValue::S(key)) => key.strip_prefix("hour#"),
+        _ => None,
+    };
+    let hour = hour.ok_or("sortKey is missing")?;
+    let mut latency = Histogram::default();
+    for name in item.keys() {
+        if let Some(step) = name.strip_prefix(STEP) {
+            let count = u32::try_from(number(name)?).unwrap_or(u32::MAX);
+            latency.add(parse(name, step)?, count);
+        }
+    }
+    Ok(Bucket {
+        hour: parse("sortKey", &format!("{hour}:00:00Z"))?,
+        probes: number("probes")?,
+        failures: number("failures")?,
+        latency,
+    })
+}
+
+#[derive(Serialize, Deserialize)]
+struct GapRecord {
+    from: String,
+    until: String,
+}
+
+impl GapRecord {
+    fn decode(item: Item) -> Result<Gap, String> {
+        let record: Self = serde_dynamo::from_item(item).map_err(|error| error.to_string())?;
+        Ok(Gap {
+            from: parse("from", &record.from)?,
+            until: parse("until", &record.until)?,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TransitionRecord {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<Condition>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from_since: Option<String>,
+    to: Condition,
+    since: String,
+    sweep: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    symptom: Option<Symptom>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl From<&Transition> for TransitionRecord {
+    fn from(transition: &Transition) -> Self {
+        let trouble = transition.trouble.as_ref();
+        Self {
+            from: transition.from,
+            from_since: transition.from_since.map(|at| at.to_string()),
+            to: transition.to,
+            since: transition.since.to_string(),
+            sweep: transition.sweep.to_string(),
+            symptom: trouble.map(|trouble| trouble.symptom),
+            reason: trouble.map(|trouble| trouble.reason.clone()),
+        }
+    }
+}
+
+impl TransitionRecord {
+    fn decode(item: Item) -> Result<Transition, String> {
+        let record: Self = serde_dynamo::from_item(item).map_err(|error| error.to_string())?;
+        Ok(Transition {
+            from: record.from,
+            from_since: record
+                .from_since
+                .map(|at| parse("fromSince", &at))
+                .transpose()?,
+            to: record.to,
+            since: parse("since", &record.since)?,
+            sweep: parse("sweep", &record.sweep)?,
+            trouble: trouble(record.symptom, record.reason),
+        })
+    }
+}

@@ -1,0 +1,368 @@
+//! What sweeps see of agents: the state, which is an attribute of the instance's
+//! own item, and with each change of it an item of the history.
+//!
+//! The state lives in the instance's item so that one scan gives a sweep all it
+//! needs, and a state answer needs no further read.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::connection::Item;
+use super::{History, Instances, StoreError, corrupt, history, instances, parse};
+use crate::model::{Instance, InstanceId};
+use crate::watch::{AgentState, Condition, Judgement, Streak, StreakOf, Symptom};
+
+const OBSERVED: &str = "observed";
+
+/// What a sweep reads of an item: no more than it needs.
+const PROJECTION: &str = "instanceId, ownerId, openclawUrl, runtimeServiceId, observed";
+
+/// The states of agents.
+#[derive(Clone, Debug)]
+pub struct Observations {
+    instances: Instances,
+    history: History,
+}
+
+/// A part of the table: this one of so many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// Which one, from 0 on.
+    pub number: u32,
+    /// Of how many; at least 1.
+    pub of: u32,
+}
+
+impl Segment {
+    /// The whole table.
+    pub const ALL: Self = Self { number: 0, of: 1 };
+}
+
+/// Where a page ended.
+#[derive(Clone, Debug)]
+pub struct Cursor(Item);
+
+/// Some instances.
+#[derive(Debug)]
+pub struct Page {
+    /// They, or which record is damaged.
+    pub instances: Vec<Result<Watched, StoreError>>,
+    /// Where the next page begins; none behind the last one.
+    pub next: Option<Cursor>,
+}
+
+/// An instance with what is on record about it. Of the instance itself only the
+/// id, the owner, the address and the service are there.
+#[derive(Clone, Debug)]
+pub struct Watched {
+    /// The instance.
+    pub instance: Instance,
+    /// Its state; none where no sweep has seen it.
+    pub state: Option<AgentState>,
+}
+
+/// What became of a write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// It is done.
+    Written,
+    /// The record is another one than was judged by: this one, or none.
+    Overtaken(Option<AgentState>),
+    /// The instance is not there any more.
+    Gone,
+}
+
+impl Observations {
+    /// The states of these instances, with their history.
+    pub fn new(instances: Instances, history: History) -> Self {
+        Self { instances, history }
+    }
+
+    /// About how many instances there are: DynamoDB counts them every six hours.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn approximate_count(&self) -> Result<u64, StoreError> {
+        let answer = self
+            .instances
+            .connection
+            .client
+            .describe_table()
+            .table_name(&self.instances.table)
+            .send()
+            .await
+            .map_err(StoreError::failed("DescribeTable"))?;
+        let count = answer.table.and_then(|table| table.item_count);
+        Ok(count.and_then(|it| u64::try_from(it).ok()).unwrap_or(0))
+    }
+
+    /// The next instances of a segment. The read is an eventually consistent
+    /// one: what it misses, a write finds out.
+    ///
+    /// # Errors
+    /// When DynamoDB fails. A damaged record is no error of the page.
+    pub async fn page(
+        &self,
+        segment: Segment,
+        size: i32,
+        after: Option<Cursor>,
+    ) -> Result<Page, StoreError> {
+        let part = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
+        let answer = self
+            .instances
+            .connection
+            .client
+            .scan()
+            .table_name(&self.instances.table)
+            .projection_expression(PROJECTION)
+            .segment(part(segment.number))
+            .total_segments(part(segment.of))
+            .limit(size)
+            .set_exclusive_start_key(after.map(|cursor| cursor.0))
+            .send()
+            .await
+            .map_err(StoreError::failed("Scan"))?;
+        let items = answer.items.unwrap_or_default().into_iter();
+        Ok(Page {
+            instances: items.map(|item| self.watched(item)).collect(),
+            next: answer.last_evaluated_key.map(Cursor),
+        })
+    }
+
+    /// An instance with what is on record about it, after the last write.
+    ///
+    /// # Errors
+    /// When DynamoDB fails, or the record is damaged.
+    pub async fn get(&self, id: &InstanceId) -> Result<Option<Watched>, StoreError> {
+        let key = [(instances::KEY, id.as_str())];
+        let table = &self.instances.table;
+        let item = self.instances.connection.item(table, &key).await?;
+        item.map(|item| self.watched(item)).transpose()
+    }
+
+    /// Writes what a judgement says, if the record is still the one that was
+    /// judged by, which the sweep `read` had written. So a record never goes
+    /// back to an older sweep, and of all who find the same transition one wins:
+    /// the transition goes into the history in the same transaction.
+    ///
+    /// # Errors
+    /// When DynamoDB fails: then nothing was written, or the answer is lost.
+    pub async fn save(
+        &self,
+        id: &InstanceId,
+        read: Option<Timestamp>,
+        judgement: &Judgement,
+    ) -> Result<Stored, StoreError> {
+        let write = Write::of(read, &judgement.next)?;
+        let events = self.history.events(id, judgement)?;
+        if events.is_empty() {
+            self.update(id, write).await
+        } else {
+            self.transact(id, write, events).await
+        }
+    }
+
+    async fn update(&self, id: &InstanceId, write: Write) -> Result<Stored, StoreError> {
+        let answer = self
+            .instances
+            .connection
+            .client
+            .update_item()
+            .table_name(&self.instances.table)
+            .key(instances::KEY, AttributeValue::S(id.to_string()))
+            .condition_expression(write.condition)
+            .update_expression(Write::UPDATE)
+            .set_expression_attribute_values(Some(write.values))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(Stored::Written),
+            Err(error) => self.overtaken(id, StoreError::refused_item(error)?),
+        }
+    }
+
+    async fn transact(
+        &self,
+        id: &InstanceId,
+        write: Write,
+        events: Vec<Item>,
+    ) -> Result<Stored, StoreError> {
+        let update = Update::builder()
+            .table_name(&self.instances.table)
+            .key(instances::KEY, AttributeValue::S(id.to_string()))
+            .condition_expression(write.condition)
+            .update_expression(Write::UPDATE)
+            .set_expression_attribute_values(Some(write.values))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(StoreError::build)?;
+        let mut request = self
+            .instances
+            .connection
+            .client
+            .transact_write_items()
+            .transact_items(TransactWriteItem::builder().update(update).build());
+        for event in events {
+            let put = Put::builder()
+                .table_name(&self.history.table)
+                .set_item(Some(event))
+                .build()
+                .map_err(StoreError::build)?;
+            request = request.transact_items(TransactWriteItem::builder().put(put).build());
+        }
+        let Err(error) = request.send().await else {
+            return Ok(Stored::Written);
+        };
+        let refused = match error.as_service_error() {
+            Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => cancelled
+                .cancellation_reasons()
+                .first()
+                .filter(|reason| reason.code() == Some("ConditionalCheckFailed"))
+                .map(|reason| reason.item.clone()),
+            _ => None,
+        };
+        match refused {
+            Some(item) => self.overtaken(id, item),
+            None => Err(StoreError::failed("TransactWriteItems")(error)),
+        }
+    }
+
+    /// What refused a write.
+    fn overtaken(&self, id: &InstanceId, item: Option<Item>) -> Result<Stored, StoreError> {
+        match item.filter(|item| item.contains_key(instances::KEY)) {
+            None => Ok(Stored::Gone),
+            Some(mut item) => Ok(Stored::Overtaken(self.state(id.as_str(), &mut item)?)),
+        }
+    }
+
+    fn watched(&self, mut item: Item) -> Result<Watched, StoreError> {
+        let key = match item.get(instances::KEY) {
+            Some(AttributeValue::S(id)) => id.clone(),
+            _ => "without an id".to_owned(),
+        };
+        let state = self.state(&key, &mut item)?;
+        let mut instance = self.instances.decode(item)?;
+        instance.observed_at = state.as_ref().map(|state| state.seen_at);
+        Ok(Watched { instance, state })
+    }
+
+    /// Takes the state out of an item.
+    fn state(&self, key: &str, item: &mut Item) -> Result<Option<AgentState>, StoreError> {
+        let corrupt = |reason: String| {
+            let reason = format!("{OBSERVED}: {reason}");
+            corrupt(&self.instances.table, key, reason)
+        };
+        let Some(value) = item.remove(OBSERVED) else {
+            return Ok(None);
+        };
+        let record: StateRecord = serde_dynamo::from_attribute_value(value)
+            .map_err(|error| corrupt(error.to_string()))?;
+        AgentState::try_from(record).map(Some).map_err(corrupt)
+    }
+}
+
+/// A conditional write of a state.
+struct Write {
+    condition: &'static str,
+    values: HashMap<String, AttributeValue>,
+}
+
+impl Write {
+    const UPDATE: &'static str = "SET observed = :next";
+
+    fn of(read: Option<Timestamp>, next: &AgentState) -> Result<Self, StoreError> {
+        let record = StateRecord::from(next);
+        let next =
+            serde_dynamo::to_attribute_value(record).map_err(|error| StoreError::Failed {
+                operation: "writing a state",
+                cause: error.to_string(),
+            })?;
+        let mut values = HashMap::from([(":next".to_owned(), next)]);
+        // An instance that was deleted meanwhile must not come back as a fragment.
+        let condition = match read {
+            None => "attribute_exists(instanceId) AND attribute_not_exists(observed)",
+            Some(sweep) => {
+                values.insert(":read".to_owned(), AttributeValue::S(sweep.to_string()));
+                "observed.sweep = :read"
+            }
+        };
+        Ok(Self { condition, values })
+    }
+}
+
+/// The attribute, before its rules are checked. Times are texts.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StateRecord {
+    condition: Condition,
+    since: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    symptom: Option<Symptom>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    streak: Option<StreakRecord>,
+    sweep: String,
+    seen_at: String,
+    expected_by: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StreakRecord {
+    of: StreakOf,
+    count: u32,
+    since: String,
+}
+
+impl From<&AgentState> for StateRecord {
+    fn from(state: &AgentState) -> Self {
+        let trouble = state.trouble.as_ref();
+        Self {
+            condition: state.condition,
+            since: state.since.to_string(),
+            symptom: trouble.map(|trouble| trouble.symptom),
+            reason: trouble.map(|trouble| trouble.reason.clone()),
+            streak: state.streak.map(|streak| StreakRecord {
+                of: streak.of,
+                count: streak.count,
+                since: streak.since.to_string(),
+            }),
+            sweep: state.sweep.to_string(),
+            seen_at: state.seen_at.to_string(),
+            expected_by: state.expected_by.to_string(),
+        }
+    }
+}
+
+impl TryFrom<StateRecord> for AgentState {
+    /// Which attribute breaks which rule.
+    type Error = String;
+
+    fn try_from(record: StateRecord) -> Result<Self, Self::Error> {
+        Ok(Self {
+            condition: record.condition,
+            since: parse("since", &record.since)?,
+            trouble: history::trouble(record.symptom, record.reason),
+            streak: record
+                .streak
+                .map(|streak| {
+                    Ok::<_, String>(Streak {
+                        of: streak.of,
+                        count: streak.count,
+                        since: parse("streak.since", &streak.since)?,
+                    })
+                })
+                .transpose()?,
+            sweep: parse("sweep", &record.sweep)?,
+            seen_at: parse("seenAt", &record.seen_at)?,
+            expected_by: parse("expectedBy", &record.expected_by)?,
+        })
+    }
+}

@@ -1,0 +1,286 @@
+//! What sweeps know of each other, in the table of history: which one is the
+//! newest, and the last listing of Railway's services, which a sweep in many
+//! parts makes once for all of them.
+//!
+//! The key of these items is no instance's id.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+
+use super::connection::Item;
+use super::{History, StoreError, corrupt, parse};
+use crate::watch::HostedService;
+
+/// Instances' ids have no `#`.
+const PARTITION: &str = "#sweeps";
+
+/// How large a part of a listing may be, in bytes: below the 400 KB of an item.
+const PART: usize = 300 * 1024;
+
+/// How long the parts of a listing are kept.
+const KEPT: SignedDuration = SignedDuration::from_hours(2);
+
+/// The records of sweeps.
+#[derive(Clone, Debug)]
+pub struct Sweeps {
+    history: History,
+}
+
+/// Whether a sweep is the newest one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// It is, or it is the same one again.
+    Newest,
+    /// This one is newer.
+    Outdated(Timestamp),
+}
+
+/// Services that are not simply up, at one time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// When they were listed.
+    pub taken_at: Timestamp,
+    /// The services.
+    pub services: Vec<HostedService>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Header {
+    taken_at: String,
+    parts: usize,
+}
+
+#[derive(Deserialize)]
+struct Part {
+    services: String,
+}
+
+impl Sweeps {
+    /// The records beside this history.
+    pub fn new(history: History) -> Self {
+        Self { history }
+    }
+
+    /// Records that a sweep begins, unless a newer one has.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn begin(&self, sweep: Timestamp) -> Result<Begun, StoreError> {
+        let answer = self
+            .history
+            .connection
+            .client
+            .update_item()
+            .table_name(&self.history.table)
+            .set_key(Some(key("newest")))
+            .condition_expression("attribute_not_exists(sweep) OR sweep <= :sweep")
+            .update_expression("SET sweep = :sweep")
+            .expression_attribute_values(":sweep", AttributeValue::S(sweep.to_string()))
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(Begun::Newest),
+            Err(error) => {
+                StoreError::refused_item(error)?;
+                let newest = self.newest().await?;
+                Ok(newest.map_or(Begun::Newest, Begun::Outdated))
+            }
+        }
+    }
+
+    /// The newest sweep that has begun.
+    ///
+    /// # Errors
+    /// When DynamoDB fails, or the record is damaged.
+    pub async fn newest(&self) -> Result<Option<Timestamp>, StoreError> {
+        let item = self.item("newest").await?;
+        match item.as_ref().and_then(|item| item.get("sweep")) {
+            None => Ok(None),
+            Some(AttributeValue::S(text)) => parse("sweep", text)
+                .map(Some)
+                .map_err(|reason| self.damaged("newest", reason)),
+            Some(_) => Err(self.damaged("newest", "sweep is no text".to_owned())),
+        }
+    }
+
+    /// Stores a listing: its parts first, so that whoever finds it finds all.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn store(&self, listing: &Listing) -> Result<(), StoreError> {
+        let parts = parts(&listing.services)?;
+        let expires = listing.taken_at.as_second().saturating_add(KEPT.as_secs());
+        for (number, services) in parts.iter().enumerate() {
+            self.put(
+                &part_key(listing.taken_at, number),
+                [
+                    ("services", AttributeValue::S(services.clone())),
+                    ("expiresAt", AttributeValue::N(expires.to_string())),
+                ],
+            )
+            .await?;
+        }
+        self.put(
+            "listing",
+            [
+                ("takenAt", AttributeValue::S(listing.taken_at.to_string())),
+                ("parts", AttributeValue::N(parts.len().to_string())),
+            ],
+        )
+        .await
+    }
+
+    /// When the last listing was made.
+    ///
+    /// # Errors
+    /// When DynamoDB fails, or the record is damaged.
+    pub async fn listed_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        let Some(header) = self.header().await? else {
+            return Ok(None);
+        };
+        let taken_at = parse("takenAt", &header.taken_at);
+        taken_at
+            .map(Some)
+            .map_err(|reason| self.damaged("listing", reason))
+    }
+
+    /// The last listing; none before the first one, and where a part of it is
+    /// gone by now.
+    ///
+    /// # Errors
+    /// When DynamoDB fails, or a record is damaged.
+    pub async fn listing(&self) -> Result<Option<Listing>, StoreError> {
+        let Some(header) = self.header().await? else {
+            return Ok(None);
+        };
+        let taken_at =
+            parse("takenAt", &header.taken_at).map_err(|reason| self.damaged("listing", reason))?;
+        let mut services = Vec::new();
+        for number in 0..header.parts {
+            let key = part_key(taken_at, number);
+            let Some(item) = self.item(&key).await? else {
+                return Ok(None);
+            };
+            let part: Part = serde_dynamo::from_item(item)
+                .map_err(|error| self.damaged(&key, error.to_string()))?;
+            let part: Vec<HostedService> = serde_json::from_str(&part.services)
+                .map_err(|error| self.damaged(&key, error.to_string()))?;
+            services.extend(part);
+        }
+        Ok(Some(Listing { taken_at, services }))
+    }
+
+    async fn header(&self) -> Result<Option<Header>, StoreError> {
+        let Some(item) = self.item("listing").await? else {
+            return Ok(None);
+        };
+        let header = serde_dynamo::from_item(item);
+        header
+            .map(Some)
+            .map_err(|error| self.damaged("listing", error.to_string()))
+    }
+
+    async fn item(&self, sort_key: &str) -> Result<Option<Item>, StoreError> {
+        let key = [
+            (super::history::KEY, PARTITION),
+            (super::history::SORT_KEY, sort_key),
+        ];
+        self.history
+            .connection
+            .item(&self.history.table, &key)
+            .await
+    }
+
+    async fn put<const N: usize>(
+        &self,
+        sort_key: &str,
+        attributes: [(&str, AttributeValue); N],
+    ) -> Result<(), StoreError> {
+        let mut item = key(sort_key);
+        item.extend(attributes.map(|(name, value)| (name.to_owned(), value)));
+        self.history
+            .connection
+            .client
+            .put_item()
+            .table_name(&self.history.table)
+            .set_item(Some(item))
+            .send()
+            .await
+            .map_err(StoreError::failed("PutItem"))?;
+        Ok(())
+    }
+
+    fn damaged(&self, key: &str, reason: String) -> StoreError {
+        corrupt(&self.history.table, &format!("{PARTITION} {key}"), reason)
+    }
+}
+
+fn key(sort_key: &str) -> Item {
+    Item::from([
+        (
+            super::history::KEY.to_owned(),
+            AttributeValue::S(PARTITION.to_owned()),
+        ),
+        (
+            super::history::SORT_KEY.to_owned(),
+            AttributeValue::S(sort_key.to_owned()),
+        ),
+    ])
+}
+
+fn part_key(taken_at: Timestamp, number: usize) -> String {
+    format!("listing#{taken_at}#{number}")
+}
+
+/// JSON lists of services, none larger than [`PART`].
+fn parts(services: &[HostedService]) -> Result<Vec<String>, StoreError> {
+    let mut parts: Vec<String> = Vec::new();
+    for service in services {
+        let text = serde_json::to_string(service).map_err(|error| StoreError::Failed {
+            operation: "writing a listing",
+            cause: error.to_string(),
+        })?;
+        match parts
+            .last_mut()
+            .filter(|part| part.len() + text.len() + 2 <= PART)
+        {
+            Some(part) => {
+                part.push(',');
+                part.push_str(&text);
+            }
+            None => parts.push(format!("[{text}")),
+        }
+    }
+    for part in &mut parts {
+        part.push(']');
+    }
+    Ok(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watch::Hosting;
+
+    #[test]
+    fn a_listing_is_cut_into_parts_that_fit_into_an_item() {
+        let services: Vec<_> = (0..10_000)
+            .map(|number| HostedService {
+                id: format!("service-{number:036}"),
+                name: format!("agentbot-agent-{number}"),
+                hosting: Hosting::Sleeping,
+                deployed_at: Timestamp::UNIX_EPOCH,
+            })
+            .collect();
+        let parts = parts(&services).unwrap();
+        assert!(parts.len() > 1);
+        assert!(parts.iter().all(|part| part.len() <= PART));
+        let read: Vec<HostedService> = parts
+            .iter()
+            .flat_map(|part| serde_json::from_str::<Vec<HostedService>>(part).unwrap())
+            .collect();
+        assert_eq!(read, services);
+    }
+}

@@ -1,0 +1,204 @@
+//! The rules by which sightings change what is on record.
+
+use jiff::Timestamp;
+
+use super::Policy;
+use super::state::{AgentState, Condition, Gap, Streak, StreakOf, Transition, Trouble};
+use crate::model::InstanceId;
+
+/// What one sweep saw of one agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    /// The time for which the sweep was scheduled.
+    pub sweep: Timestamp,
+    /// When the agent was seen.
+    pub at: Timestamp,
+    /// What was seen.
+    pub found: Found,
+    /// When the agent's last deployment was made, where that is known.
+    pub deployed_at: Option<Timestamp>,
+    /// That deployment is still on its way up.
+    pub deploying: bool,
+}
+
+/// What was seen of an agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// It answers well.
+    Well,
+    /// It does not, though it should.
+    Failing(Trouble),
+    /// It waits to be configured.
+    Setup,
+    /// Its deployment was stopped on purpose.
+    Stopped,
+    /// It is asleep.
+    Sleeping,
+}
+
+/// What a sighting means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// What is true of the agent now.
+    pub next: AgentState,
+    /// The change of its condition, if it is one.
+    pub transition: Option<Transition>,
+    /// The time before the sighting in which nobody looked, if it is long.
+    pub gap: Option<Gap>,
+    /// Whether `next` has to be written: something changed, or the heartbeat is
+    /// due.
+    pub write: bool,
+}
+
+/// Judges a sighting by what is on record; none where the record is of the same
+/// sweep or of a later one, which a sighting never changes.
+pub fn judge(
+    agent: &InstanceId,
+    previous: Option<&AgentState>,
+    sighting: &Sighting,
+    policy: &Policy,
+) -> Option<Judgement> {
+    if previous.is_some_and(|previous| previous.sweep >= sighting.sweep) {
+        return None;
+    }
+    let gap = previous
+        .filter(|previous| previous.expected_by < sighting.at)
+        .map(|previous| Gap {
+            from: previous.seen_at,
+            until: sighting.at,
+        });
+    let before = previous.map(|previous| Before {
+        condition: previous.condition,
+        since: previous.since,
+        // What was seen before a gap and after it does not stand in a row.
+        streak: previous.streak.filter(|_| gap.is_none()),
+    });
+    let (condition, since, streak) = condition_of(before.as_ref(), sighting, policy);
+    let next = AgentState {
+        condition,
+        since,
+        trouble: match &sighting.found {
+            Found::Failing(trouble) => Some(trouble.clone()),
+            // Until it is up again, what was wrong stays on record.
+            Found::Well if condition == Condition::Down => {
+                previous.and_then(|previous| previous.trouble.clone())
+            }
+            _ => None,
+        },
+        streak,
+        sweep: sighting.sweep,
+        seen_at: sighting.at,
+        expected_by: policy.expected_by(sighting.at),
+    };
+    let changed = before.as_ref().map(|before| before.condition) != Some(condition);
+    let write = changed
+        || gap.is_some()
+        || previous.is_none_or(|previous| {
+            previous.streak != next.streak
+                || previous.since != next.since
+                || policy.heartbeat_is_due(agent, previous.sweep, sighting.sweep)
+        });
+    let transition = changed.then(|| Transition {
+        from: previous.map(|previous| previous.condition),
+        from_since: previous.map(|previous| previous.since),
+        to: condition,
+        since,
+        sweep: sighting.sweep,
+        trouble: next.trouble.clone(),
+    });
+    Some(Judgement {
+        next,
+        transition,
+        gap,
+        write,
+    })
+}
+
+/// The part of the record that decides.
+struct Before {
+    condition: Condition,
+    since: Timestamp,
+    streak: Option<Streak>,
+}
+
+/// The condition after a sighting, since when it holds, and what speaks against
+/// it.
+fn condition_of(
+    before: Option<&Before>,
+    sighting: &Sighting,
+    policy: &Policy,
+) -> (Condition, Timestamp, Option<Streak>) {
+    let now = sighting.at;
+    let steady = |condition| match before {
+        Some(before) if before.condition == condition => (condition, before.since, None),
+        _ => (condition, now, None),
+    };
+    match &sighting.found {
+        // What Railway or the agent itself says outright needs no second word.
+        Found::Stopped => steady(Condition::Stopped),
+        Found::Sleeping => steady(Condition::Sleeping),
+        Found::Setup => steady(Condition::Setup),
+        Found::Well => match before {
+            Some(before) if before.condition == Condition::Down => {
+                let streak = longer(before.streak, StreakOf::Successes, now);
+                if streak.count >= policy.successes {
+                    (Condition::Up, streak.since, None)
+                } else {
+                    (Condition::Down, before.since, Some(streak))
+                }
+            }
+            _ => steady(Condition::Up),
+        },
+        Found::Failing(_) if in_grace(sighting, policy) => match before {
+            // It came up, or was given up, after the deployment was made.
+            Some(before)
+                if matches!(before.condition, Condition::Up | Condition::Down)
+                    && sighting.deployed_at.is_some_and(|at| before.since >= at) =>
+            {
+                (before.condition, before.since, before.streak)
+            }
+            _ => steady(Condition::Starting),
+        },
+        Found::Failing(_) => {
+            let (condition, since) = match before {
+                Some(before) if before.condition == Condition::Down => {
+                    return (Condition::Down, before.since, None);
+                }
+                Some(before) if matches!(before.condition, Condition::Up | Condition::Starting) => {
+                    (before.condition, before.since)
+                }
+                _ => (Condition::Starting, now),
+            };
+            let streak = before.and_then(|before| before.streak);
+            let streak = longer(streak, StreakOf::Failures, now);
+            if streak.count >= policy.failures {
+                (Condition::Down, streak.since, None)
+            } else {
+                (condition, since, Some(streak))
+            }
+        }
+    }
+}
+
+fn in_grace(sighting: &Sighting, policy: &Policy) -> bool {
+    let young = |at: Timestamp| sighting.at.duration_since(at) < policy.grace;
+    sighting.deploying || sighting.deployed_at.is_some_and(young)
+}
+
+fn longer(streak: Option<Streak>, of: StreakOf, now: Timestamp) -> Streak {
+    match streak {
+        Some(streak) if streak.of == of => Streak {
+            count: streak.count.saturating_add(1),
+            ..streak
+        },
+        _ => Streak {
+            of,
+            count: 1,
+            since: now,
+        },
+    }
+}
+
+#[cfg(test)]
+#[path = "judge_tests.rs"]
+mod tests;

@@ -1,0 +1,358 @@
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+
+use super::*;
+use crate::watch::Symptom;
+
+const MINUTE: i64 = 60;
+
+fn at(second: i64) -> Timestamp {
+    let start: Timestamp = "2026-04-04T03:00:00Z".parse().unwrap();
+    start + SignedDuration::from_secs(second)
+}
+
+fn agent() -> InstanceId {
+    "agent".parse().unwrap()
+}
+
+/// Without heartbeats, so that every write is of a change.
+fn policy() -> Policy {
+    Policy {
+        heartbeat: SignedDuration::from_hours(1_000_000),
+        ..Policy::default()
+    }
+}
+
+fn failing() -> Found {
+    Found::Failing(Trouble {
+        symptom: Symptom::Unreachable,
+        reason: "No probe succeeded".to_owned(),
+    })
+}
+
+fn sighting(second: i64, found: Found) -> Sighting {
+    Sighting {
+        sweep: at(second),
+        at: at(second),
+        found,
+        deployed_at: None,
+        deploying: false,
+    }
+}
+
+/// What sightings make of an agent that nobody has seen before, a minute apart:
+/// `w`ell, `f`ailing, `u`nconfigured, `s`topped, `z` asleep. Each becomes the
+/// first letter of the condition, in capitals where it was written.
+fn course(sightings: &str) -> String {
+    let mut state: Option<AgentState> = None;
+    let mut course = String::new();
+    for (minute, letter) in (1..).zip(sightings.chars()) {
+        let found = match letter {
+            'w' => Found::Well,
+            'f' => failing(),
+            'u' => Found::Setup,
+            's' => Found::Stopped,
+            'z' => Found::Sleeping,
+            other => panic!("no sighting {other}"),
+        };
+        let sighting = sighting(minute * MINUTE, found);
+        let judgement = judge(&agent(), state.as_ref(), &sighting, &policy()).unwrap();
+        let word = match judgement.next.condition {
+            Condition::Up => 'u',
+            Condition::Starting => 's',
+            Condition::Down => 'd',
+            Condition::Setup => 'c',
+            Condition::Stopped => 'o',
+            Condition::Sleeping => 'z',
+        };
+        course.push(if judgement.write {
+            word.to_ascii_uppercase()
+        } else {
+            word
+        });
+        // What is not written, the next sweep does not know.
+        if judgement.write {
+            state = Some(judgement.next);
+        }
+    }
+    course
+}
+
+#[test]
+fn courses_of_agents() {
+    for (sightings, expected) in [
+        // Steady ones are written once.
+        ("wwww", "Uuuu"),
+        ("ffffff", "SSDddd"),
+        ("uuu", "Ccc"),
+        ("sss", "Ooo"),
+        ("zzz", "Zzz"),
+        // Three failures in a row, and two successes.
+        ("wfffff", "UUUDdd"),
+        ("wfwfwffwww", "UUUUUUUUuu"),
+        ("wfffwfwww", "UUUDDDDUu"),
+        // What Railway says outright ends a streak, and starts a new life.
+        ("wffzffw", "UUUZSSU"),
+        ("wfffzw", "UUUDZU"),
+        ("wsfw", "UOSU"),
+        ("wzfffw", "UZSSDD"),
+        ("uw", "CU"),
+        // On its way up one success is enough: it was not down.
+        ("ffwffw", "SSUUUU"),
+    ] {
+        assert_eq!(course(sightings), expected, "{sightings}");
+    }
+}
+
+#[test]
+fn a_condition_began_with_the_first_sighting_that_said_so() {
+    let mut state = None;
+    let mut transitions = Vec::new();
+    for (minute, found) in (0..).zip([
+        Found::Well,
+        failing(),
+        failing(),
+        failing(),
+        Found::Well,
+        Found::Well,
+    ]) {
+        let sighting = sighting(minute * MINUTE, found);
+        let judgement = judge(&agent(), state.as_ref(), &sighting, &policy()).unwrap();
+        transitions.extend(judgement.transition);
+        state = Some(judgement.next);
+    }
+    let told: Vec<_> = transitions
+        .iter()
+        .map(|it| (it.from, it.from_since, it.to, it.since, it.sweep))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (None, None, Condition::Up, at(0), at(0)),
+            (
+                Some(Condition::Up),
+                Some(at(0)),
+                Condition::Down,
+                at(60),
+                at(180)
+            ),
+            (
+                Some(Condition::Down),
+                Some(at(60)),
+                Condition::Up,
+                at(240),
+                at(300)
+            ),
+        ]
+    );
+    assert_eq!(
+        transitions[1].trouble.as_ref().unwrap().reason,
+        "No probe succeeded"
+    );
+    assert_eq!(transitions[2].trouble, None);
+}
+
+/// A state that has lasted since a second.
+fn since(condition: Condition, second: i64) -> AgentState {
+    AgentState {
+        condition,
+        since: at(second),
+        trouble: None,
+        streak: None,
+        sweep: at(second),
+        seen_at: at(second),
+        expected_by: at(1_000_000),
+    }
+}
+
+#[test]
+fn failures_after_a_deployment_do_not_count() {
+    // Condition, since when, deployed when, deploying; the condition of a
+    // failing agent at second 1000 and whether the failure counts.
+    let rows = [
+        (
+            Condition::Up,
+            0,
+            Some(900),
+            false,
+            Condition::Starting,
+            false,
+        ),
+        (
+            Condition::Down,
+            0,
+            Some(900),
+            false,
+            Condition::Starting,
+            false,
+        ),
+        (
+            Condition::Stopped,
+            0,
+            Some(900),
+            false,
+            Condition::Starting,
+            false,
+        ),
+        (
+            Condition::Sleeping,
+            950,
+            Some(900),
+            false,
+            Condition::Starting,
+            false,
+        ),
+        (
+            Condition::Starting,
+            910,
+            Some(900),
+            false,
+            Condition::Starting,
+            false,
+        ),
+        // It had come up already.
+        (Condition::Up, 950, Some(900), false, Condition::Up, false),
+        // The grace is over, unless the deployment is on its way still.
+        (
+            Condition::Starting,
+            810,
+            Some(820),
+            false,
+            Condition::Starting,
+            true,
+        ),
+        (Condition::Up, 0, Some(820), false, Condition::Up, true),
+        (
+            Condition::Starting,
+            0,
+            Some(0),
+            true,
+            Condition::Starting,
+            false,
+        ),
+        (Condition::Up, 0, None, false, Condition::Up, true),
+    ];
+    for (condition, began, deployed, deploying, expected, counts) in rows {
+        let previous = since(condition, began);
+        let sighting = Sighting {
+            deployed_at: deployed.map(at),
+            deploying,
+            ..sighting(1000, failing())
+        };
+        let next = judge(&agent(), Some(&previous), &sighting, &policy())
+            .unwrap()
+            .next;
+        let case = (condition, began, deployed, deploying);
+        assert_eq!(next.condition, expected, "{case:?}");
+        assert_eq!(next.streak.is_some(), counts, "{case:?}");
+    }
+}
+
+#[test]
+fn a_long_silence_is_a_gap_and_ends_a_streak() {
+    let policy = Policy::default();
+    let mut previous = since(Condition::Up, 0);
+    previous.expected_by = policy.expected_by(previous.seen_at);
+    previous.streak = Some(Streak {
+        of: StreakOf::Failures,
+        count: 2,
+        since: at(0),
+    });
+    let late = previous.expected_by + SignedDuration::from_secs(1);
+    let sighting = Sighting {
+        sweep: late,
+        at: late,
+        ..sighting(0, failing())
+    };
+    let judgement = judge(&agent(), Some(&previous), &sighting, &policy).unwrap();
+    let gap = Gap {
+        from: at(0),
+        until: late,
+    };
+    assert_eq!(judgement.gap, Some(gap));
+    assert_eq!(judgement.next.condition, Condition::Up);
+    assert_eq!(judgement.next.streak.map(|streak| streak.count), Some(1));
+}
+
+#[test]
+fn an_unchanged_state_is_written_once_a_heartbeat() {
+    let policy = Policy::default();
+    let mut state = since(Condition::Up, 0);
+    let mut writes = 0;
+    for minute in 1..=150 {
+        let sighting = sighting(minute * MINUTE, Found::Well);
+        let judgement = judge(&agent(), Some(&state), &sighting, &policy).unwrap();
+        if judgement.write {
+            writes += 1;
+            state = judgement.next;
+        }
+    }
+    assert_eq!(writes, 10);
+}
+
+fn any_found() -> impl Strategy<Value = Found> {
+    prop_oneof![
+        4 => Just(Found::Well),
+        4 => Just(failing()),
+        1 => Just(Found::Setup),
+        1 => Just(Found::Stopped),
+        1 => Just(Found::Sleeping),
+    ]
+}
+
+proptest! {
+    /// Each sighting is the minute of its sweep, its deployment's minute if any,
+    /// and what was found. Sweeps may be late.
+    #[test]
+    fn no_course_breaks_the_rules(
+        sightings in proptest::collection::vec(
+            (0_i64..100, proptest::option::of(-10_i64..100), any::<bool>(), any_found()),
+            1..60,
+        ),
+        failures in 1_u32..5,
+        successes in 1_u32..5,
+    ) {
+        let policy = Policy { failures, successes, ..policy() };
+        let mut state: Option<AgentState> = None;
+        // Failing and good sightings in a row that were judged.
+        let mut in_a_row = (0_u32, 0_u32);
+        for (minute, deployed, deploying, found) in sightings {
+            let sighting = Sighting {
+                deployed_at: deployed.map(|minute| at(minute * MINUTE)),
+                deploying: deploying && deployed.is_some(),
+                ..sighting(minute * MINUTE, found)
+            };
+            let judged = judge(&agent(), state.as_ref(), &sighting, &policy);
+            let older = state.as_ref().is_some_and(|state| state.sweep >= sighting.sweep);
+            prop_assert_eq!(judged.is_none(), older, "older sightings alone change nothing");
+            let Some(judgement) = judged else { continue };
+            in_a_row = match sighting.found {
+                Found::Failing(_) => (in_a_row.0 + 1, 0),
+                Found::Well => (0, in_a_row.1 + 1),
+                _ => (0, 0),
+            };
+            let before = state.as_ref().map(|state| state.condition);
+            let next = &judgement.next;
+            prop_assert_eq!(judgement.transition.is_some(), before != Some(next.condition));
+            prop_assert!(judgement.write || judgement.transition.is_none());
+            if next.condition == Condition::Down && before != Some(Condition::Down) {
+                prop_assert!(in_a_row.0 >= failures);
+            }
+            if next.condition == Condition::Up && before == Some(Condition::Down) {
+                prop_assert!(in_a_row.1 >= successes);
+            }
+            if let Some(streak) = next.streak {
+                let most = match streak.of {
+                    StreakOf::Failures => failures,
+                    StreakOf::Successes => successes,
+                };
+                prop_assert!(streak.count >= 1 && streak.count < most.max(2));
+            }
+            prop_assert!(next.since <= sighting.at);
+            if let Some(before) = &state {
+                prop_assert!(next.since >= before.since, "time goes on");
+            }
+            state = Some(judgement.next);
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! What becomes of single sightings of an agent: its condition, with
+//! thresholds, and how much of the time it was up.
+//!
+//! [`judge`] takes what is on record and what one sweep saw, and says what is on
+//! record then. Nothing here does I/O or reads a clock, so that every rule is
+//! tested as a table or as a property.
+
+mod availability;
+mod histogram;
+mod hosting;
+mod judge;
+mod policy;
+mod state;
+
+pub use availability::{Availability, Change, Window};
+pub use histogram::Histogram;
+pub use hosting::{HostedService, Hosting};
+pub use judge::{Found, Judgement, Sighting, judge};
+pub use policy::Policy;
+pub use state::{
+    AgentState, Announcement, Condition, Gap, Streak, StreakOf, Symptom, Transition, Trouble,
+};

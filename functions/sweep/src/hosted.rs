@@ -1,0 +1,166 @@
+//! What Railway says of agents, before they are asked.
+
+use std::collections::HashMap;
+
+use common::model::Instance;
+use common::railway::{DeploymentState, FleetService, ResolveError, candidates};
+use common::store::Listing;
+use common::watch::{HostedService, Hosting, Policy};
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::Sweep;
+
+/// How much is known of Railway's services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ListingState {
+    /// They were listed for this sweep, or lately enough.
+    Listed,
+    /// They could not be listed: those of an earlier listing are used.
+    Old,
+    /// They could not be listed, and the last listing is too old.
+    Unavailable,
+    /// Railway is not configured.
+    NotConfigured,
+}
+
+/// Services by their ids and names.
+pub(crate) struct Hosted {
+    pub(crate) state: ListingState,
+    services: Vec<HostedService>,
+    by_id: HashMap<String, usize>,
+    by_name: HashMap<String, usize>,
+}
+
+impl Hosted {
+    fn new(state: ListingState, services: Vec<HostedService>) -> Self {
+        let mut by_id = HashMap::with_capacity(services.len());
+        let mut by_name = HashMap::with_capacity(services.len());
+        for (index, service) in services.iter().enumerate() {
+            by_id.insert(service.id.clone(), index);
+            // Of two of a name the first one counts, as when one is resolved.
+            by_name.entry(service.name.clone()).or_insert(index);
+        }
+        Self {
+            state,
+            services,
+            by_id,
+            by_name,
+        }
+    }
+
+    /// The service of an agent, unless it is simply up or there is none. It is
+    /// found as controls find it: by the id on record, else by name.
+    pub(crate) fn service_of(&self, instance: &Instance) -> Option<&HostedService> {
+        let recorded = instance.runtime_service_id.as_deref();
+        let index = match recorded.filter(|id| !id.trim().is_empty()) {
+            Some(id) => self.by_id.get(id),
+            None => candidates(instance)
+                .iter()
+                .find_map(|name| self.by_name.get(name)),
+        };
+        self.services.get(*index?)
+    }
+
+    /// Whether an agent that is not in the listing is known to be up.
+    pub(crate) fn is_known(&self) -> bool {
+        self.state != ListingState::Unavailable
+    }
+}
+
+impl Sweep {
+    /// What Railway says, asked if it is time to, and stored for the segments.
+    pub(crate) async fn list(&self, sweep: Timestamp) -> Hosted {
+        let last = self.stored_listing().await;
+        let age = |listing: &Listing| sweep.duration_since(listing.taken_at);
+        if let Some(last) = &last
+            && (SignedDuration::ZERO..self.settings.listing_interval).contains(&age(last))
+        {
+            return Hosted::new(ListingState::Listed, last.services.clone());
+        }
+        let error = match self.railway.fleet().await {
+            Ok(fleet) => {
+                let policy = &self.settings.policy;
+                let services = fleet.services().iter();
+                let services = services
+                    .filter_map(|it| hosted(it, sweep, policy))
+                    .collect();
+                let listing = Listing {
+                    taken_at: sweep,
+                    services,
+                };
+                if let Err(error) = self.sweeps.store(&listing).await {
+                    tracing::error!(%error, "the listing of services is not stored");
+                }
+                return Hosted::new(ListingState::Listed, listing.services);
+            }
+            Err(error) => error,
+        };
+        if matches!(error, ResolveError::NotConfigured(_)) {
+            tracing::warn!(%error, "every agent is asked, also one that sleeps");
+            return Hosted::new(ListingState::NotConfigured, Vec::new());
+        }
+        tracing::warn!(%error, "services cannot be listed");
+        self.while_useful(last, sweep)
+    }
+
+    /// What Railway said when the sweep began.
+    pub(crate) async fn last_listing(&self, sweep: Timestamp) -> Hosted {
+        if self.railway.is_configured() {
+            let last = self.stored_listing().await;
+            self.while_useful(last, sweep)
+        } else {
+            Hosted::new(ListingState::NotConfigured, Vec::new())
+        }
+    }
+
+    fn while_useful(&self, last: Option<Listing>, sweep: Timestamp) -> Hosted {
+        let age = |listing: &Listing| sweep.duration_since(listing.taken_at);
+        match last {
+            Some(last) if age(&last) < self.settings.listing_interval => {
+                Hosted::new(ListingState::Listed, last.services)
+            }
+            Some(last) if age(&last) <= self.settings.listing_max_age => {
+                Hosted::new(ListingState::Old, last.services)
+            }
+            _ => Hosted::new(ListingState::Unavailable, Vec::new()),
+        }
+    }
+
+    async fn stored_listing(&self) -> Option<Listing> {
+        let listing = self.sweeps.listing().await;
+        listing.unwrap_or_else(|error| {
+            tracing::error!(%error, "the last listing of services cannot be read");
+            None
+        })
+    }
+}
+
+/// A service that is not simply up, so that listings are small.
+fn hosted(service: &FleetService, now: Timestamp, policy: &Policy) -> Option<HostedService> {
+    /// A deployment that is on its way for longer is stuck.
+    const LONGEST: SignedDuration = SignedDuration::from_mins(30);
+
+    let current = service.current()?;
+    let made_at = service
+        .latest
+        .as_ref()
+        .map_or(current.created_at, |it| it.created_at);
+    let age = now.duration_since(made_at);
+    // A restart of the process leaves the deployment as old as it is.
+    let deploying = service.is_deploying() && age < LONGEST;
+    let hosting = match current.state {
+        _ if deploying => Hosting::Deploying,
+        DeploymentState::Sleeping => Hosting::Sleeping,
+        DeploymentState::Stopped | DeploymentState::Stopping => Hosting::Stopped,
+        _ if age < policy.grace => Hosting::Deployed,
+        _ => return None,
+    };
+    Some(HostedService {
+        id: service.id.clone(),
+        name: service.name.clone(),
+        hosting,
+        deployed_at: made_at,
+    })
+}

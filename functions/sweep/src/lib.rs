@@ -1,0 +1,280 @@
+//! The sweep: asks every agent how it is, once a minute, and keeps what it sees.
+//!
+//! Privilege: reads and writes the states of instances and their history, lists
+//! Railway's services, asks agents, and sends to its own queue.
+//!
+//! It is no HTTP function. EventBridge's schedule invokes it, and a queue by
+//! which a sweep of many instances shares its work out in segments.
+
+mod event;
+mod found;
+mod hosted;
+mod round;
+mod samples;
+mod settings;
+mod summary;
+mod visit;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::aws::Aws;
+use common::clock::{SharedClock, SystemClock};
+use common::config::{
+    AGENT_HOSTS, Environment, HISTORY_TABLE, INSTANCES_TABLE, Reader, SWEEP_QUEUE_URL,
+};
+use common::probe::{AllowedHosts, Prober};
+use common::process::StartError;
+use common::queue::{Queue, QueueError};
+use common::railway::{Limits, Railway, RailwaySettings};
+use common::store::{
+    Begun, Connection, History, Instances, Observations, Segment, StoreError, Sweeps,
+};
+use event::{Event, SegmentMessage};
+use jiff::{SignedDuration, Timestamp};
+use samples::Samples;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+pub use event::BadEvent;
+pub use hosted::ListingState;
+pub use settings::{Settings, Whole};
+pub use summary::{Report, Summary};
+
+/// The sweep, made once per process.
+pub struct Sweep {
+    /// The time.
+    pub clock: SharedClock,
+    /// The states of agents.
+    pub observations: Observations,
+    /// What becomes of agents over time.
+    pub history: History,
+    /// What sweeps know of each other.
+    pub sweeps: Sweeps,
+    /// Asks agents.
+    pub prober: Prober,
+    /// Lists services.
+    pub railway: Railway,
+    /// Where segments go; none, and every sweep is made in one process.
+    pub queue: Option<Queue>,
+    /// How it is made.
+    pub settings: Settings,
+    samples: Samples,
+}
+
+/// Why an event failed, so that it is delivered again.
+#[derive(Debug, thiserror::Error)]
+pub enum SweepError {
+    /// The event is none of a sweep.
+    #[error(transparent)]
+    Event(#[from] BadEvent),
+    /// The instances could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Segments could not be handed out.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+}
+
+/// What became of a scheduled sweep.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It was made here.
+    Made(Report),
+    /// It was handed out in so many segments.
+    HandedOut(u32),
+    /// A newer one has begun.
+    Outdated(Timestamp),
+}
+
+impl Sweep {
+    /// A sweep over these tables. `connection` should be a
+    /// [persistent](Connection::persistent) one.
+    pub fn new(
+        connection: &Connection,
+        tables: SweepTables,
+        clock: SharedClock,
+        prober: Prober,
+        railway: Railway,
+        settings: Settings,
+    ) -> Self {
+        let instances = Instances::new(connection.clone(), tables.instances);
+        let history = History::new(connection.clone(), tables.history);
+        Self {
+            clock,
+            observations: Observations::new(instances, history.clone()),
+            sweeps: Sweeps::new(history.clone()),
+            history,
+            prober,
+            railway,
+            queue: None,
+            settings,
+            samples: Samples::default(),
+        }
+    }
+
+    /// Handles an event of EventBridge or of SQS, in what time there is, and
+    /// tells what Lambda is to be answered.
+    ///
+    /// # Errors
+    /// When the event is none of a sweep, or a scheduled sweep failed as a
+    /// whole. Segments that failed are in the answer.
+    pub async fn handle(&self, event: Value, remaining: Duration) -> Result<Value, SweepError> {
+        let limit = remaining.min(self.settings.time_limit);
+        let deadline = Instant::now() + limit;
+        match Event::try_from(event)? {
+            Event::Schedule(time) => Ok(match self.scheduled(time, deadline).await? {
+                Outcome::Made(report) => json!(report.summary),
+                Outcome::HandedOut(segments) => json!({"segments": segments}),
+                Outcome::Outdated(newest) => json!({"outdatedBy": newest}),
+            }),
+            Event::Queue(messages) => {
+                let mut failures = Vec::new();
+                for message in messages {
+                    let made = match message.segment {
+                        Ok(segment) => self.segment(&segment, deadline).await,
+                        Err(error) => Err(error.into()),
+                    };
+                    if let Err(error) = made {
+                        tracing::error!(%error, id = message.id, "a segment failed");
+                        failures.push(json!({"itemIdentifier": message.id}));
+                    }
+                }
+                Ok(json!({"batchItemFailures": failures}))
+            }
+        }
+    }
+
+    /// Makes the sweep of a time, which is cut to the interval: whole, or in
+    /// segments if there is a queue and much to do.
+    ///
+    /// # Errors
+    /// When the instances cannot be read, or segments cannot be handed out.
+    pub async fn scheduled(
+        &self,
+        time: Timestamp,
+        deadline: Instant,
+    ) -> Result<Outcome, SweepError> {
+        let sweep = self.settings.slot(time);
+        match self.sweeps.begin(sweep).await {
+            Ok(Begun::Newest) => {}
+            Ok(Begun::Outdated(newest)) => {
+                tracing::warn!(%sweep, %newest, "a newer sweep has begun: this one is left out");
+                return Ok(Outcome::Outdated(newest));
+            }
+            // Older sweeps are also told by the states that newer ones wrote.
+            Err(error) => tracing::error!(%error, "cannot tell whether a sweep is the newest"),
+        }
+        let hosted = self.list(sweep).await;
+        let segments = self.segments().await;
+        match &self.queue {
+            Some(queue) if segments > 1 => {
+                let messages: Vec<String> = (0..segments)
+                    .map(|number| SegmentMessage::new(sweep, number, segments).to_string())
+                    .collect();
+                queue.send(&messages).await?;
+                tracing::info!(%sweep, segments, "the sweep was handed out");
+                Ok(Outcome::HandedOut(segments))
+            }
+            _ => {
+                let report = self.round(sweep, Segment::ALL, &hosted, deadline).await?;
+                Ok(Outcome::Made(report))
+            }
+        }
+    }
+
+    /// Makes a segment that was handed out; none where it comes too late.
+    async fn segment(
+        &self,
+        message: &SegmentMessage,
+        deadline: Instant,
+    ) -> Result<Option<Report>, SweepError> {
+        let SegmentMessage { sweep, segment, of } = *message;
+        let newest = self.sweeps.newest().await?.unwrap_or(sweep);
+        let behind = newest.max(self.clock.now()).duration_since(sweep);
+        if behind > self.settings.outdated {
+            tracing::warn!(%sweep, segment, ?behind, "a segment came too late: it is left out");
+            return Ok(None);
+        }
+        let hosted = self.last_listing(sweep).await;
+        let part = Segment {
+            number: segment,
+            of,
+        };
+        let report = self.round(sweep, part, &hosted, deadline).await?;
+        Ok(Some(report))
+    }
+
+    /// In how many segments the instances are swept.
+    async fn segments(&self) -> u32 {
+        if self.queue.is_none() {
+            return 1;
+        }
+        match self.observations.approximate_count().await {
+            Ok(count) => {
+                let segments = count.div_ceil(u64::from(self.settings.segment_above));
+                u32::try_from(segments)
+                    .unwrap_or(u32::MAX)
+                    .clamp(1, MAX_SEGMENTS)
+            }
+            Err(error) => {
+                tracing::error!(%error, "cannot tell how many instances there are");
+                1
+            }
+        }
+    }
+}
+
+/// The most segments of a sweep: each one is an invocation of its own.
+const MAX_SEGMENTS: u32 = 1000;
+
+/// The tables of a sweep.
+#[derive(Clone, Debug)]
+pub struct SweepTables {
+    /// Of instance records.
+    pub instances: String,
+    /// Of what sweeps saw.
+    pub history: String,
+}
+
+/// The sweep as the environment configures it.
+///
+/// # Errors
+/// When a variable is missing or malformed.
+pub async fn from_environment(
+    environment: &dyn Environment,
+    aws: &Aws,
+) -> Result<Sweep, StartError> {
+    let mut reader = Reader::new(environment);
+    let (Some(instances), Some(history), Some(hosts), Some(railway), Some(queue), Some(settings)) = (
+        reader.required(INSTANCES_TABLE),
+        reader.required(HISTORY_TABLE),
+        reader.optional::<AllowedHosts>(AGENT_HOSTS),
+        RailwaySettings::read(&mut reader),
+        reader.optional::<String>(SWEEP_QUEUE_URL),
+        Settings::read(&mut reader),
+    ) else {
+        return Err(reader.into_error().into());
+    };
+    let clock: SharedClock = Arc::new(SystemClock);
+    let connection = Connection::open(aws).await.persistent();
+    let tables = SweepTables { instances, history };
+    let prober = Prober::new(hosts.unwrap_or_default())?;
+    let railway = Railway::new(railway, Limits::default(), clock.clone())?;
+    let queue = match queue {
+        Some(url) => Some(Queue::open(aws, url).await),
+        None => None,
+    };
+    Ok(Sweep {
+        queue,
+        ..Sweep::new(&connection, tables, clock, prober, railway, settings)
+    })
+}
+
+/// What is left of an invocation that ends at a time, with a reserve to end well
+/// in.
+pub fn remaining(until: Timestamp, now: Timestamp) -> Duration {
+    const RESERVE: SignedDuration = SignedDuration::from_secs(2);
+    let left = until.duration_since(now) - RESERVE;
+    Duration::try_from(left).unwrap_or_default()
+}

@@ -1,0 +1,31 @@
+//! The Lambda function `sweep`.
+
+use std::process::ExitCode;
+
+use common::process;
+use jiff::Timestamp;
+use lambda_runtime::{LambdaEvent, service_fn};
+use serde_json::Value;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match serve().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "the function ended");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve() -> Result<(), lambda_runtime::Error> {
+    let sweep = &process::start(sweep::from_environment).await?;
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
+        let until = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
+        let until = Timestamp::from_millisecond(until).unwrap_or(Timestamp::MAX);
+        let remaining = sweep::remaining(until, sweep.clock.now());
+        let answer = sweep.handle(event.payload, remaining).await;
+        answer.map_err(lambda_runtime::Error::from)
+    }))
+    .await
+}

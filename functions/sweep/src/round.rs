@@ -1,0 +1,185 @@
+//! One sweep over a segment: pages are read, agents asked and states written at
+//! the same time, and nothing is kept of an agent that is done with.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use common::model::InstanceId;
+use common::store::{Cursor, Segment, StoreError, Watched};
+use common::watch::{Announcement, Histogram};
+use futures_util::stream::{self, StreamExt};
+use jiff::Timestamp;
+use tokio::time::{Instant, timeout_at};
+
+use super::hosted::Hosted;
+use super::{Report, Summary, Sweep};
+
+/// How many instances are read at once.
+const PAGE: i32 = 250;
+
+/// How long before its end a sweep begins no probe: longer than one takes.
+const LAST_PROBE: Duration = Duration::from_secs(7);
+
+/// How many figures are written at once behind a sweep.
+const WRITES: usize = 32;
+
+/// A sweep over a segment, while it is made.
+pub(crate) struct Round<'s> {
+    pub(crate) sweep: &'s Sweep,
+    pub(crate) time: Timestamp,
+    pub(crate) hosted: &'s Hosted,
+    tally: Mutex<Tally>,
+}
+
+/// What is counted.
+pub(crate) struct Tally {
+    pub(crate) summary: Summary,
+    pub(crate) latency: Histogram,
+    pub(crate) transitions: Vec<Announcement>,
+    /// Why the instances could not all be read.
+    broken: Option<StoreError>,
+}
+
+/// What is met on the way through the table.
+enum Met {
+    Agent(Result<Box<Watched>, StoreError>),
+    /// The rest cannot be read.
+    Nothing(StoreError),
+}
+
+/// How far the table is read.
+enum Place {
+    Begin,
+    After(Cursor),
+    End,
+}
+
+impl Sweep {
+    /// Sweeps a segment. It ends at the deadline: agents that it had no time for
+    /// are counted, not asked.
+    pub(crate) async fn round(
+        &self,
+        time: Timestamp,
+        segment: Segment,
+        hosted: &Hosted,
+        deadline: Instant,
+    ) -> Result<Report, StoreError> {
+        let begun = Instant::now();
+        let summary = Summary::new(time, segment.number, segment.of, hosted.state);
+        let round = Round {
+            sweep: self,
+            time,
+            hosted,
+            tally: Mutex::new(Tally {
+                summary,
+                latency: Histogram::default(),
+                transitions: Vec::new(),
+                broken: None,
+            }),
+        };
+        let time_left = deadline.saturating_duration_since(begun);
+        let last_probe = begun + time_left.saturating_sub(LAST_PROBE).max(time_left / 2);
+        let met = self.instances(segment);
+        let visits =
+            met.for_each_concurrent(self.settings.concurrency, |met| round.meet(met, last_probe));
+        let cut_off = timeout_at(deadline, visits).await.is_err();
+        if !cut_off && timeout_at(deadline, round.write_figures()).await.is_err() {
+            tracing::warn!("no time was left to write all figures");
+        }
+        let tally = round
+            .tally
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut summary = tally.summary;
+        summary.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        summary.latency(&tally.latency);
+        summary.log();
+        if cut_off {
+            tracing::warn!("the sweep was cut off: there may be instances that it never met");
+        }
+        match tally.broken {
+            Some(error) => Err(error),
+            None => Ok(Report {
+                summary,
+                transitions: tally.transitions,
+            }),
+        }
+    }
+
+    /// The instances of a segment, page by page.
+    fn instances(&self, segment: Segment) -> impl stream::Stream<Item = Met> {
+        stream::unfold(Place::Begin, move |place| async move {
+            let after = match place {
+                Place::Begin => None,
+                Place::After(cursor) => Some(cursor),
+                Place::End => return None,
+            };
+            Some(match self.observations.page(segment, PAGE, after).await {
+                Ok(page) => {
+                    let met = page.instances.into_iter();
+                    let met = met.map(|it| Met::Agent(it.map(Box::new))).collect();
+                    (met, page.next.map_or(Place::End, Place::After))
+                }
+                Err(error) => (vec![Met::Nothing(error)], Place::End),
+            })
+        })
+        .flat_map(stream::iter)
+    }
+}
+
+impl Round<'_> {
+    async fn meet(&self, met: Met, last_probe: Instant) {
+        match met {
+            Met::Nothing(error) => {
+                tracing::error!(%error, "the instances cannot be read");
+                let mut tally = self.tally();
+                tally.summary.store_errors += 1;
+                tally.broken = Some(error);
+            }
+            Met::Agent(Err(error)) => {
+                tracing::error!(%error, "an instance is left out");
+                let mut tally = self.tally();
+                tally.summary.instances += 1;
+                tally.summary.unreadable += 1;
+            }
+            Met::Agent(Ok(watched)) => {
+                self.tally().summary.instances += 1;
+                if Instant::now() < last_probe {
+                    self.visit(*watched).await;
+                } else {
+                    self.tally().summary.not_reached += 1;
+                }
+            }
+        }
+    }
+
+    /// Writes the figures that are due and that no visit has written.
+    async fn write_figures(&self) {
+        let due = self
+            .sweep
+            .samples
+            .due(self.time, &self.sweep.settings.policy);
+        stream::iter(due)
+            .for_each_concurrent(WRITES, async |agent| self.write_figures_of(&agent).await)
+            .await;
+    }
+
+    /// Writes an agent's figures, and keeps what cannot be written.
+    pub(crate) async fn write_figures_of(&self, agent: &InstanceId) {
+        for bucket in self.sweep.samples.take(agent) {
+            match self.sweep.history.add(agent, &bucket).await {
+                Ok(()) => self.tally().summary.figures += 1,
+                Err(error) => {
+                    tracing::warn!(%error, %agent, "figures are not written yet");
+                    self.tally().summary.store_errors += 1;
+                    self.sweep.samples.add(agent, self.time, bucket);
+                }
+            }
+        }
+    }
+
+    /// Never held while something is waited for.
+    pub(crate) fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

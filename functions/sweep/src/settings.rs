@@ -1,0 +1,169 @@
+//! How sweeps are made.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use common::config::{
+    Reader, SWEEP_CONCURRENCY, SWEEP_FAILURES, SWEEP_GRACE, SWEEP_HEARTBEAT, SWEEP_INTERVAL,
+    SWEEP_LISTING_INTERVAL, SWEEP_LISTING_MAX_AGE, SWEEP_OUTDATED, SWEEP_SEGMENT_ABOVE,
+    SWEEP_SUCCESSES, SWEEP_TIME_LIMIT,
+};
+use common::watch::Policy;
+use jiff::{SignedDuration, Timestamp};
+
+/// The settings of a sweep.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// The time between two sweeps.
+    pub interval: SignedDuration,
+    /// How long one invocation may take.
+    pub time_limit: Duration,
+    /// After how long a segment is too old to be made.
+    pub outdated: SignedDuration,
+    /// How many agents are asked at once.
+    pub concurrency: usize,
+    /// Above how many instances a sweep is made in segments, and about how many
+    /// each one has.
+    pub segment_above: u32,
+    /// The thresholds.
+    pub policy: Policy,
+    /// The time between two listings of Railway's services.
+    pub listing_interval: SignedDuration,
+    /// For how long a listing is used while there is no newer one.
+    pub listing_max_age: SignedDuration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            interval: SignedDuration::from_secs(60),
+            time_limit: Duration::from_secs(50),
+            outdated: SignedDuration::from_mins(2),
+            concurrency: 256,
+            segment_above: 5000,
+            policy: Policy::default(),
+            listing_interval: SignedDuration::from_secs(60),
+            listing_max_age: SignedDuration::from_mins(10),
+        }
+    }
+}
+
+/// A whole number from 1 to a million.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Whole(u32);
+
+/// The text is no such number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be a whole number from 1 to 1000000")]
+pub struct NotWhole;
+
+impl FromStr for Whole {
+    type Err = NotWhole;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let number = text.parse().map_err(|_| NotWhole)?;
+        (1..=1_000_000)
+            .contains(&number)
+            .then_some(Self(number))
+            .ok_or(NotWhole)
+    }
+}
+
+impl Settings {
+    /// Reads them. `None` means that a problem was noted.
+    pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let default = Self::default();
+        let mut number = |name| reader.optional::<Whole>(name);
+        // All are read before the first one is missed, so that all are noted.
+        let interval = number(SWEEP_INTERVAL);
+        let time_limit = number(SWEEP_TIME_LIMIT);
+        let outdated = number(SWEEP_OUTDATED);
+        let concurrency = number(SWEEP_CONCURRENCY);
+        let segment_above = number(SWEEP_SEGMENT_ABOVE);
+        let failures = number(SWEEP_FAILURES);
+        let successes = number(SWEEP_SUCCESSES);
+        let grace = number(SWEEP_GRACE);
+        let heartbeat = number(SWEEP_HEARTBEAT);
+        let listing_interval = number(SWEEP_LISTING_INTERVAL);
+        let listing_max_age = number(SWEEP_LISTING_MAX_AGE);
+        let seconds = |given: Option<Whole>, default| {
+            given.map_or(default, |Whole(number)| {
+                SignedDuration::from_secs(number.into())
+            })
+        };
+        let count = |given: Option<Whole>, default| given.map_or(default, |Whole(number)| number);
+        let interval = seconds(interval?, default.interval);
+        Some(Self {
+            interval,
+            time_limit: time_limit?.map_or(default.time_limit, |Whole(number)| {
+                Duration::from_secs(number.into())
+            }),
+            outdated: seconds(outdated?, default.outdated),
+            concurrency: concurrency?.map_or(default.concurrency, |Whole(number)| number as usize),
+            segment_above: count(segment_above?, default.segment_above),
+            policy: Policy {
+                failures: count(failures?, default.policy.failures),
+                successes: count(successes?, default.policy.successes),
+                grace: seconds(grace?, default.policy.grace),
+                // Who is seen less often than that has no gap for it.
+                heartbeat: seconds(heartbeat?, default.policy.heartbeat).max(interval),
+            },
+            listing_interval: seconds(listing_interval?, default.listing_interval),
+            listing_max_age: seconds(listing_max_age?, default.listing_max_age),
+        })
+    }
+
+    /// Has sweeps follow each other in this time, and services listed for each.
+    pub fn every(&mut self, interval: Duration) {
+        let seconds = i64::try_from(interval.as_secs()).unwrap_or(i64::MAX).max(1);
+        self.interval = SignedDuration::from_secs(seconds);
+        self.policy.heartbeat = self.policy.heartbeat.max(self.interval);
+        self.listing_interval = self.listing_interval.min(self.interval);
+    }
+
+    /// The time of the sweep that a moment belongs to.
+    pub fn slot(&self, at: Timestamp) -> Timestamp {
+        let interval = self.interval.as_secs().max(1);
+        let second = at.as_second().div_euclid(interval) * interval;
+        Timestamp::from_second(second).unwrap_or(at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn all_that_is_wrong_is_named() {
+        let environment = BTreeMap::from([
+            (SWEEP_INTERVAL, "0".to_owned()),
+            (SWEEP_CONCURRENCY, "many".to_owned()),
+            (SWEEP_FAILURES, "5".to_owned()),
+        ]);
+        let mut reader = Reader::new(&environment);
+        assert!(Settings::read(&mut reader).is_none());
+        assert_eq!(
+            reader.into_error().to_string(),
+            "bad configuration: SWEEP_INTERVAL must be a whole number from 1 to 1000000; \
+             SWEEP_CONCURRENCY must be a whole number from 1 to 1000000"
+        );
+    }
+
+    #[test]
+    fn a_heartbeat_is_never_faster_than_the_sweep() {
+        let environment = BTreeMap::from([(SWEEP_INTERVAL, "3600".to_owned())]);
+        let settings = Settings::read(&mut Reader::new(&environment)).unwrap();
+        assert_eq!(settings.policy.heartbeat, SignedDuration::from_hours(1));
+    }
+
+    #[test]
+    fn every_moment_of_a_minute_belongs_to_the_same_sweep() {
+        let settings = Settings::default();
+        for time in ["2026-04-04T03:10:00Z", "2026-04-04T03:10:59.9Z"] {
+            let slot = settings.slot(time.parse().unwrap());
+            assert_eq!(slot.to_string(), "2026-04-04T03:10:00Z", "{time}");
+        }
+    }
+}

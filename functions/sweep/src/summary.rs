@@ -1,0 +1,173 @@
+//! What a sweep did, in one line.
+
+use common::watch::{Announcement, Condition, Histogram};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::ListingState;
+
+/// What came of a sweep, or of a segment of one.
+#[derive(Debug)]
+pub struct Report {
+    /// Its figures.
+    pub summary: Summary,
+    /// Every transition that this sweep, and no other one, has written: whoever
+    /// is to be told of an agent is told of these. They are on record; a process
+    /// that ends before it has told anybody leaves them in the history.
+    pub transitions: Vec<Announcement>,
+}
+
+/// The figures of a sweep.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    /// The time for which it was scheduled.
+    pub sweep: Timestamp,
+    /// Which segment of the instances it had.
+    pub segment: u32,
+    /// Of how many.
+    pub segments: u32,
+    /// How much it knew of Railway's services.
+    pub listing: ListingState,
+    /// How many instances it met.
+    pub instances: u32,
+    /// How many of their records are damaged.
+    pub unreadable: u32,
+    /// How many agents it asked.
+    pub probed: u32,
+    /// How many it did not ask because they sleep, or did when Railway was last
+    /// heard of.
+    pub skipped_sleeping: u32,
+    /// How many it did not ask because they are stopped on purpose, likewise.
+    pub skipped_stopped: u32,
+    /// How many it had no time for.
+    pub not_reached: u32,
+    /// How many are in each condition.
+    pub conditions: Conditions,
+    /// How many changed their condition.
+    pub transitions: u32,
+    /// How many states it wrote.
+    pub writes: u32,
+    /// How many hourly figures it wrote.
+    pub figures: u32,
+    /// How many states a sweep of the same time or a newer one had written.
+    pub refused_as_older: u32,
+    /// How many instances went away meanwhile.
+    pub gone: u32,
+    /// How many reads and writes failed.
+    pub store_errors: u32,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u64,
+    /// How long a probe took at the median, in milliseconds.
+    pub p50_ms: Option<u32>,
+    /// The same for 95 of 100.
+    pub p95_ms: Option<u32>,
+    /// The same for 99 of 100.
+    pub p99_ms: Option<u32>,
+}
+
+/// How many agents are how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Conditions {
+    /// Up.
+    pub up: u32,
+    /// Starting.
+    pub starting: u32,
+    /// Down.
+    pub down: u32,
+    /// Waiting to be configured.
+    pub setup: u32,
+    /// Stopped on purpose.
+    pub stopped: u32,
+    /// Asleep.
+    pub sleeping: u32,
+}
+
+impl Conditions {
+    /// Counts one.
+    pub(crate) fn count(&mut self, condition: Condition) {
+        *match condition {
+            Condition::Up => &mut self.up,
+            Condition::Starting => &mut self.starting,
+            Condition::Down => &mut self.down,
+            Condition::Setup => &mut self.setup,
+            Condition::Stopped => &mut self.stopped,
+            Condition::Sleeping => &mut self.sleeping,
+        } += 1;
+    }
+}
+
+impl Summary {
+    /// Of a sweep that has not begun.
+    pub(crate) fn new(
+        sweep: Timestamp,
+        segment: u32,
+        segments: u32,
+        listing: ListingState,
+    ) -> Self {
+        Self {
+            sweep,
+            segment,
+            segments,
+            listing,
+            instances: 0,
+            unreadable: 0,
+            probed: 0,
+            skipped_sleeping: 0,
+            skipped_stopped: 0,
+            not_reached: 0,
+            conditions: Conditions::default(),
+            transitions: 0,
+            writes: 0,
+            figures: 0,
+            refused_as_older: 0,
+            gone: 0,
+            store_errors: 0,
+            duration_ms: 0,
+            p50_ms: None,
+            p95_ms: None,
+            p99_ms: None,
+        }
+    }
+
+    pub(crate) fn latency(&mut self, histogram: &Histogram) {
+        self.p50_ms = histogram.percentile(50);
+        self.p95_ms = histogram.percentile(95);
+        self.p99_ms = histogram.percentile(99);
+    }
+
+    /// One structured line.
+    pub(crate) fn log(&self) {
+        let whole = self.not_reached == 0 && self.store_errors == 0 && self.unreadable == 0;
+        let text = if whole { "swept" } else { "swept in part" };
+        tracing::info!(
+            sweep = %self.sweep,
+            segment = self.segment,
+            segments = self.segments,
+            listing = ?self.listing,
+            instances = self.instances,
+            unreadable = self.unreadable,
+            probed = self.probed,
+            skipped_sleeping = self.skipped_sleeping,
+            skipped_stopped = self.skipped_stopped,
+            not_reached = self.not_reached,
+            up = self.conditions.up,
+            starting = self.conditions.starting,
+            down = self.conditions.down,
+            setup = self.conditions.setup,
+            stopped = self.conditions.stopped,
+            sleeping = self.conditions.sleeping,
+            transitions = self.transitions,
+            writes = self.writes,
+            figures = self.figures,
+            refused_as_older = self.refused_as_older,
+            gone = self.gone,
+            store_errors = self.store_errors,
+            duration_ms = self.duration_ms,
+            p50_ms = self.p50_ms,
+            p95_ms = self.p95_ms,
+            p99_ms = self.p99_ms,
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,98 @@
+//! Sweeps that a test makes by hand.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::clock::Clock;
+use common::probe::Prober;
+use common::railway::{Railway, RailwaySettings, TokenType};
+use common::store::Connection;
+use jiff::{SignedDuration, Timestamp};
+use local::agents::Behaviour;
+use serde_json::Value;
+use sweep::{Outcome, Report, Settings, Sweep, SweepError, SweepTables};
+use tokio::time::Instant;
+
+use crate::{HASTY, World};
+
+/// Longer than any sweep of a test.
+const LIMIT: Duration = Duration::from_secs(60);
+
+impl World {
+    /// Has no agent of the demo hang, which would make each sweep last as long
+    /// as the limit of a probe.
+    pub fn wake_the_hanging(&self) {
+        let agent = self.stack.simulated("demo-hanging");
+        let agent = agent.expect("an agent of the demo");
+        agent.set(Behaviour::Running).expect("its port is free");
+    }
+
+    /// Lets a minute pass, sweeps, and tells what came of it.
+    pub async fn sweep(&self) -> Report {
+        self.sweep_with(&self.stack.sweep).await
+    }
+
+    /// The same with another process than the stack's.
+    pub async fn sweep_with(&self, sweep: &Sweep) -> Report {
+        self.clock.advance(SignedDuration::from_secs(60));
+        made(self.try_sweep(sweep, self.clock.now()).await)
+    }
+
+    /// Sweeps now, for a time at which it was scheduled.
+    ///
+    /// # Errors
+    /// As the sweep says.
+    pub async fn try_sweep(
+        &self,
+        sweep: &Sweep,
+        scheduled: Timestamp,
+    ) -> Result<Outcome, SweepError> {
+        sweep.scheduled(scheduled, Instant::now() + LIMIT).await
+    }
+
+    /// Another process that sweeps, over any connection to the same DynamoDB,
+    /// with other settings or without Railway.
+    pub fn sweeper(&self, connection: &Connection, railway: bool, settings: Settings) -> Sweep {
+        let hosts = "127.0.0.1".parse().expect("hosts");
+        let clock = Arc::new(self.clock.clone());
+        let railway = if railway {
+            self.railway().settings(TokenType::Account)
+        } else {
+            RailwaySettings::default()
+        };
+        Sweep::new(
+            connection,
+            SweepTables {
+                instances: self.stack.tables.instances.clone(),
+                history: self.stack.tables.history.clone(),
+            },
+            clock.clone(),
+            Prober::new(hosts).expect("a client"),
+            Railway::new(railway, HASTY, clock).expect("a client"),
+            settings,
+        )
+    }
+
+    /// The condition on record of an instance, null if there is none.
+    pub async fn condition(&self, instance_id: &str) -> Value {
+        let record = self.records.instance(instance_id).await;
+        let condition = record.pointer("/observed/condition");
+        condition.cloned().unwrap_or_default()
+    }
+
+    /// The history of an instance of the demo.
+    pub async fn history(&self, instance_id: &str) -> Value {
+        let path = format!("/api/instance/{instance_id}/history");
+        let answer = self.owner_of(instance_id).get(&path).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.body
+    }
+}
+
+/// The report of a sweep that was made.
+pub fn made(outcome: Result<Outcome, SweepError>) -> Report {
+    match outcome {
+        Ok(Outcome::Made(report)) => report,
+        other => panic!("the sweep was not made: {other:?}"),
+    }
+}
