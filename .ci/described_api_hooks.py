@@ -4,10 +4,10 @@ and a check of its own."""
 import itertools
 import json
 import os
+import re
 from pathlib import Path
 
 import schemathesis
-from schemathesis.generation import GenerationMode
 
 STACK = json.loads(Path(os.environ["CALLERS"]).read_text())
 # Each owner in turn, for an agent takes one control at a time.
@@ -27,10 +27,11 @@ def before_call(_context, case, _kwargs):
         case.headers.pop("Authorization", None)
         name, value = agent["cookie"].split("=", 1)
         case.cookies = {name: value}
-    is_good = case.meta is None or case.meta.generation.mode == GenerationMode.POSITIVE
     for name in ("userId", "id"):
-        # A registration makes an agent, and a new id is as good.
-        if is_good and name in (case.path_parameters or {}) and case.method != "PUT":
+        value = (case.path_parameters or {}).get(name, "")
+        # A registration makes an agent, and a new id is as good. What is no id at
+        # all has to be refused.
+        if re.fullmatch("[A-Za-z0-9_-]{1,64}", str(value)) and case.method != "PUT":
             case.path_parameters[name] = agent["instanceId"]
 
 

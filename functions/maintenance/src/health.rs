@@ -45,13 +45,18 @@ pub(crate) struct AgentHealth {
 /// The answer to a user without an agent.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct NoAgent {
-    /// Always `no_agent`.
-    #[schema(example = "no_agent")]
-    status: &'static str,
+    status: NoAgentStatus,
     /// Always false.
     healthy: bool,
     /// Always false.
     ready: bool,
+}
+
+/// What is said in the place of an agent's status.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum NoAgentStatus {
+    NoAgent,
 }
 
 /// Get agent health
@@ -77,7 +82,7 @@ pub(crate) async fn handler(
 ) -> Result<Json<Health>, ApiError> {
     let Some(instance) = state.controls.instances.of_owner(&session.user).await? else {
         return Ok(Json(Health::NoAgent(NoAgent {
-            status: "no_agent",
+            status: NoAgentStatus::NoAgent,
             healthy: false,
             ready: false,
         })));
