@@ -88,12 +88,7 @@ impl Asking<'_> {
     /// The first request tells about the agent however it ends. Another one that
     /// gets no status may owe that to what was before it on the connection, and
     /// is asked again on its own.
-    async fn shared(
-        &self,
-        shared: &Shared,
-        asked: &AtomicBool,
-        endpoint: Endpoint,
-    ) -> Observation {
+    async fn shared(&self, shared: &Shared, asked: &AtomicBool, endpoint: Endpoint) -> Observation {
         let Ok(Some(mut turn)) = timeout(PATIENCE, shared.turn()).await else {
             return self.alone(endpoint).await;
         };

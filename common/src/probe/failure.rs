@@ -75,8 +75,12 @@ fn of_io(error: &io::Error) -> Option<String> {
         io::ErrorKind::ConnectionRefused => "connection refused",
         io::ErrorKind::ConnectionReset => "connection reset",
         io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => "host unreachable",
-        // rustls' errors travel inside of these.
-        _ => return error.get_ref()?.downcast_ref().map(of_tls),
+        // rustls' errors travel inside of these, which have no other source.
+        _ => {
+            let inner = error.get_ref()?;
+            let tls = inner.downcast_ref().map(of_tls);
+            return tls.or_else(|| inner.downcast_ref().and_then(of_io));
+        }
     };
     Some(text.to_owned())
 }
