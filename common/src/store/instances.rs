@@ -12,15 +12,15 @@ use super::connection::Item;
 use super::{Connection, Lease, StoreError, corrupt, parse};
 use crate::model::{AgentUrl, Image, Instance, InstanceId, UserId};
 
-pub(super) const KEY: &str = "instanceId";
-pub(super) const OWNER: &str = "ownerId";
-pub(super) const OWNER_INDEX: &str = "by-owner";
+const KEY: &str = "instanceId";
+const OWNER: &str = "ownerId";
+const OWNER_INDEX: &str = "by-owner";
 
 /// The table of instance records.
 #[derive(Clone, Debug)]
 pub struct Instances {
-    connection: Connection,
-    table: String,
+    pub(super) connection: Connection,
+    pub(super) table: String,
 }
 
 /// What a write does to one attribute.
@@ -285,7 +285,7 @@ impl Instances {
         StoreError::unless_refused(answer)
     }
 
-    fn decode(&self, item: Item) -> Result<Instance, StoreError> {
+    pub(super) fn decode(&self, item: Item) -> Result<Instance, StoreError> {
         let key = match item.get(KEY) {
             Some(AttributeValue::S(id)) => id.clone(),
             _ => "without an id".to_owned(),

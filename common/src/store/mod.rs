@@ -4,6 +4,7 @@
 //! mean and leave all others alone, so that attributes which this version does
 //! not know survive.
 
+mod all_instances;
 mod configurations;
 mod connection;
 mod error;
@@ -16,8 +17,9 @@ mod sessions;
 mod tables;
 mod tokens;
 
+pub use all_instances::AllInstances;
 pub use configurations::{Configurations, StoredSetup};
-pub use connection::{Connection, Endpoint};
+pub use connection::Connection;
 pub use error::StoreError;
 pub use instances::{Change, Instances, Registration, Saved};
 pub use leases::{Holder, LEASE, Lease};
@@ -25,7 +27,7 @@ pub use memories::Memories;
 pub use mending::TokenState;
 pub use operations::{OperationPage, Operations, UsedKey};
 pub use sessions::{SessionKey, Sessions};
-pub use tables::{Tables, create_missing_tables};
+pub use tables::{Definition, Tables, create_missing_tables};
 pub use tokens::Tokens;
 
 use error::{corrupt, parse};

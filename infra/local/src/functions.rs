@@ -10,7 +10,7 @@ use common::control::ControlSettings;
 use common::http::{ControlsSwitch, InternalKey, SessionSettings};
 use common::model::Image;
 use common::probe::AllowedHosts;
-use common::railway::Limits;
+use common::railway::{Limits, Overview};
 use common::store::{Configurations, Connection, Instances, Tables, Tokens};
 use version::{Backend, BackendUrl};
 
@@ -86,6 +86,9 @@ impl Settings {
             .map(|url| Backend::new(url, self.internal_key.clone()))
             .transpose()?;
 
+        // Each function has one of its own, as it has on Lambda.
+        let overview = || Overview::new(controls.railway.clone(), clock.clone());
+
         let compatibility = compatibility::router(compatibility::State {
             clock: clock.clone(),
             internal_key: self.internal_key.clone(),
@@ -99,12 +102,14 @@ impl Settings {
             internal_key: self.internal_key.clone(),
             instances: instances.clone(),
             hosts: self.hosts,
+            overview: overview(),
         });
         let instance = instance::router(instance::State {
             clock: clock.clone(),
             authenticator: authenticator.clone(),
             instances,
             prober: controls.prober.clone(),
+            overview: overview(),
             default_image: image.clone(),
         });
         let lifecycle = lifecycle::router(lifecycle::State {
