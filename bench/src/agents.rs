@@ -1,6 +1,7 @@
 //! Simulated agents: thousands of ports of the loopback in one process, each
 //! answering with as little work as a server can do.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -94,8 +95,11 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failed> {
     let mut free = PORTS;
     while ports.len() < options.agents {
         let port = free.next().ok_or("not enough free ports")?;
-        let Ok(listener) = TcpListener::bind(("127.0.0.1", port)).await else {
-            continue;
+        let listener = match TcpListener::bind(("127.0.0.1", port)).await {
+            Ok(listener) => listener,
+            Err(error) if error.kind() == ErrorKind::AddrInUse => continue,
+            // Too many open files, for example: see `ulimit -n`.
+            Err(error) => return Err(error.into()),
         };
         // Spread over all of them, as hanging agents are.
         let hanging = ports.len() * options.hanging % 100 < options.hanging;

@@ -111,27 +111,49 @@ impl Blackbox {
     }
 }
 
-/// Requests per second of `wrk`, each on a new connection, to one agent.
+/// How many agents `wrk` asks, each from a thread: one of them alone would have
+/// all its connections accepted by one task.
+const WRK_AGENTS: usize = 8;
+
+/// Requests per second of `wrk`, each on a new connection.
 pub(crate) async fn wrk(
     tool: &Tool,
     targets: &Targets,
     concurrency: usize,
     time: Duration,
 ) -> Result<f64, Failed> {
-    let port = targets.ports.first().ok_or("no agent")?;
+    let ports: Vec<String> = targets
+        .ports
+        .iter()
+        .take(WRK_AGENTS)
+        .map(|it| format!("'{it}'"))
+        .collect();
+    let ports = ports.join(",");
+    let script = format!(
+        "local ports, next = {{{ports}}}, 0\n\
+         function setup(thread)\n\
+           next = next % #ports + 1\n\
+           thread.addr = wrk.lookup('127.0.0.1', ports[next])[1]\n\
+         end\n"
+    );
+    let file = std::env::temp_dir().join(format!("bench-{}.lua", std::process::id()));
+    std::fs::write(&file, script)?;
     let told = tool
         .command()
         .args([
-            "-t2",
             "-c",
             &concurrency.to_string(),
-            "-H",
-            "Connection: close",
+            "-t",
+            &WRK_AGENTS.to_string(),
         ])
+        .args(["-H", "Connection: close"])
         .arg(format!("-d{}s", time.as_secs()))
-        .arg(format!("http://127.0.0.1:{port}/healthz"))
+        .arg("-s")
+        .arg(&file)
+        .arg("http://127.0.0.1/healthz")
         .output()
         .await?;
+    std::fs::remove_file(&file)?;
     let told = String::from_utf8_lossy(&told.stdout).into_owned();
     let rate = told
         .lines()

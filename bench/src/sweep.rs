@@ -92,7 +92,7 @@ async fn throughput(options: &Options, agents: &Agents) -> Result<(), Failed> {
     println!(
         "| blackbox exporter: one request to each agent | {theirs_per_second:.0} | {theirs_per_second:.0} | {theirs_cpu:.0} |"
     );
-    println!("| wrk, `Connection: close`: one request a connection | | {rate:.0} | |\n");
+    println!("| wrk, `Connection: close`: one request for each connection | | {rate:.0} | |\n");
     println!("| ratio | aim | seen |\n|---|---|---|");
     let ratio = |name, aim, seen: f64| println!("| {name} | {aim} | {seen:.2} |");
     ratio(
