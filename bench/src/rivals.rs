@@ -122,6 +122,7 @@ pub(crate) async fn wrk(
     concurrency: usize,
     time: Duration,
 ) -> Result<f64, Failed> {
+    let first = targets.ports.first().ok_or("no agent")?;
     let ports: Vec<String> = targets
         .ports
         .iter()
@@ -150,16 +151,18 @@ pub(crate) async fn wrk(
         .arg(format!("-d{}s", time.as_secs()))
         .arg("-s")
         .arg(&file)
-        .arg("http://127.0.0.1/healthz")
+        // It tries this address once before the script has a say.
+        .arg(format!("http://127.0.0.1:{first}/healthz"))
         .output()
         .await?;
     std::fs::remove_file(&file)?;
+    let complaint = String::from_utf8_lossy(&told.stderr).into_owned();
     let told = String::from_utf8_lossy(&told.stdout).into_owned();
     let rate = told
         .lines()
         .find_map(|line| line.strip_prefix("Requests/sec:"));
     match rate.and_then(|rate| rate.trim().parse().ok()) {
         Some(rate) if !told.contains("Non-2xx") => Ok(rate),
-        _ => Err(format!("wrk failed: {told}").into()),
+        _ => Err(format!("wrk failed: {told} {complaint}").into()),
     }
 }
