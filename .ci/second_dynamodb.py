@@ -10,8 +10,19 @@ import tempfile
 
 from harness import ENVIRONMENT, ROOT, ask, check, free_port, main, shown_on_failure, until
 
-# Tests that moto cannot pass, each with what it lacks.
-SKIPPED = {}
+# Whole files that are about other worlds, and use DynamoDB as the others do.
+OTHER_WORLDS = ["hostile", "identity", "probing", "railway_down", "railway_keys", "settling"]
+OTHER_WORLDS += ["sweep_hosting", "version"]
+SLOW = "the simulated Railway has gone on before moto has answered"
+# Tests that moto cannot pass, each with the reason.
+SKIPPED = {
+    "leases::a_client_that_hangs_up_leaves_no_lease_and_a_finished_record": SLOW,
+    "leases::the_running_control_is_named_with_the_time_to_come_again": SLOW,
+    "lifecycle::a_restart_deploys_where_nothing_runs": SLOW,
+    "operations::an_operation_is_shown_with_who_what_and_when": SLOW,
+    "tokens::a_store_that_takes_no_token_is_told_with_the_gateways_health": "moto counts the "
+    "bytes of an item as JSON, and refuses one that DynamoDB takes",
+}
 
 
 def is_up(base):
@@ -35,7 +46,9 @@ def run():
         )
         until(lambda: is_up(base) or server.poll() is not None, 60, "moto answers")
         check(server.poll() is None, "moto ended at once")
-    skip = [word for name in SKIPPED for word in ("--skip", name)]
+    names = [*SKIPPED, *(f"{module}::" for module in OTHER_WORLDS)]
+    skip = [word for name in names for word in ("--skip", name)]
+    print(f"not run, being about other worlds: {', '.join(OTHER_WORLDS)}")
     for name, reason in SKIPPED.items():
         print(f"skipped: {name}: {reason}", flush=True)
     done = subprocess.run(

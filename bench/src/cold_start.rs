@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use crate::Failed;
 use crate::emulator::Function;
+use crate::figures::{load, median};
 
 /// How much is measured.
 #[derive(Args)]
@@ -328,14 +329,4 @@ fn binary(name: &str) -> Result<PathBuf, Failed> {
 
 fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
-}
-
-fn load() -> Result<String, Failed> {
-    Ok(std::fs::read_to_string("/proc/loadavg")?.trim().to_owned())
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

@@ -18,7 +18,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::Failed;
+use crate::{Failed, process};
 
 /// No function may take longer, from its start to an answer.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -34,14 +34,13 @@ pub(crate) struct Function {
 }
 
 /// What a function did.
-#[derive(Debug)]
 enum Happened {
     /// It asked for its next event.
     Asked,
     /// It answered one.
     Answered(Bytes),
-    /// It says that it failed.
-    Failed(Bytes),
+    /// It says that it failed, and how.
+    Failed(String),
 }
 
 /// What the handlers of the Runtime API share.
@@ -109,7 +108,8 @@ impl Function {
     pub(crate) async fn ready(&mut self) -> Result<Duration, Failed> {
         match self.next().await? {
             (at, Happened::Asked) => Ok(at - self.started),
-            (_, other) => Err(format!("it did not ask for an event: {other:?}").into()),
+            (_, Happened::Failed(how)) => Err(format!("it failed: {how}").into()),
+            (_, Happened::Answered(_)) => Err("it answered twice".into()),
         }
     }
 
@@ -120,7 +120,8 @@ impl Function {
         self.events.send(event).await?;
         let (at, body) = match self.next().await? {
             (at, Happened::Answered(body)) => (at, body),
-            (_, other) => return Err(format!("it did not answer: {other:?}").into()),
+            (_, Happened::Failed(how)) => return Err(format!("it failed: {how}").into()),
+            (_, Happened::Asked) => return Err("it asked for another event".into()),
         };
         self.ready().await?;
         Ok((at - start, serde_json::from_slice(&body)?))
@@ -129,10 +130,7 @@ impl Function {
     /// The most memory that it ever held.
     pub(crate) fn peak_mib(&self) -> Result<f64, Failed> {
         let id = self.child.id().ok_or("it has ended")?;
-        let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kib = line.ok_or("an odd /proc")?.trim().trim_end_matches(" kB");
-        Ok(kib.parse::<f64>()? / 1024.0)
+        process::peak_mib(&id.to_string())
     }
 
     async fn next(&mut self) -> Result<(Instant, Happened), Failed> {
@@ -188,6 +186,7 @@ async fn answered(
 }
 
 async fn failed(State(runtime): State<Arc<Runtime>>, body: Bytes) -> StatusCode {
-    runtime.tell(Happened::Failed(body)).await;
+    let how = String::from_utf8_lossy(&body).into_owned();
+    runtime.tell(Happened::Failed(how)).await;
     StatusCode::ACCEPTED
 }

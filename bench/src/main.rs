@@ -1,22 +1,36 @@
-//! What the project measures of itself, beside others in the same run.
+//! What the project measures of itself, beside other tools in the same run.
+//!
+//! Every side is a process of its own, runs alone against the same simulated
+//! agents, and takes turns with the others; what is printed are medians. The
+//! figures of one run belong together: on another machine, or beside other
+//! load, only their ratios mean something.
 
 #![expect(
     clippy::print_stdout,
     reason = "what it measures is for who started it"
 )]
 
+mod agents;
+mod bill;
 mod cold_start;
 mod emulator;
+mod figures;
+mod probing;
+mod process;
+mod rivals;
+mod sweep;
+mod tools;
 
 use std::error::Error;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tokio::runtime::Builder;
 
 /// Whatever stops a benchmark.
 type Failed = Box<dyn Error + Send + Sync>;
 
-/// Measures the project beside others.
+/// Measures the project beside other tools.
 #[derive(Parser)]
 struct Arguments {
     #[command(subcommand)]
@@ -25,15 +39,38 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum What {
-    /// Functions: from the start of a process to its first answer
+    /// The sweep: throughput, memory, handshakes, hanging agents, and what it costs
+    Sweep(sweep::Options),
+    /// Functions: from a process' start to its first answer
     ColdStart(cold_start::Options),
+    /// One of its processes: agents that answer
+    #[command(hide = true)]
+    Agents(agents::Options),
+    /// One of its processes: the prober
+    #[command(hide = true)]
+    Probe(probing::Options),
 }
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    let done = match Arguments::parse().what {
+async fn run(what: What) -> Result<(), Failed> {
+    match what {
+        What::Sweep(options) => sweep::run(&options).await,
         What::ColdStart(options) => cold_start::run(&options).await,
+        What::Agents(options) => agents::run(&options).await,
+        What::Probe(options) => probing::run(&options).await,
+    }
+}
+
+fn main() -> ExitCode {
+    let what = Arguments::parse().what;
+    // Agents answer with all processors, everything else asks with one, as on
+    // Lambda.
+    let runtime = match what {
+        What::Agents(_) => Builder::new_multi_thread().enable_all().build(),
+        _ => Builder::new_current_thread().enable_all().build(),
     };
+    let done = runtime
+        .map_err(Failed::from)
+        .and_then(|runtime| runtime.block_on(run(what)));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

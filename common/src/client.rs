@@ -1,4 +1,7 @@
-//! The one place that makes HTTP clients, and reads what others answer.
+//! The one place that makes the clients of APIs, and reads what those answer.
+//! Agents are asked over connections of [`probe`](crate::probe)'s own.
+
+use std::error::Error;
 
 use std::time::Duration;
 
@@ -17,7 +20,7 @@ pub const USER_AGENT: &str = concat!("openclaw-maintenance/", env!("CARGO_PKG_VE
 /// other one adds tens of milliseconds to a cold start.
 #[expect(
     clippy::disallowed_methods,
-    reason = "this is the one place that makes HTTP clients"
+    reason = "this is the one place that makes the clients of APIs"
 )]
 pub fn builder() -> ClientBuilder {
     // An error means that the provider is installed already, which is the aim.
@@ -43,8 +46,14 @@ pub const BODY_LIMIT: usize = 64 * 1024;
 
 /// An HTTP client could not be made.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot make an HTTP client")]
-pub struct ClientError(#[from] reqwest::Error);
+pub enum ClientError {
+    /// The client of an API.
+    #[error("cannot make an HTTP client")]
+    Http(#[from] reqwest::Error),
+    /// What agents are asked with.
+    #[error("cannot set up TLS")]
+    Tls(#[from] rustls::Error),
+}
 
 /// Why a body did not arrive whole.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +63,7 @@ pub enum ReadError {
     TooLarge(usize),
     /// The connection failed.
     #[error("broke off")]
-    BrokeOff(#[source] reqwest::Error),
+    BrokeOff(#[source] Box<dyn Error + Send + Sync>),
 }
 
 /// Reads a body of at most [`BODY_LIMIT`].
@@ -71,13 +80,17 @@ pub async fn read_bounded(response: Response) -> Result<Vec<u8>, ReadError> {
 /// When the body is too long or breaks off.
 pub async fn read_up_to(mut response: Response, limit: usize) -> Result<Vec<u8>, ReadError> {
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(ReadError::BrokeOff)? {
+    while let Some(chunk) = response.chunk().await.map_err(broke_off)? {
         if body.len() + chunk.len() > limit {
             return Err(ReadError::TooLarge(limit));
         }
         body.extend_from_slice(&chunk);
     }
     Ok(body)
+}
+
+fn broke_off(error: reqwest::Error) -> ReadError {
+    ReadError::BrokeOff(error.into())
 }
 
 /// How long to wait: `Retry-After`, else `X-RateLimit-Reset`, each a number of

@@ -129,6 +129,25 @@ const RULES: &[Rule] = &[
         forbidden: &["aws_sdk_sqs"],
     },
     Rule {
+        reason: "only `client.rs` makes the clients of APIs, and only `probe/connection.rs` the \
+                 connections to agents: limits, trust and the list of hosts are kept there",
+        holds_for: |path| {
+            is_product(path)
+                && path != "common/src/client.rs"
+                && path != "common/src/probe/connection.rs"
+        },
+        forbidden: &[
+            "h2::client",
+            "hyper::client",
+            "hyper_rustls",
+            "hyper_util",
+            "reqwest::Client::builder",
+            "reqwest::Client::new",
+            "std::net::TcpStream",
+            "tokio::net",
+        ],
+    },
+    Rule {
         reason: "in `common` only `http` names axum: causes meet HTTP once",
         holds_for: |path| path.starts_with("common/src/") && !path.starts_with("common/src/http/"),
         forbidden: &["axum"],
@@ -250,6 +269,16 @@ fn planted_violations_are_found() {
             "aws_sdk_dynamodb",
         ),
         ("common/src/probe/report.rs", "/* */ axum::Json(1)", "axum"),
+        (
+            "common/src/probe/prober.rs",
+            "use hyper::client::conn::http1;",
+            "hyper::client",
+        ),
+        (
+            "functions/fleet/src/lib.rs",
+            "tokio::net::TcpStream::connect(x)",
+            "tokio::net",
+        ),
     ] {
         let found = violations(path, text);
         assert!(
@@ -294,6 +323,10 @@ fn what_is_allowed_is_no_violation() {
         ("common/src/client.rs", "env!(\"CARGO_PKG_VERSION\")"),
         ("common/src/store/mod.rs", "use aws_sdk_dynamodb::Client;"),
         ("common/src/http/mod.rs", "use axum::Json;"),
+        (
+            "common/src/probe/connection.rs",
+            "use hyper::client::conn::http1;",
+        ),
     ] {
         assert_eq!(violations(path, text), Vec::<String>::new(), "{text}");
     }

@@ -93,19 +93,25 @@ impl Records {
     }
 
     /// The items of an instance in the table of operations whose sort keys
-    /// begin so: `op#`, `key#`, `lease`.
+    /// begin so: `op#`, `key#`, `lease`, or with anything.
     pub async fn operations(&self, id: &str, kind: &str) -> Vec<Value> {
         self.items(&self.tables.operations, id, kind).await
     }
 
     async fn items(&self, table: &str, id: &str, kind: &str) -> Vec<Value> {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
         let query = self
             .client
             .query()
             .table_name(table)
-            .key_condition_expression("instanceId = :instance AND begins_with(sortKey, :kind)")
-            .expression_attribute_values(":instance", AttributeValue::S(id.to_owned()))
-            .expression_attribute_values(":kind", AttributeValue::S(kind.to_owned()));
+            .expression_attribute_values(":instance", text(id));
+        // DynamoDB takes no empty text for a key.
+        let query = match kind {
+            "" => query.key_condition_expression("instanceId = :instance"),
+            _ => query
+                .key_condition_expression("instanceId = :instance AND begins_with(sortKey, :kind)")
+                .expression_attribute_values(":kind", text(kind)),
+        };
         let answer = query.send().await.expect("DynamoDB answers");
         let items = answer.items.unwrap_or_default();
         serde_dynamo::from_items(items).expect("items are JSON")

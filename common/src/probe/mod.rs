@@ -6,8 +6,11 @@
 //! bounded, and nothing of a body is kept but the few facts named in
 //! [`Facts`]: the wrapper's `/api/status` carries the gateway token.
 
+mod asking;
 mod classify;
+mod connection;
 mod facts;
+mod failure;
 mod hosts;
 mod observation;
 mod prober;

@@ -19,6 +19,9 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
+    /// The longest of their limits.
+    pub const LONGEST_LIMIT: Duration = Duration::from_secs(5);
+
     /// The path on the agent.
     pub fn path(self) -> &'static str {
         match self {
@@ -31,7 +34,7 @@ impl Endpoint {
     /// How long the whole answer may take.
     pub fn limit(self) -> Duration {
         match self {
-            Self::Healthz | Self::ApiStatus => Duration::from_secs(5),
+            Self::Healthz | Self::ApiStatus => Self::LONGEST_LIMIT,
             Self::Readyz => Duration::from_secs(4),
         }
     }
@@ -55,6 +58,17 @@ pub struct Observations {
     pub readyz: Observation,
     /// Of `/api/status`.
     pub api_status: Observation,
+}
+
+impl Observations {
+    /// What came of three requests that nothing tells apart.
+    pub fn all(observation: impl Fn(Endpoint) -> Observation) -> Self {
+        Self {
+            healthz: observation(Endpoint::Healthz),
+            readyz: observation(Endpoint::Readyz),
+            api_status: observation(Endpoint::ApiStatus),
+        }
+    }
 }
 
 /// Why an answer is no good. Its text is the check's `reason`.

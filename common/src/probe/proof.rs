@@ -1,17 +1,19 @@
 //! Proving to whom an agent listens.
 
-use reqwest::StatusCode;
-use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use std::time::Duration;
+
+use hyper::StatusCode;
+use hyper::header::CONTENT_TYPE;
 use serde_json::{Value, json};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 
 use super::Prober;
-use super::prober::cause;
-use crate::client;
+use super::connection::{Connection, Question, Target};
+use super::failure::Failure;
 use crate::model::{AgentUrl, GatewayToken};
 
 /// How long a proof may take.
-const LIMIT: std::time::Duration = std::time::Duration::from_secs(5);
+const LIMIT: Duration = Duration::from_secs(5);
 
 /// What an agent makes of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,42 +33,44 @@ impl Prober {
         if let Err(refused) = self.hosts.check(url) {
             return Proof::Inconclusive(refused.to_string());
         }
-        let deadline = Instant::now() + LIMIT;
-        let late = || Proof::Inconclusive(format!("timed out after {} s", LIMIT.as_secs()));
-        let request = self
-            .http
-            .post(url.join("/tools/invoke"))
-            .header(ACCEPT, "application/json")
-            .bearer_auth(token.reveal())
-            .json(&json!({"tool": "sessions_list", "args": {}}))
-            .send();
-        let response = match timeout_at(deadline, request).await {
-            Err(_) => return late(),
-            Ok(Err(error)) => return Proof::Inconclusive(cause(&error)),
-            Ok(Ok(response)) => response,
+        match timeout(LIMIT, self.present(url, token)).await {
+            Err(_) => Proof::Inconclusive(format!("timed out after {} s", LIMIT.as_secs())),
+            Ok(Err(failure)) => Proof::Inconclusive(failure.reason()),
+            Ok(Ok(proof)) => proof,
+        }
+    }
+
+    async fn present(&self, url: &AgentUrl, token: &GatewayToken) -> Result<Proof, Failure> {
+        let tool = json!({"tool": "sessions_list", "args": {}});
+        let question = Question::post("/tools/invoke", token, &tool);
+        let target = Target::of(url)?;
+        let Connection { mut sender, driver } = self.connector.open(&target).await?;
+        let asking = async move {
+            let response = sender.ask(&target, &question).await?;
+            match response.status() {
+                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Ok(Proof::Refused),
+                StatusCode::OK => {}
+                status => return Ok(Proof::Inconclusive(format!("HTTP {}", status.as_u16()))),
+            }
+            // OpenClaw's control page answers 200 to much, whoever asks.
+            let content_type = response.headers().get(CONTENT_TYPE);
+            let is_json = content_type
+                .and_then(|it| it.to_str().ok())
+                .is_some_and(|it| it.starts_with("application/json"));
+            if !is_json {
+                let what = "HTTP 200 with something that is not JSON";
+                return Ok(Proof::Inconclusive(what.to_owned()));
+            }
+            Ok(match response.into_body().read().await {
+                Err(error) => Proof::Inconclusive(format!("the answer {error}")),
+                Ok(body) => match serde_json::from_slice(&body) {
+                    Ok(Value::Object(body)) if body.get("ok") != Some(&Value::Bool(false)) => {
+                        Proof::Accepted
+                    }
+                    _ => Proof::Inconclusive("HTTP 200 without a result".to_owned()),
+                },
+            })
         };
-        match response.status() {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Proof::Refused,
-            StatusCode::OK => {}
-            status => return Proof::Inconclusive(format!("HTTP {}", status.as_u16())),
-        }
-        // OpenClaw's control page answers 200 to much, whoever asks.
-        let content_type = response.headers().get(CONTENT_TYPE);
-        let is_json = content_type
-            .and_then(|it| it.to_str().ok())
-            .is_some_and(|it| it.starts_with("application/json"));
-        if !is_json {
-            return Proof::Inconclusive("HTTP 200 with something that is not JSON".to_owned());
-        }
-        match timeout_at(deadline, client::read_bounded(response)).await {
-            Err(_) => late(),
-            Ok(Err(error)) => Proof::Inconclusive(format!("the answer {error}")),
-            Ok(Ok(body)) => match serde_json::from_slice(&body) {
-                Ok(Value::Object(body)) if body.get("ok") != Some(&Value::Bool(false)) => {
-                    Proof::Accepted
-                }
-                _ => Proof::Inconclusive("HTTP 200 without a result".to_owned()),
-            },
-        }
+        driver.run(asking).await
     }
 }

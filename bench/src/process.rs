@@ -1,0 +1,120 @@
+//! Processes of the benchmark, and what Linux tells of them.
+
+use std::process::Stdio;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+
+use crate::Failed;
+use crate::agents::{Counts, Speak, Targets};
+use crate::probing::Swept;
+
+/// A process of simulated agents. It ends when this is dropped.
+pub(crate) struct Agents {
+    pub(crate) targets: Targets,
+    _child: Child,
+    input: ChildStdin,
+    output: Lines<BufReader<ChildStdout>>,
+}
+
+/// This program as one of its other processes.
+fn myself(arguments: &[&str]) -> Result<Command, Failed> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true);
+    Ok(command)
+}
+
+impl Agents {
+    /// Starts them, and waits until they listen.
+    pub(crate) async fn start(agents: usize, speak: Speak, hanging: usize) -> Result<Self, Failed> {
+        let speak = match speak {
+            Speak::Plain => "plain",
+            Speak::Tls => "tls",
+            Speak::Http2 => "http2",
+        };
+        let (agents, hanging) = (agents.to_string(), hanging.to_string());
+        let arguments = [
+            "agents",
+            "--agents",
+            &agents,
+            "--speak",
+            speak,
+            "--hanging",
+            &hanging,
+        ];
+        let mut child = myself(&arguments)?.spawn()?;
+        let input = child.stdin.take().ok_or("no input")?;
+        let mut output = BufReader::new(child.stdout.take().ok_or("no output")?).lines();
+        let targets = read(&mut output).await?;
+        Ok(Self {
+            targets,
+            _child: child,
+            input,
+            output,
+        })
+    }
+
+    /// What has come in so far.
+    pub(crate) async fn counts(&mut self) -> Result<Counts, Failed> {
+        self.input.write_all(b"\n").await?;
+        read(&mut self.output).await
+    }
+
+    /// Has a process probe so many of them, so many at once.
+    pub(crate) async fn sweep(&self, agents: usize, concurrency: usize) -> Result<Swept, Failed> {
+        let (agents, concurrency) = (agents.to_string(), concurrency.to_string());
+        let arguments = ["probe", "--agents", &agents, "--concurrency", &concurrency];
+        let mut child = myself(&arguments)?.spawn()?;
+        let mut input = child.stdin.take().ok_or("no input")?;
+        let mut output = BufReader::new(child.stdout.take().ok_or("no output")?).lines();
+        write(&mut input, &self.targets).await?;
+        let swept = read(&mut output).await?;
+        child.wait().await?;
+        Ok(swept)
+    }
+}
+
+async fn write(input: &mut ChildStdin, value: &impl Serialize) -> Result<(), Failed> {
+    let line = serde_json::to_string(value)? + "\n";
+    Ok(input.write_all(line.as_bytes()).await?)
+}
+
+async fn read<T: DeserializeOwned>(
+    output: &mut Lines<BufReader<ChildStdout>>,
+) -> Result<T, Failed> {
+    let line = output.next_line().await?.ok_or("a process ended early")?;
+    serde_json::from_str(&line).map_err(|_| line.into())
+}
+
+/// How long a process, with all of its threads, was on the processor.
+pub(crate) fn cpu_seconds(pid: &str) -> Result<f64, Failed> {
+    /// Linux tells this in hundredths of a second on every machine.
+    const TICKS: f64 = 100.0;
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // Behind the name, which may have spaces in it.
+    let fields = stat
+        .rsplit_once(')')
+        .ok_or("an odd /proc")?
+        .1
+        .split_whitespace();
+    let ticks: Result<Vec<f64>, _> = fields.skip(11).take(2).map(str::parse).collect();
+    Ok(ticks?.iter().sum::<f64>() / TICKS)
+}
+
+/// The most memory that a process ever held.
+pub(crate) fn peak_mib(pid: &str) -> Result<f64, Failed> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib: f64 = line
+        .ok_or("an odd /proc")?
+        .trim()
+        .trim_end_matches(" kB")
+        .parse()?;
+    Ok(kib / 1024.0)
+}

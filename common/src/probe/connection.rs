@@ -1,0 +1,346 @@
+//! The connections of a probe. Each belongs to one probe and ends with it: a
+//! probe is to prove that the agent accepts connections now.
+//!
+//! Nothing here is spawned. Whoever uses a connection polls it, so that a probe
+//! which is dropped leaves nothing behind, and as many sockets are open as there
+//! are requests under way.
+
+use std::error::Error;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::vec;
+
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Fuse};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1;
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
+use hyper::http::uri::{PathAndQuery, Uri};
+use hyper::{Method, Request, Response};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::dns::Name;
+use hyper_util::client::legacy::connect::{Connection as _, HttpConnector};
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls::client::Resumption;
+use rustls::pki_types::CertificateDer;
+use rustls_platform_verifier::Verifier;
+use serde_json::Value;
+use tower::{Service, ServiceExt};
+
+use super::failure::{Failure, NameNotFound};
+use super::{AllowedHosts, HostRefused};
+use crate::client::{self, BODY_LIMIT, ClientError, ReadError};
+use crate::model::{AgentUrl, GatewayToken};
+
+/// The longest head of an answer, in bytes. Together with the limit of bodies
+/// it bounds what many hostile agents at once can make this process hold.
+const HEAD_LIMIT: u32 = 64 * 1024;
+
+/// How much of a body an agent may send over HTTP/2, in bytes: one more than is
+/// read, so that a body which is too long shows itself. No more is ever allowed.
+const WINDOW: u32 = BODY_LIMIT as u32 + 1;
+
+/// Opens connections to agents, over IPv4 or IPv6, whichever is faster.
+#[derive(Clone, Debug)]
+pub(super) struct Connector(HttpsConnector<HttpConnector<GuardedResolver>>);
+
+/// Where an agent is asked, as requests write it.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    base: Uri,
+    host: HeaderValue,
+}
+
+/// What an agent is asked.
+pub(super) struct Question {
+    method: Method,
+    path: &'static str,
+    authorization: Option<HeaderValue>,
+    body: Bytes,
+}
+
+/// One connection, in two halves: requests go through the one while the other
+/// is polled.
+pub(super) struct Connection {
+    pub(super) sender: Sender,
+    pub(super) driver: Driver,
+}
+
+/// Sends requests over a connection.
+pub(super) enum Sender {
+    /// One after the other.
+    Http1(http1::SendRequest<Full<Bytes>>),
+    /// Several at once.
+    Http2(h2::client::SendRequest<Bytes>),
+}
+
+/// The body of an answer.
+pub(super) enum Body {
+    Http1(Incoming),
+    Http2(h2::RecvStream),
+}
+
+/// Moves the bytes of a connection.
+pub(super) struct Driver(Fuse<BoxFuture<'static, ()>>);
+
+impl Connector {
+    /// Reads the system's root certificates, once per process, and trusts others
+    /// beside them.
+    ///
+    /// # Errors
+    /// When there are no root certificates, or one of the others is none.
+    pub(super) fn new(
+        hosts: AllowedHosts,
+        roots: Vec<CertificateDer<'static>>,
+    ) -> Result<Self, ClientError> {
+        let ring = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier = Verifier::new_with_extra_roots(roots, ring.clone())?;
+        let mut tls = ClientConfig::builder_with_provider(ring)
+            .with_safe_default_protocol_versions()?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_no_client_auth();
+        // A resumed session would not show whether the certificate still holds,
+        // and is of no use to thousands of agents that are asked once a minute.
+        tls.resumption = Resumption::disabled();
+        let mut tcp = HttpConnector::new_with_resolver(GuardedResolver(hosts));
+        tcp.enforce_http(false);
+        // HTTP/2 begins with several small writes, which must not wait for each other.
+        tcp.set_nodelay(true);
+        let https = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_all_versions()
+            .wrap_connector(tcp);
+        Ok(Self(https))
+    }
+
+    /// Opens a connection: HTTP/2 where the agent chooses it during the
+    /// handshake of TLS, else HTTP/1.1.
+    pub(super) async fn open(&self, target: &Target) -> Result<Connection, Failure> {
+        let connected = self.0.clone().oneshot(target.base.clone()).await;
+        let stream = connected.map_err(Failure::Connect)?;
+        if stream.connected().is_negotiated_h2() {
+            let (sender, driver) = h2::client::Builder::new()
+                .enable_push(false)
+                .initial_window_size(WINDOW)
+                .initial_connection_window_size(3 * WINDOW)
+                .max_header_list_size(HEAD_LIMIT)
+                .handshake(TokioIo::new(stream))
+                .await?;
+            Ok(Connection {
+                sender: Sender::Http2(sender),
+                driver: Driver(driver.map(drop).boxed().fuse()),
+            })
+        } else {
+            let (sender, driver) = http1::Builder::new()
+                .max_buf_size(HEAD_LIMIT as usize)
+                .handshake(stream)
+                .await?;
+            Ok(Connection {
+                sender: Sender::Http1(sender),
+                driver: Driver(driver.map(drop).boxed().fuse()),
+            })
+        }
+    }
+}
+
+impl Target {
+    /// The agent at an address.
+    pub(super) fn of(url: &AgentUrl) -> Result<Self, Failure> {
+        let base: Uri = url.join("/").as_str().parse()?;
+        let authority = base.authority().map_or("", |it| it.as_str());
+        // What a URI takes is also good for a header.
+        let host = HeaderValue::from_str(authority).unwrap_or(HeaderValue::from_static(""));
+        Ok(Self { base, host })
+    }
+
+    /// A request says what it wants and who asks, and nothing else: not even a
+    /// forwarding header, which would change what `/readyz` tells.
+    fn request<B>(&self, question: &Question, uri: Uri, host: bool, body: B) -> Request<B> {
+        let mut request = Request::new(body);
+        *request.method_mut() = question.method.clone();
+        *request.uri_mut() = uri;
+        let headers = request.headers_mut();
+        if host {
+            headers.insert(HOST, self.host.clone());
+        }
+        if let Some(authorization) = &question.authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
+        if !question.body.is_empty() {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(USER_AGENT, HeaderValue::from_static(client::USER_AGENT));
+        request
+    }
+}
+
+impl Question {
+    /// For what is there.
+    pub(super) fn get(path: &'static str) -> Self {
+        Self {
+            method: Method::GET,
+            path,
+            authorization: None,
+            body: Bytes::new(),
+        }
+    }
+
+    /// To do something, for somebody who has the agent's token.
+    pub(super) fn post(path: &'static str, token: &GatewayToken, body: &Value) -> Self {
+        let authorization = HeaderValue::try_from(format!("Bearer {}", token.reveal()));
+        let authorization = authorization.ok().map(|mut it| {
+            it.set_sensitive(true);
+            it
+        });
+        Self {
+            method: Method::POST,
+            path,
+            authorization,
+            body: body.to_string().into(),
+        }
+    }
+}
+
+impl Sender {
+    /// Another sender over the same connection, where the protocol has that.
+    pub(super) fn another(&self) -> Option<Self> {
+        match self {
+            Self::Http1(_) => None,
+            Self::Http2(sender) => Some(Self::Http2(sender.clone())),
+        }
+    }
+
+    /// Waits until another request may be sent.
+    ///
+    /// # Errors
+    /// When the connection is closed.
+    pub(super) async fn ready(&mut self) -> Result<(), Failure> {
+        match self {
+            Self::Http1(sender) => Ok(sender.ready().await?),
+            Self::Http2(sender) => {
+                *sender = sender.clone().ready().await?;
+                Ok(())
+            }
+        }
+    }
+
+    /// Asks, and waits for the head of the answer. Redirects are not followed.
+    pub(super) async fn ask(
+        &mut self,
+        target: &Target,
+        question: &Question,
+    ) -> Result<Response<Body>, Failure> {
+        let path = PathAndQuery::from_static(question.path);
+        let body = question.body.clone();
+        match self {
+            Self::Http1(sender) => {
+                let request = target.request(question, path.into(), true, Full::new(body));
+                Ok(sender.send_request(request).await?.map(Body::Http1))
+            }
+            Self::Http2(sender) => {
+                let mut parts = target.base.clone().into_parts();
+                parts.path_and_query = Some(path);
+                let uri = Uri::from_parts(parts).unwrap_or_default();
+                let request = target.request(question, uri, false, ());
+                let (response, mut stream) = sender.send_request(request, body.is_empty())?;
+                if !body.is_empty() {
+                    stream.send_data(body, true)?;
+                }
+                Ok(response.await?.map(Body::Http2))
+            }
+        }
+    }
+}
+
+impl Body {
+    /// Reads it, and gives up on one that is too long without reading the rest.
+    /// Compression is not decoded.
+    pub(super) async fn read(mut self) -> Result<Vec<u8>, ReadError> {
+        let mut body = Vec::new();
+        while let Some(chunk) = self.chunk().await {
+            let chunk = chunk.map_err(ReadError::BrokeOff)?;
+            if body.len() + chunk.len() > BODY_LIMIT {
+                return Err(ReadError::TooLarge(BODY_LIMIT));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    async fn chunk(&mut self) -> Option<Result<Bytes, Box<dyn Error + Send + Sync>>> {
+        match self {
+            Self::Http1(body) => {
+                let frame = body.frame().await?;
+                // Trailers say nothing that anybody wants to know.
+                let data = frame.map(|it| it.into_data().unwrap_or_default());
+                Some(data.map_err(Into::into))
+            }
+            Self::Http2(body) => Some(body.data().await?.map_err(Into::into)),
+        }
+    }
+}
+
+impl Driver {
+    /// Does something that uses the connection, to its end, and closes the
+    /// connection then.
+    pub(super) async fn run<T>(mut self, using: impl Future<Output = T>) -> T {
+        let done = {
+            let mut using = pin!(using);
+            loop {
+                // Once the connection has ended, it is pending forever, and
+                // whoever uses it is told.
+                tokio::select! {
+                    biased;
+                    done = &mut using => break done,
+                    () = &mut self.0 => {}
+                }
+            }
+        };
+        // All senders are gone: it says goodbye, if that needs no waiting.
+        let _ = self.0.now_or_never();
+        done
+    }
+}
+
+/// Resolves names away from the caller's thread, and keeps only the addresses
+/// that the list allows, so that a name which is allowed cannot lead into a
+/// private network.
+#[derive(Clone, Debug)]
+struct GuardedResolver(AllowedHosts);
+
+impl Service<Name> for GuardedResolver {
+    type Response = vec::IntoIter<SocketAddr>;
+    type Error = Box<dyn Error + Send + Sync>;
+    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let hosts = self.0.clone();
+        Box::pin(async move {
+            let host = name.as_str();
+            let allowed: Vec<SocketAddr> = tokio::net::lookup_host((host, 0))
+                .await
+                .map_err(NameNotFound)?
+                .filter(|address| hosts.allows_resolved(host, address.ip()))
+                .collect();
+            if allowed.is_empty() {
+                return Err(HostRefused::PrivateAddress {
+                    host: host.to_owned(),
+                }
+                .into());
+            }
+            Ok(allowed.into_iter())
+        })
+    }
+}
