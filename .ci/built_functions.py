@@ -177,14 +177,17 @@ def run():
     equal(sorted(binaries.values()), packages, "functions of the template")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "variables"
-        with local_stack("--env-file", file):
+        with local_stack("--sweep", "0", "--env-file", file):
             of_the_stack = dict(line.split("=", 1) for line in file.read_text().splitlines())
-            of_the_sdk = {
-                name: value for name, value in of_the_stack.items() if name.startswith("AWS_")
+            # What the template leaves to defaults: AWS itself, and the real Railway.
+            elsewhere = {
+                name: value
+                for name, value in of_the_stack.items()
+                if name.startswith("AWS_") or name == "RAILWAY_API_URL"
             }
             for name, resource in functions.items():
                 secrets, asked = {}, set()
-                variables = of_the_sdk | variables_of(
+                variables = elsewhere | variables_of(
                     resource["Properties"], template["Parameters"], of_the_stack, secrets
                 )
                 program = BUILT / name / "bootstrap"

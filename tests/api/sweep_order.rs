@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use common::aws::{Aws, Endpoint};
 use common::clock::Clock;
+use common::queue::Queue;
 use jiff::SignedDuration;
 use local::agents::Behaviour;
 use serde_json::{Value, json};
 use sweep::{Outcome, Settings, SweepError};
-use tests::{World, made};
+use tests::{Reply, ScriptedServer, World, made};
 
 const ID: &str = "demo-running";
 const LIMIT: Duration = Duration::from_secs(60);
@@ -137,6 +139,17 @@ async fn segments_together_are_the_whole_sweep() {
         assert_eq!(world.condition(&id).await, "starting", "{id}");
     }
     assert_eq!(world.condition(ID).await, "up");
+}
+
+#[tokio::test]
+async fn a_small_fleet_is_swept_by_the_coordinator_itself() {
+    let world = world().await;
+    let sqs = ScriptedServer::always(Reply::Silence).await;
+    let aws = Aws::new(Endpoint::Local(sqs.url().to_owned()));
+    let mut sweep = world.sweeper(&world.stack.connection, true, Settings::default());
+    sweep.queue = Some(Queue::open(&aws, format!("{}/queue", sqs.url())).await);
+    assert_eq!(world.sweep_with(&sweep).await.summary.instances, 7);
+    assert_eq!(sqs.requests(), Vec::<String>::new());
 }
 
 #[tokio::test]

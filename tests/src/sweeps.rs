@@ -61,7 +61,7 @@ impl World {
             RailwaySettings::default()
         };
         Sweep::new(
-            connection,
+            &connection.named("sweep"),
             SweepTables {
                 instances: self.stack.tables.instances.clone(),
                 history: self.stack.tables.history.clone(),
