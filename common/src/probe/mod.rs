@@ -12,6 +12,7 @@ mod hosts;
 mod observation;
 mod prober;
 mod report;
+mod resolver;
 
 pub use classify::{Classification, Status, classify};
 pub use facts::Facts;
@@ -19,3 +20,4 @@ pub use hosts::{AllowedHosts, HostRefused, InvalidHosts};
 pub use observation::{Endpoint, Observation, Observations, Problem};
 pub use prober::Prober;
 pub use report::{Check, ProbeReport, VersionSource};
+pub use resolver::GuardedResolver;

@@ -2,13 +2,12 @@
 
 use std::error::Error;
 use std::io;
-use std::net::SocketAddr;
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Client, redirect};
 use tokio::time::{Instant, timeout_at};
 
+use super::resolver::{GuardedResolver, NameNotFound};
 use super::{AllowedHosts, Endpoint, HostRefused, Observation, Observations, ProbeReport};
 use crate::client::{self, ClientError};
 use crate::model::AgentUrl;
@@ -30,7 +29,7 @@ impl Prober {
     pub fn new(hosts: AllowedHosts) -> Result<Self, ClientError> {
         let http = client::builder()
             .redirect(redirect::Policy::none())
-            .dns_resolver(GuardedResolver(hosts.clone()))
+            .dns_resolver(GuardedResolver::new(hosts.clone()))
             .pool_max_idle_per_host(0)
             .build()?;
         Ok(Self { http, hosts })
@@ -126,34 +125,5 @@ fn cause(error: &reqwest::Error) -> String {
         "no connection".to_owned()
     } else {
         "connection closed or broken answer".to_owned()
-    }
-}
-
-/// Resolves names and keeps only the addresses that the list allows, so that a
-/// name which is allowed cannot lead into a private network.
-struct GuardedResolver(AllowedHosts);
-
-#[derive(Debug, thiserror::Error)]
-#[error("host name not found")]
-struct NameNotFound(#[source] io::Error);
-
-impl Resolve for GuardedResolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let hosts = self.0.clone();
-        Box::pin(async move {
-            let host = name.as_str();
-            let allowed: Vec<SocketAddr> = tokio::net::lookup_host((host, 0))
-                .await
-                .map_err(NameNotFound)?
-                .filter(|address| hosts.allows_resolved(host, address.ip()))
-                .collect();
-            if allowed.is_empty() {
-                return Err(HostRefused::PrivateAddress {
-                    host: host.to_owned(),
-                }
-                .into());
-            }
-            Ok(Box::new(allowed.into_iter()) as Addrs)
-        })
     }
 }

@@ -14,6 +14,7 @@ mod mending;
 mod operations;
 mod sessions;
 mod tables;
+mod tickets;
 mod tokens;
 
 pub use configurations::{Configurations, StoredSetup};
@@ -26,6 +27,7 @@ pub use mending::TokenState;
 pub use operations::{OperationPage, Operations, UsedKey};
 pub use sessions::{SessionKey, Sessions};
 pub use tables::{Tables, create_missing_tables};
+pub use tickets::{NotIssued, Ticket, Tickets};
 pub use tokens::Tokens;
 
 use error::{corrupt, parse};

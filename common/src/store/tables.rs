@@ -7,11 +7,12 @@ use aws_sdk_dynamodb::types::{
 };
 
 use super::{
-    Connection, StoreError, configurations, instances, memories, operations, sessions, tokens,
+    Connection, StoreError, configurations, instances, memories, operations, sessions, tickets,
+    tokens,
 };
 use crate::config::{
     CONFIGURATIONS_TABLE, INSTANCES_TABLE, MEMORIES_TABLE, OPERATIONS_TABLE, Reader,
-    SESSIONS_TABLE, TOKENS_TABLE,
+    SESSIONS_TABLE, TICKETS_TABLE, TOKENS_TABLE,
 };
 
 /// The names of all tables.
@@ -29,6 +30,8 @@ pub struct Tables {
     pub memories: String,
     /// Of agents' setups.
     pub configurations: String,
+    /// Of tickets for WebSockets.
+    pub tickets: String,
 }
 
 impl Tables {
@@ -41,6 +44,7 @@ impl Tables {
         let tokens = reader.required(TOKENS_TABLE);
         let memories = reader.required(MEMORIES_TABLE);
         let configurations = reader.required(CONFIGURATIONS_TABLE);
+        let tickets = reader.required(TICKETS_TABLE);
         Some(Self {
             instances: instances?,
             sessions: sessions?,
@@ -48,10 +52,11 @@ impl Tables {
             tokens: tokens?,
             memories: memories?,
             configurations: configurations?,
+            tickets: tickets?,
         })
     }
 
-    fn definitions(&self) -> [Definition<'_>; 6] {
+    fn definitions(&self) -> [Definition<'_>; 7] {
         let plain = |name, key| Definition {
             name,
             key,
@@ -79,6 +84,10 @@ impl Tables {
                 ..plain(&self.memories, memories::KEY)
             },
             plain(&self.configurations, configurations::KEY),
+            Definition {
+                expiry: Some(tickets::EXPIRES_AT),
+                ..plain(&self.tickets, tickets::KEY)
+            },
         ]
     }
 }

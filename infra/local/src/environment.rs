@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use common::config::{
     AGENT_HOSTS, CONFIGURATIONS_TABLE, Environment, INSTANCES_TABLE, INTERNAL_API_KEY,
-    MEMORIES_TABLE, OPERATIONS_TABLE, SESSIONS_TABLE, TOKENS_TABLE,
+    MEMORIES_TABLE, OPERATIONS_TABLE, SESSIONS_TABLE, TICKETS_TABLE, TOKENS_TABLE,
 };
 
 /// The bearer key where none is set. The API listens on the loopback only.
@@ -14,13 +14,14 @@ const DEMO_KEY: &str = "local-internal-api-key";
 /// Where agents may live: on Railway as ever, and on this machine.
 const HOSTS: &str = "*.up.railway.app,*.railway.internal,localhost,127.0.0.1,::1";
 
-const DEFAULTS: [(&str, &str); 8] = [
+const DEFAULTS: [(&str, &str); 9] = [
     (INSTANCES_TABLE, "instances"),
     (SESSIONS_TABLE, "sessions"),
     (OPERATIONS_TABLE, "operations"),
     (TOKENS_TABLE, "tokens"),
     (MEMORIES_TABLE, "memories"),
     (CONFIGURATIONS_TABLE, "configurations"),
+    (TICKETS_TABLE, "tickets"),
     (INTERNAL_API_KEY, DEMO_KEY),
     (AGENT_HOSTS, HOSTS),
 ];
