@@ -1,0 +1,10 @@
+//! The Lambda function `proxy`.
+
+use std::process::ExitCode;
+
+use common::config::ProcessEnvironment;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    common::http::serve(proxy::from_environment(&ProcessEnvironment)).await
+}
