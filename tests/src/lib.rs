@@ -20,13 +20,17 @@
 
 mod caller;
 mod clock;
+mod echo;
 pub mod login;
 mod records;
 mod server;
+mod socket;
 mod world;
 
 pub use caller::{Answer, Caller};
 pub use clock::{ManualClock, START};
+pub use echo::EchoAgent;
 pub use records::Records;
 pub use server::{Reply, ScriptedServer};
+pub use socket::{RawSocket, frame};
 pub use world::{Builder, HASTY, World};

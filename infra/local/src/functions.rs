@@ -4,14 +4,15 @@ use axum::Router;
 use common::clock::SharedClock;
 use common::config::{
     AGENT_HOSTS, BACKEND_API_URL, ConfigError, Environment, INTERNAL_API_KEY, OPENCLAW_IMAGE,
-    Reader,
+    PROXY_FRONTS, PROXY_TARGET, Reader,
 };
 use common::control::ControlSettings;
-use common::http::{ControlsSwitch, InternalKey, SessionSettings};
+use common::http::{ControlsSwitch, Fronts, InternalKey, SessionSettings};
 use common::model::Image;
 use common::probe::AllowedHosts;
 use common::railway::Limits;
-use common::store::{Configurations, Connection, Instances, Tables, Tokens};
+use common::store::{Configurations, Connection, Instances, Tables, Tickets, Tokens};
+use proxy::{Agents, Limits as ProxyLimits, Office, Place, Tunnels};
 use version::{Backend, BackendUrl};
 
 use crate::stack::StackError;
@@ -26,6 +27,8 @@ pub(crate) struct Settings {
     switch: ControlsSwitch,
     controls: ControlSettings,
     sessions: SessionSettings,
+    place: Option<Place>,
+    fronts: Option<Fronts>,
 }
 
 impl Settings {
@@ -40,6 +43,8 @@ impl Settings {
             Some(switch),
             Some(controls),
             Some(sessions),
+            Some(place),
+            Some(fronts),
         ) = (
             Tables::read(&mut reader),
             reader.required(INTERNAL_API_KEY),
@@ -49,6 +54,8 @@ impl Settings {
             ControlsSwitch::read(&mut reader),
             ControlSettings::read(&mut reader),
             SessionSettings::read(&mut reader),
+            reader.optional(PROXY_TARGET),
+            reader.optional(PROXY_FRONTS),
         )
         else {
             return Err(reader.into_error());
@@ -62,6 +69,8 @@ impl Settings {
             switch,
             controls,
             sessions,
+            place,
+            fronts,
         })
     }
 
@@ -71,6 +80,7 @@ impl Settings {
         connection: &Connection,
         clock: SharedClock,
         limits: Limits,
+        tunnels: &Tunnels,
     ) -> Result<Vec<(&'static str, Router)>, StackError> {
         let instances = Instances::new(connection.clone(), self.tables.instances);
         let configurations = Configurations::new(connection.clone(), self.tables.configurations);
@@ -98,7 +108,26 @@ impl Settings {
             clock: clock.clone(),
             internal_key: self.internal_key.clone(),
             instances: instances.clone(),
-            hosts: self.hosts,
+            hosts: self.hosts.clone(),
+        });
+        // As the relay serves it: with streams and WebSockets.
+        let proxy_limits = ProxyLimits::of_server();
+        let proxy = proxy::router(proxy::State {
+            clock: clock.clone(),
+            internal_key: self.internal_key.clone(),
+            agents: match self.place.unwrap_or_default() {
+                Place::Recorded => Agents::recorded(self.hosts.clone(), instances.clone()),
+                Place::Private => Agents::private(self.hosts.clone()),
+            },
+            forwarder: proxy::forwarder(self.hosts, &proxy_limits)?,
+            limits: proxy_limits,
+            fronts: self.fronts.unwrap_or_default(),
+            tunnels: tunnels.clone(),
+            office: Some(Office {
+                authenticator: authenticator.clone(),
+                instances: instances.clone(),
+                tickets: Tickets::new(connection.clone(), self.tables.tickets),
+            }),
         });
         let instance = instance::router(instance::State {
             clock: clock.clone(),
@@ -131,6 +160,7 @@ impl Settings {
             ("instance", instance),
             ("lifecycle", lifecycle),
             ("maintenance", maintenance),
+            ("proxy", proxy),
             ("version", version),
         ])
     }

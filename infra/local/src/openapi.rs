@@ -31,6 +31,7 @@ pub fn functions() -> Vec<(&'static str, OpenApi)> {
         ("instance", instance::routes().into_openapi()),
         ("lifecycle", lifecycle::routes().into_openapi()),
         ("maintenance", maintenance::routes().into_openapi()),
+        ("proxy", proxy::routes().into_openapi()),
         ("version", version::routes().into_openapi()),
     ]
 }

@@ -9,17 +9,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use common::client::ClientError;
+use axum::extract::{ConnectInfo, Request};
+use axum::middleware::{self, Next};
+use common::client::{ClientError, TlsError};
 use common::clock::SharedClock;
 use common::config::{
     Environment, RAILWAY_API_KEY, RAILWAY_API_URL, RAILWAY_ENVIRONMENT_ID, RAILWAY_PROJECT_ID,
     RAILWAY_TOKEN_TYPE,
 };
-use common::http::InternalKey;
+use common::http::{InternalKey, PeerAddress};
 use common::railway::Limits;
 use common::store::{
     Connection, Endpoint, Instances, Sessions, StoreError, Tables, create_missing_tables,
 };
+use proxy::{SocketLimits, Tunnels};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -79,6 +82,8 @@ pub struct Stack {
     pub simulated_variables: BTreeMap<&'static str, String>,
     /// The routes of each function, by its name.
     pub functions: Vec<(&'static str, Router)>,
+    /// The WebSockets that are open.
+    pub tunnels: Tunnels,
     simulated: Vec<Arc<Agent>>,
     api_server: Server,
     dynamodb_server: Option<Server>,
@@ -111,6 +116,9 @@ pub enum StackError {
     /// An HTTP client could not be made.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// TLS could not be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The simulated Railway did not start.
     #[error("cannot start the simulated Railway: {0}")]
     Railway(#[from] SimulatorError),
@@ -169,11 +177,15 @@ impl Stack {
             Demo::default()
         };
 
-        let functions = settings.mount(&connection, options.clock, options.limits)?;
+        let tunnels = Tunnels::new(SocketLimits::default());
+        let functions =
+            settings.mount(&connection, options.clock, options.limits, &tunnels)?;
         let routes = functions
             .iter()
             .fold(Router::new(), |all, (_, routes)| all.merge(routes.clone()));
-        let app = common::http::app(routes);
+        let app = common::http::app(routes)
+            .layer(middleware::from_fn(name_peer))
+            .into_make_service_with_connect_info::<SocketAddr>();
         let api_server = Server::spawn(async move |ending| {
             axum::serve(listener, app)
                 .with_graceful_shutdown(ending)
@@ -192,6 +204,7 @@ impl Stack {
             simulated_variables,
             functions,
             simulated: demo.simulated,
+            tunnels,
             api_server,
             dynamodb_server,
         })
@@ -211,7 +224,7 @@ impl Stack {
     /// Ends everything, the API first: requests in progress are answered, for
     /// a few seconds at most.
     pub async fn stop(self) {
-        self.api_server.end().await;
+        tokio::join!(self.api_server.end(), self.tunnels.drain());
         if let Some(dynamodb) = self.dynamodb_server {
             dynamodb.end().await;
         }
@@ -247,6 +260,16 @@ impl Server {
             Err(_) => tracing::warn!("some requests were cut off"),
         }
     }
+}
+
+/// Tells the routes who is at the other end.
+async fn name_peer(
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    mut request: Request,
+    next: Next,
+) -> axum::response::Response {
+    request.extensions_mut().insert(PeerAddress(peer));
+    next.run(request).await
 }
 
 /// Resolves once a server is to end.
