@@ -88,6 +88,18 @@ pub const RAILWAY_ENVIRONMENT_ID: &str = "RAILWAY_ENVIRONMENT_ID";
 /// The Railway project that the agents belong to.
 pub const RAILWAY_PROJECT_ID: &str = "RAILWAY_PROJECT_ID";
 
+/// The variables that are secrets, and may be read from AWS Secrets Manager.
+pub const SECRETS: [&str; 5] = [
+    INTERNAL_API_KEY,
+    NEXTAUTH_SECRET,
+    AUTH_SECRET,
+    AGENT_VARIABLES,
+    RAILWAY_API_KEY,
+];
+/// What the name of a variable ends with that names a secret in AWS Secrets
+/// Manager.
+pub const FROM_SUFFIX: &str = "_FROM";
+
 /// Where variables come from: the process, or a map in tests.
 pub trait Environment {
     /// The value of a variable, if it is set and is text.
@@ -111,6 +123,21 @@ impl Environment for ProcessEnvironment {
 impl Environment for BTreeMap<&str, String> {
     fn get(&self, name: &str) -> Option<String> {
         BTreeMap::get(self, name).cloned()
+    }
+}
+
+/// Some variables above those of an environment.
+pub struct Above<'e> {
+    /// What counts.
+    pub variables: &'e BTreeMap<&'static str, String>,
+    /// What counts where the others have nothing.
+    pub environment: &'e dyn Environment,
+}
+
+impl Environment for Above<'_> {
+    fn get(&self, name: &str) -> Option<String> {
+        let above = self.variables.get(name).cloned();
+        above.or_else(|| self.environment.get(name))
     }
 }
 
@@ -164,6 +191,15 @@ impl<'e> Reader<'e> {
         if !self.problems.contains(&problem) {
             self.problems.push(problem);
         }
+    }
+
+    /// # Errors
+    /// When something was noted.
+    pub fn finish(self) -> Result<(), ConfigError> {
+        if self.problems.is_empty() {
+            return Ok(());
+        }
+        Err(self.into_error())
     }
 
     /// What was noted. Call it when a variable was `None`.

@@ -7,6 +7,7 @@
 //! `ARCHITECTURE.md` lists what each layer may not do, and
 //! `tests/contracts/layering.rs` enforces it.
 
+pub mod aws;
 pub mod client;
 pub mod clock;
 pub mod compat;
@@ -18,5 +19,6 @@ pub mod model;
 pub mod probe;
 pub mod railway;
 pub mod random;
+pub mod secrets;
 pub mod store;
 pub mod telemetry;

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use axum::Router;
 use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse;
+use common::aws::{Aws, Endpoint};
 use common::model::UserId;
-use common::store::{Connection, Endpoint, Memories};
+use common::store::{Connection, Memories};
 use local::railway::Fault;
 use serde_json::{Value, json};
 use tests::World;
@@ -137,7 +138,7 @@ impl Throttled {
 
     /// Deletes all memories of the owner, and tells how many requests wrote.
     async fn delete(&self) -> (Result<usize, String>, usize) {
-        let connection = Connection::open(Endpoint::Local(self.url.clone())).await;
+        let connection = Connection::open(&Aws::new(Endpoint::Local(self.url.clone()))).await;
         let memories = Memories::new(connection, "memories".to_owned());
         let owner: UserId = OWNER.parse().unwrap();
         let deleted = memories.delete_all(&owner).await;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use common::aws::{Aws, Endpoint};
 use common::config::{
     AGENT_HOSTS, BACKEND_API_URL, Environment, INSTANCES_TABLE, INTERNAL_API_KEY, OPENCLAW_IMAGE,
     SESSIONS_TABLE,
@@ -341,28 +342,32 @@ async fn a_stack_names_everything_that_is_wrong_with_its_variables_at_once() {
 async fn every_function_names_everything_that_is_missing_at_once() {
     let nothing: BTreeMap<&str, String> = BTreeMap::new();
     let nothing: &dyn Environment = &nothing;
+    let aws = Aws::new(Endpoint::Standard);
     let rows = [
         (
-            compatibility::from_environment(nothing).await,
+            compatibility::from_environment(nothing, &aws).await,
             "INTERNAL_API_KEY SESSIONS_TABLE INSTANCES_TABLE CONFIGURATIONS_TABLE TOKENS_TABLE",
         ),
         (
-            fleet::from_environment(nothing).await,
+            fleet::from_environment(nothing, &aws).await,
             "INTERNAL_API_KEY INSTANCES_TABLE",
         ),
         (
-            instance::from_environment(nothing).await,
+            instance::from_environment(nothing, &aws).await,
             "SESSIONS_TABLE INSTANCES_TABLE",
         ),
         (
-            lifecycle::from_environment(nothing).await,
+            lifecycle::from_environment(nothing, &aws).await,
             "SESSIONS_TABLE INSTANCES_TABLE OPERATIONS_TABLE TOKENS_TABLE MEMORIES_TABLE",
         ),
         (
-            maintenance::from_environment(nothing).await,
+            maintenance::from_environment(nothing, &aws).await,
             "SESSIONS_TABLE INSTANCES_TABLE OPERATIONS_TABLE TOKENS_TABLE MEMORIES_TABLE",
         ),
-        (version::from_environment(nothing).await, "INTERNAL_API_KEY"),
+        (
+            version::from_environment(nothing, &aws).await,
+            "INTERNAL_API_KEY",
+        ),
     ];
     for (function, missing) in rows {
         let missing: Vec<String> = missing

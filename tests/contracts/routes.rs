@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use local::template::Resource;
+use serde_json::{Value, json};
 use toml::Table;
 
 use crate::files;
@@ -33,7 +34,11 @@ fn cargo_lambda_watch_has_exactly_the_routes_of_the_handlers() {
 fn the_committed_document_has_the_routes_of_all_functions() {
     let mut committed: Vec<_> = operations(&files::openapi());
     committed.sort();
-    let described: Vec<_> = described().into_keys().collect();
+    let mut described: Vec<_> = local::openapi::functions()
+        .into_iter()
+        .flat_map(|(_, document)| operations(&serde_json::to_value(document).unwrap()))
+        .collect();
+    described.sort();
     assert_eq!(committed, described);
 }
 
@@ -78,6 +83,18 @@ async fn the_local_stack_serves_every_function() {
 }
 
 #[test]
+fn the_template_has_exactly_the_routes_of_the_handlers() {
+    let differences = differences(
+        &described(),
+        &deployed(local::template::resources().unwrap()),
+    );
+    assert!(
+        differences.is_empty(),
+        "infra/template.yaml: {differences:#?}"
+    );
+}
+
+#[test]
 fn planted_differences_are_found() {
     let route = |method: &str, path: &str, function: &str| {
         ((method.to_owned(), path.to_owned()), function.to_owned())
@@ -88,6 +105,13 @@ fn planted_differences_are_found() {
         route("PUT", "/b", "two"),
     ]);
     assert_eq!(differences(&described, &described), Vec::<String>::new());
+    let differing = [
+        "GET /a is described by one, and missing",
+        "GET /b is described by one, and sent to two",
+        "PUT /b is described by two, and missing",
+        "ANY /a is routed to one, and described by nobody",
+        "POST /b is routed to two, and described by nobody",
+    ];
     let watched = watched(
         r#"
         [workspace.metadata.lambda.watch.router]
@@ -95,28 +119,58 @@ fn planted_differences_are_found() {
         "/b" = [{ method = "GET", function = "two" }, { method = "POST", function = "two" }]
         "#,
     );
-    assert_eq!(
-        differences(&described, &watched),
-        [
-            "GET /a is described by one, and missing in the router",
-            "GET /b is described by one, and the router sends it to two",
-            "PUT /b is described by two, and missing in the router",
-            "ANY /a is in the router for one, and described by nobody",
-            "POST /b is in the router for two, and described by nobody",
-        ]
-    );
+    assert_eq!(differences(&described, &watched), differing);
+
+    let event = |method: &str, path: &str| json!({"Type": "HttpApi", "Properties": {"Method": method, "Path": path}});
+    let function = |binary: &str, events: Value| {
+        serde_json::from_value(json!({
+            "Type": "AWS::Serverless::Function",
+            "Metadata": {"BuildProperties": {"Binary": binary}},
+            "Properties": {"Events": events},
+        }))
+    };
+    let deployed = deployed(BTreeMap::from([
+        (
+            "One".to_owned(),
+            function("one", json!({"A": event("ANY", "/a")})).unwrap(),
+        ),
+        (
+            "Two".to_owned(),
+            function(
+                "two",
+                json!({"B": event("GET", "/b"), "C": event("POST", "/b"), "D": {"Type": "Schedule"}}),
+            )
+            .unwrap(),
+        ),
+    ]));
+    assert_eq!(differences(&described, &deployed), differing);
 }
 
-/// What every function describes of itself.
+/// What every function describes of itself. A path that goes on is described
+/// with each method by itself, and routed with all.
 fn described() -> Routes {
     local::openapi::functions()
         .into_iter()
         .flat_map(|(function, document)| {
             let document = serde_json::to_value(document).unwrap();
             let routes = operations(&document).into_iter();
-            routes.map(move |route| (route, function.to_owned()))
+            routes.map(move |(method, path)| {
+                let method = if path.ends_with("/{path}") {
+                    "ANY".to_owned()
+                } else {
+                    method
+                };
+                ((method, path), function.to_owned())
+            })
         })
         .collect()
+}
+
+/// A path as OpenAPI has it, where parameters that go on over slashes are not
+/// marked as such.
+fn as_described(path: &str) -> String {
+    path.replace("{*path}", "{path}")
+        .replace("{path+}", "{path}")
 }
 
 /// The methods and paths of a document.
@@ -140,7 +194,7 @@ fn watched(manifest: &str) -> Routes {
     for (path, functions) in router.unwrap() {
         let mut add = |method: &str, function: &toml::Value| {
             let function = function.as_str().unwrap().to_owned();
-            routes.insert((method.to_owned(), path.clone()), function);
+            routes.insert((method.to_owned(), as_described(path)), function);
         };
         match functions.as_array() {
             None => add("ANY", functions),
@@ -152,23 +206,44 @@ fn watched(manifest: &str) -> Routes {
     routes
 }
 
-fn differences(described: &Routes, watched: &Routes) -> Vec<String> {
+/// The events of the HTTP API in the template.
+fn deployed(resources: BTreeMap<String, Resource>) -> Routes {
+    let mut routes = Routes::new();
+    for resource in resources.into_values() {
+        let function = &resource.metadata["BuildProperties"]["Binary"];
+        let events = resource.properties["Events"].as_object();
+        for event in events.into_iter().flat_map(|events| events.values()) {
+            if event["Type"] == "HttpApi" {
+                let text = |value: &Value| value.as_str().unwrap().to_owned();
+                let properties = &event["Properties"];
+                let route = (
+                    text(&properties["Method"]),
+                    as_described(&text(&properties["Path"])),
+                );
+                let twice = routes.insert(route, text(function));
+                assert_eq!(twice, None, "{properties}");
+            }
+        }
+    }
+    routes
+}
+
+/// How two tables of routes differ: the first one is right.
+fn differences(described: &Routes, routed: &Routes) -> Vec<String> {
     let missing = described.iter().filter_map(|(route, function)| {
         let (method, path) = route;
         let what = format!("{method} {path} is described by {function}, and");
-        match watched.get(route) {
-            None => Some(format!("{what} missing in the router")),
-            Some(other) if other != function => {
-                Some(format!("{what} the router sends it to {other}"))
-            }
+        match routed.get(route) {
+            None => Some(format!("{what} missing")),
+            Some(other) if other != function => Some(format!("{what} sent to {other}")),
             Some(_) => None,
         }
     });
-    let unknown = watched
+    let unknown = routed
         .iter()
         .filter(|(route, _)| !described.contains_key(route))
         .map(|((method, path), function)| {
-            format!("{method} {path} is in the router for {function}, and described by nobody")
+            format!("{method} {path} is routed to {function}, and described by nobody")
         });
     missing.chain(unknown).collect()
 }

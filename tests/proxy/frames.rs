@@ -27,11 +27,27 @@ async fn messages_of_all_lengths_come_back() {
                 writer
             });
             // Both at once: the echo of a long message begins before its end.
-            let mut head = vec![0; 2 + if len > 65_535 { 8 } else if len > 125 { 2 } else { 0 }];
-            tokio::io::AsyncReadExt::read_exact(&mut reader, &mut head).await.unwrap();
+            let mut head = vec![
+                0;
+                2 + if len > 65_535 {
+                    8
+                } else if len > 125 {
+                    2
+                } else {
+                    0
+                }
+            ];
+            tokio::io::AsyncReadExt::read_exact(&mut reader, &mut head)
+                .await
+                .unwrap();
             let mut echo = vec![0; len];
-            tokio::io::AsyncReadExt::read_exact(&mut reader, &mut echo).await.unwrap();
-            assert!(head[0] == kind && echo == message, "{len} bytes of {kind:x}");
+            tokio::io::AsyncReadExt::read_exact(&mut reader, &mut echo)
+                .await
+                .unwrap();
+            assert!(
+                head[0] == kind && echo == message,
+                "{len} bytes of {kind:x}"
+            );
             let writer = writing.await.unwrap();
             socket = RawSocket(reader.reunite(writer).unwrap());
         }
@@ -71,9 +87,17 @@ async fn frames_that_break_the_protocol_end_the_socket_with_its_code() {
         ("long ping", frame(PING, &[b'x'; 126]), 1002),
         ("fragmented ping", frame(0x09, b"a"), 1002),
         ("rest of nothing", frame(0x80, b"a"), 1002),
-        ("new message in a message", [frame(0x01, b"a"), frame(TEXT, b"b")].concat(), 1002),
+        (
+            "new message in a message",
+            [frame(0x01, b"a"), frame(TEXT, b"b")].concat(),
+            1002,
+        ),
         // Judged by the agent, whose answer passes.
-        ("invalid UTF-8", frame(TEXT, &[0xce, 0xba, 0xed, 0xa0, 0x80]), 1007),
+        (
+            "invalid UTF-8",
+            frame(TEXT, &[0xce, 0xba, 0xed, 0xa0, 0x80]),
+            1007,
+        ),
         ("half a letter", frame(TEXT, &[0xc3]), 1007),
         ("close with one byte", frame(0x88, &[3]), 1002),
     ] {
@@ -95,7 +119,12 @@ async fn frames_that_break_the_protocol_end_the_socket_with_its_code() {
 
 #[tokio::test]
 async fn an_agent_that_breaks_the_protocol_is_a_bad_gateway() {
-    for bad in [&b"\x81\x81\x00\x00\x00\x00a"[..], b"\xc1\x01a", b"\x83\x01a", b"\x80\x01a"] {
+    for bad in [
+        &b"\x81\x81\x00\x00\x00\x00a"[..],
+        b"\xc1\x01a",
+        b"\x83\x01a",
+        b"\x80\x01a",
+    ] {
         let mut answer = b"HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n\x81\x02ok".to_vec();
         answer.extend_from_slice(bad);
         let agent = tests::ScriptedServer::always(tests::Reply::Bytes(answer)).await;
@@ -118,10 +147,16 @@ async fn a_client_that_does_not_read_slows_the_agent_down() {
     let message = frame(BINARY, &vec![7; 1024 * 1024]);
     let mut passed = 0;
     // What the buffers of six sockets hold passes, and no more.
-    while timeout(Duration::from_secs(2), writer.write_all(&message)).await.is_ok() {
+    while timeout(Duration::from_secs(2), writer.write_all(&message))
+        .await
+        .is_ok()
+    {
         passed += 1;
         assert!(passed < 64, "somebody keeps what nobody reads");
     }
     let back = proxied.world.stack.tunnels.to_clients();
-    assert!(back < 64 * 1024 * 1024, "{back} bytes are on their way back");
+    assert!(
+        back < 64 * 1024 * 1024,
+        "{back} bytes are on their way back"
+    );
 }

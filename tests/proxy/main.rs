@@ -5,6 +5,6 @@
 
 mod forwarding;
 mod frames;
-mod support;
 mod sockets;
+mod support;
 mod tickets;

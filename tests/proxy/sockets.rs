@@ -21,7 +21,10 @@ async fn a_socket_without_the_platforms_key_never_reaches_the_agent() {
         ("authorization: Bearer wrong-key-of-16-letters\r\n", 403),
     ] {
         let (_, head) = proxied.open_with("/x", headers).await;
-        assert!(head.starts_with(&format!("http/1.1 {status} ")), "{headers}: {head}");
+        assert!(
+            head.starts_with(&format!("http/1.1 {status} ")),
+            "{headers}: {head}"
+        );
         assert!(head.contains("content-type: application/json"), "{head}");
     }
     assert_eq!(proxied.agent.connections(), 0);
@@ -37,9 +40,14 @@ async fn a_handshake_passes_without_the_platforms_secrets() {
     );
     let (_socket, head) = proxied.open_with("/x%2Fy?a=%20&ticket=t&b", &headers).await;
     assert!(head.starts_with("http/1.1 101 "), "{head}");
-    assert!(head.contains("sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo="), "{head}");
+    assert!(
+        head.contains("sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo="),
+        "{head}"
+    );
     assert!(head.contains("sec-websocket-protocol: one\r\n"), "{head}");
-    let [(target, seen)] = &proxied.agent.handshakes()[..] else { panic!("one handshake") };
+    let [(target, seen)] = &proxied.agent.handshakes()[..] else {
+        panic!("one handshake")
+    };
     assert_eq!(target, "/x%2Fy?a=%20&b");
     assert_eq!(seen["origin"], "https://app.example");
     assert_eq!(seen["cookie"], "a=1");
@@ -54,11 +62,27 @@ async fn malformed_handshakes_are_refused_and_those_of_an_agent_passed_on() {
     let key = proxied.world.stack.bearer.reveal();
     let upgrade = "connection: upgrade\r\nupgrade: websocket\r\n";
     for (method, headers, status) in [
-        ("POST", "sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n", 400),
+        (
+            "POST",
+            "sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+            400,
+        ),
         ("GET", "sec-websocket-version: 13\r\n", 400),
-        ("GET", "sec-websocket-version: 13\r\nsec-websocket-key: short\r\n", 400),
-        ("GET", "sec-websocket-version: 8\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n", 426),
-        ("GET", "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n", 426),
+        (
+            "GET",
+            "sec-websocket-version: 13\r\nsec-websocket-key: short\r\n",
+            400,
+        ),
+        (
+            "GET",
+            "sec-websocket-version: 8\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+            426,
+        ),
+        (
+            "GET",
+            "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+            426,
+        ),
     ] {
         let mut socket = tests::RawSocket::connect(&proxied.world.stack.api).await;
         let request = format!(
@@ -66,14 +90,25 @@ async fn malformed_handshakes_are_refused_and_those_of_an_agent_passed_on() {
         );
         socket.send(request.as_bytes()).await;
         let head = socket.head().await;
-        assert!(head.starts_with(&format!("http/1.1 {status} ")), "{headers}: {head}");
-        assert_eq!(head.contains("sec-websocket-version: 13\r\n"), status == 426);
+        assert!(
+            head.starts_with(&format!("http/1.1 {status} ")),
+            "{headers}: {head}"
+        );
+        assert_eq!(
+            head.contains("sec-websocket-version: 13\r\n"),
+            status == 426
+        );
     }
     assert_eq!(proxied.agent.connections(), 0);
     let (mut socket, head) = proxied.open("/refuse").await;
     assert!(head.starts_with("http/1.1 503 "), "{head}");
     assert_eq!(socket.receive(15).await, b"no more sockets");
-    let gone = proxied.world.stack.simulated("demo-unreachable").unwrap().url();
+    let gone = proxied
+        .world
+        .stack
+        .simulated("demo-unreachable")
+        .unwrap()
+        .url();
     proxied.world.deploy("gone", "owner", &gone).await;
     let bearer = format!("authorization: Bearer {key}\r\n");
     let api = &proxied.world.stack.api;
@@ -93,7 +128,13 @@ async fn close_codes_and_reasons_are_kept_in_both_directions() {
         assert_eq!(socket.rest().await, b"");
         let mut socket = proxied.socket(&format!("/close/{code}")).await;
         let (first, payload) = socket.frame().await;
-        assert_eq!((first, &payload[..]), (CLOSE, &[&code.to_be_bytes()[..], b"as you wish"].concat()[..]));
+        assert_eq!(
+            (first, &payload[..]),
+            (
+                CLOSE,
+                &[&code.to_be_bytes()[..], b"as you wish"].concat()[..]
+            )
+        );
         socket.send(&frame(CLOSE, &code.to_be_bytes())).await;
         assert_eq!(socket.rest().await, b"");
     }

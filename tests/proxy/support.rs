@@ -41,7 +41,10 @@ impl Proxied {
 
     /// Opens a WebSocket with the platform's key, and tells the answer's head.
     pub(crate) async fn open(&self, path: &str) -> (RawSocket, String) {
-        let bearer = format!("authorization: Bearer {}\r\n", self.world.stack.bearer.reveal());
+        let bearer = format!(
+            "authorization: Bearer {}\r\n",
+            self.world.stack.bearer.reveal()
+        );
         self.open_with(path, &bearer).await
     }
 

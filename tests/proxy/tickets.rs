@@ -28,15 +28,35 @@ async fn status(proxied: &Proxied, ticket: &str) -> String {
 async fn an_owner_gets_a_ticket_and_others_do_not() {
     let proxied = Proxied::start().await;
     let world = &proxied.world;
-    world.anonymous().post(PATH).await.is(401, json!({"error": "Unauthorized"}));
-    world.platform().post(PATH).await.is(401, json!({"error": "Unauthorized"}));
-    world.stranger().post(PATH).await.is(403, json!({"error": "Forbidden"}));
+    world
+        .anonymous()
+        .post(PATH)
+        .await
+        .is(401, json!({"error": "Unauthorized"}));
+    world
+        .platform()
+        .post(PATH)
+        .await
+        .is(401, json!({"error": "Unauthorized"}));
+    world
+        .stranger()
+        .post(PATH)
+        .await
+        .is(403, json!({"error": "Forbidden"}));
     let stranger = world.stranger();
-    let nobodys = stranger.post("/api/openclaw/proxy/nobody-has-it/ticket").await;
+    let nobodys = stranger
+        .post("/api/openclaw/proxy/nobody-has-it/ticket")
+        .await;
     nobodys.is(403, json!({"error": "Forbidden"}));
     let odd = stranger.post("/api/openclaw/proxy/a.b/ticket").await;
-    odd.is(400, json!({"error": "agentId must be 1 to 64 letters, digits, hyphens or underscores"}));
-    let foreign = world.log_in("owner-of-echo").await.with("origin", "https://evil.example");
+    odd.is(
+        400,
+        json!({"error": "agentId must be 1 to 64 letters, digits, hyphens or underscores"}),
+    );
+    let foreign = world
+        .log_in("owner-of-echo")
+        .await
+        .with("origin", "https://evil.example");
     assert_eq!(foreign.post(PATH).await.status, 403);
     assert_eq!(ticket(&proxied, "echo", "owner-of-echo").await.len(), 64);
     // Only POST is the ticket's.
@@ -50,7 +70,9 @@ async fn a_ticket_opens_one_socket_and_does_not_reach_the_agent() {
     let ticket = ticket(&proxied, "echo", "owner-of-echo").await;
     assert_eq!(status(&proxied, &ticket).await, "101");
     assert_eq!(status(&proxied, &ticket).await, "403");
-    let [(target, _)] = &proxied.agent.handshakes()[..] else { panic!("one handshake") };
+    let [(target, _)] = &proxied.agent.handshakes()[..] else {
+        panic!("one handshake")
+    };
     assert_eq!(target, "/x");
 }
 
@@ -67,7 +89,10 @@ async fn of_many_at_once_one_opens_a_socket() {
 #[tokio::test]
 async fn a_ticket_is_for_one_agent_and_one_minute() {
     let proxied = Proxied::start().await;
-    proxied.world.deploy("other", "owner-of-other", proxied.agent.url()).await;
+    proxied
+        .world
+        .deploy("other", "owner-of-other", proxied.agent.url())
+        .await;
     let others = ticket(&proxied, "other", "owner-of-other").await;
     assert_eq!(status(&proxied, &others).await, "403");
     let own = ticket(&proxied, "echo", "owner-of-echo").await;

@@ -47,7 +47,9 @@ struct Shared {
 impl EchoAgent {
     /// Starts one.
     pub async fn start() -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        let listener = TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .expect("a free port");
         let address = listener.local_addr().expect("an address");
         let shared = Arc::<Shared>::default();
         let task = tokio::spawn(serve(listener, shared.clone()));
@@ -76,7 +78,10 @@ impl EchoAgent {
     /// The target and the headers of each handshake so far.
     pub fn handshakes(&self) -> Vec<(String, HeaderMap)> {
         let handshakes = &self.shared.handshakes;
-        handshakes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        handshakes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -120,7 +125,8 @@ async fn wants_upgrade(stream: &TcpStream) -> io::Result<bool> {
     let mut head = [0; 16 * 1024];
     loop {
         let len = stream.peek(&mut head).await?;
-        let text = String::from_utf8_lossy(head.get(..len).unwrap_or_default()).to_ascii_lowercase();
+        let text =
+            String::from_utf8_lossy(head.get(..len).unwrap_or_default()).to_ascii_lowercase();
         if text.contains("\r\n\r\n") || len == 0 {
             return Ok(text.contains("upgrade: websocket") && !text.starts_with("get /refuse"));
         }
@@ -128,7 +134,10 @@ async fn wants_upgrade(stream: &TcpStream) -> io::Result<bool> {
     }
 }
 
-async fn socket(stream: TcpStream, shared: &Shared) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+async fn socket(
+    stream: TcpStream,
+    shared: &Shared,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     stream.set_nodelay(true)?;
     let mut path = String::new();
     #[expect(clippy::result_large_err, reason = "the library's own type")]
@@ -136,16 +145,23 @@ async fn socket(stream: TcpStream, shared: &Shared) -> Result<(), Box<dyn std::e
         path = request.uri().path().to_owned();
         let seen = (request.uri().to_string(), request.headers().clone());
         let handshakes = &shared.handshakes;
-        handshakes.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
+        handshakes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(seen);
         if let Some(protocols) = request.headers().get("sec-websocket-protocol") {
             let first = protocols.to_str().unwrap_or_default().split(',').next();
             if let Some(Ok(first)) = first.map(str::parse) {
-                response.headers_mut().insert("sec-websocket-protocol", first);
+                response
+                    .headers_mut()
+                    .insert("sec-websocket-protocol", first);
             }
         }
         Ok(response)
     };
-    let config = WebSocketConfig::default().read_buffer_size(4096).write_buffer_size(0);
+    let config = WebSocketConfig::default()
+        .read_buffer_size(4096)
+        .write_buffer_size(0);
     let mut socket =
         tokio_tungstenite::accept_hdr_async_with_config(stream, record, Some(config)).await?;
     let _open = Open::one_more(shared);
@@ -192,7 +208,9 @@ async fn answer(request: Request) -> Response {
     let path = request.uri().path().to_owned();
     if let Some(code) = path.strip_prefix("/status/") {
         let code: u16 = code.parse().expect("a status");
-        return StatusCode::from_u16(code).expect("a status").into_response();
+        return StatusCode::from_u16(code)
+            .expect("a status")
+            .into_response();
     }
     if let Some(count) = path.strip_prefix("/bytes/") {
         let count = count.parse().expect("a number");
@@ -219,7 +237,9 @@ async fn mirror(request: Request) -> Response {
         .iter()
         .map(|(name, value)| json!([name.as_str(), text(value.as_bytes())]))
         .collect();
-    let body = axum::body::to_bytes(body, 10_000_000).await.unwrap_or_default();
+    let body = axum::body::to_bytes(body, 10_000_000)
+        .await
+        .unwrap_or_default();
     Json(json!({
         "method": parts.method.as_str(),
         "target": parts.uri.to_string(),
@@ -245,9 +265,8 @@ fn events() -> Response {
 async fn count(mut body: Body) -> usize {
     let mut count = 0;
     loop {
-        let part = std::future::poll_fn(|context| {
-            std::pin::Pin::new(&mut body).poll_frame(context)
-        });
+        let part =
+            std::future::poll_fn(|context| std::pin::Pin::new(&mut body).poll_frame(context));
         match part.await {
             Some(Ok(part)) => count += part.data_ref().map_or(0, Bytes::len),
             Some(Err(_)) | None => return count,

@@ -45,7 +45,10 @@ impl RawSocket {
     pub async fn head(&mut self) -> String {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
-            match timeout(PATIENCE, self.0.read_u8()).await.expect("an answer") {
+            match timeout(PATIENCE, self.0.read_u8())
+                .await
+                .expect("an answer")
+            {
                 Ok(byte) => head.push(byte),
                 Err(_) => break,
             }
@@ -65,7 +68,9 @@ impl RawSocket {
     pub async fn rest(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         // A reset ends it too.
-        let _ = timeout(PATIENCE, self.0.read_to_end(&mut bytes)).await.expect("an end");
+        let _ = timeout(PATIENCE, self.0.read_to_end(&mut bytes))
+            .await
+            .expect("an end");
         bytes
     }
 
@@ -119,6 +124,11 @@ pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
         }
     }
     bytes.extend(MASK);
-    bytes.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+    bytes.extend(
+        payload
+            .iter()
+            .zip(MASK.iter().cycle())
+            .map(|(byte, mask)| byte ^ mask),
+    );
     bytes
 }

@@ -14,7 +14,9 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::ApiError;
-use crate::telemetry;
+use crate::aws::{Aws, Endpoint};
+use crate::config::{Above, Environment, ProcessEnvironment};
+use crate::{secrets, telemetry};
 
 /// The longest body that a request may have, in bytes.
 pub(super) const BODY_LIMIT: usize = 64 * 1024;
@@ -37,9 +39,12 @@ pub type StartError = Box<dyn Error + Send + Sync>;
 
 /// The whole life of a function: makes its routes, then answers Lambda's events
 /// until the runtime ends the process. What prevents the start is logged.
-pub async fn serve(routes: impl Future<Output = Result<Router, StartError>>) -> ExitCode {
+pub async fn serve<F>(routes: F) -> ExitCode
+where
+    F: AsyncFnOnce(&dyn Environment, &Aws) -> Result<Router, StartError>,
+{
     telemetry::init_json();
-    let ended = match routes.await {
+    let ended = match start(routes).await {
         Ok(routes) => lambda_http::run(app(routes)).await,
         Err(error) => Err(error),
     };
@@ -50,6 +55,19 @@ pub async fn serve(routes: impl Future<Output = Result<Router, StartError>>) -> 
             ExitCode::FAILURE
         }
     }
+}
+
+async fn start<F>(routes: F) -> Result<Router, StartError>
+where
+    F: AsyncFnOnce(&dyn Environment, &Aws) -> Result<Router, StartError>,
+{
+    let aws = Aws::new(Endpoint::Standard);
+    let secrets = secrets::read(&ProcessEnvironment, &aws).await?;
+    let environment = Above {
+        variables: &secrets,
+        environment: &ProcessEnvironment,
+    };
+    routes(&environment, &aws).await
 }
 
 async fn trace(request: Request, next: Next) -> Response {

@@ -130,7 +130,10 @@ mod tests {
     fn without_fronts_nothing_that_a_client_says_is_believed() {
         let lie = ("x-forwarded-for", "127.0.0.1");
         let proto = ("x-forwarded-proto", "https");
-        assert_eq!(of("0", &[lie, proto]), (Some("10.0.0.9".to_owned()), "http"));
+        assert_eq!(
+            of("0", &[lie, proto]),
+            (Some("10.0.0.9".to_owned()), "http")
+        );
         assert_eq!(of("0", &[]), (Some("10.0.0.9".to_owned()), "http"));
     }
 

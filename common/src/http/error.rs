@@ -183,7 +183,10 @@ impl ApiError {
         }
         if matches!(self, Self::WebSocketVersion) {
             // RFC 6455 wants to be told the version that would do.
-            headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+            headers.insert(
+                header::SEC_WEBSOCKET_VERSION,
+                HeaderValue::from_static("13"),
+            );
         }
         if let Some(wait) = self.retry_after() {
             // Whole seconds, rounded up: earlier would be in vain.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{Connection, StoreError, corrupt};
 use crate::model::{AgentSetup, InstanceId};
 
-pub(super) const KEY: &str = "instanceId";
+const KEY: &str = "instanceId";
 
 /// How large a setup may be as JSON, in bytes: below the 400 KB of a DynamoDB
 /// item, with room for attributes of later versions.

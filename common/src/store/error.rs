@@ -3,10 +3,11 @@
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
 
-use aws_sdk_dynamodb::error::{BuildError, DisplayErrorContext, SdkError};
+use aws_sdk_dynamodb::error::{BuildError, SdkError};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 
 use super::connection::Item;
+use crate::aws;
 
 /// Why the store could not answer.
 #[derive(Debug, thiserror::Error)]
@@ -42,16 +43,15 @@ impl StoreError {
         }
     }
 
-    /// Keeps the whole chain of causes: the SDK's `Display` shows only its
-    /// outermost word. It names no attribute values.
+    /// Keeps the whole chain of causes, which names no attribute values.
     pub(super) fn failed<E, R>(operation: &'static str) -> impl FnOnce(SdkError<E, R>) -> Self
     where
         E: std::error::Error + 'static,
-        R: Debug,
+        R: Debug + 'static,
     {
         move |error| Self::Failed {
             operation,
-            cause: DisplayErrorContext(&error).to_string(),
+            cause: aws::chain(&error),
         }
     }
 
@@ -65,7 +65,7 @@ impl StoreError {
 
     /// The item that made DynamoDB refuse a conditional update, unless the
     /// error is something else.
-    pub(super) fn refused_item<R: Debug>(
+    pub(super) fn refused_item<R: Debug + 'static>(
         error: SdkError<UpdateItemError, R>,
     ) -> Result<Option<Item>, Self> {
         match error.as_service_error() {
@@ -77,7 +77,7 @@ impl StoreError {
     }
 
     /// For conditional updates that may as well not happen.
-    pub(super) fn unless_refused<T, R: Debug>(
+    pub(super) fn unless_refused<T, R: Debug + 'static>(
         answer: Result<T, SdkError<UpdateItemError, R>>,
     ) -> Result<(), Self> {
         answer

@@ -12,9 +12,9 @@ use super::connection::Item;
 use super::{Connection, Lease, StoreError, corrupt, parse};
 use crate::model::{AgentUrl, Image, Instance, InstanceId, UserId};
 
-pub(super) const KEY: &str = "instanceId";
-pub(super) const OWNER: &str = "ownerId";
-pub(super) const OWNER_INDEX: &str = "by-owner";
+const KEY: &str = "instanceId";
+const OWNER: &str = "ownerId";
+const OWNER_INDEX: &str = "by-owner";
 
 /// The table of instance records.
 #[derive(Clone, Debug)]

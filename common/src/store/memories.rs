@@ -8,9 +8,6 @@ use super::connection::Item;
 use super::{Connection, StoreError};
 use crate::model::UserId;
 
-pub(super) const KEY: &str = "ownerId";
-pub(super) const SORT_KEY: &str = "memoryId";
-
 /// How many items DynamoDB deletes in one request.
 const BATCH: usize = 25;
 

@@ -18,7 +18,7 @@ mod tickets;
 mod tokens;
 
 pub use configurations::{Configurations, StoredSetup};
-pub use connection::{Connection, Endpoint};
+pub use connection::Connection;
 pub use error::StoreError;
 pub use instances::{Change, Instances, Registration, Saved};
 pub use leases::{Holder, LEASE, Lease};
@@ -26,7 +26,7 @@ pub use memories::Memories;
 pub use mending::TokenState;
 pub use operations::{OperationPage, Operations, UsedKey};
 pub use sessions::{SessionKey, Sessions};
-pub use tables::{Tables, create_missing_tables};
+pub use tables::{Definition, Tables, create_missing_tables};
 pub use tickets::{NotIssued, Ticket, Tickets};
 pub use tokens::Tokens;
 

@@ -12,9 +12,9 @@ use crate::model::{
     OperationState,
 };
 
-pub(super) const KEY: &str = "instanceId";
-pub(super) const SORT_KEY: &str = "sortKey";
-pub(super) const EXPIRES_AT: &str = "expiresAt";
+const KEY: &str = "instanceId";
+const SORT_KEY: &str = "sortKey";
+const EXPIRES_AT: &str = "expiresAt";
 
 /// How long an idempotency key is remembered.
 const KEY_MEMORY: SignedDuration = SignedDuration::from_hours(24);

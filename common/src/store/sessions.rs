@@ -10,8 +10,7 @@ use sha2::{Digest, Sha256};
 use super::{Connection, StoreError, corrupt, parse};
 use crate::model::UserId;
 
-pub(super) const KEY: &str = "sessionHash";
-pub(super) const EXPIRES_AT: &str = "expiresAt";
+const KEY: &str = "sessionHash";
 
 /// The SHA-256 of a session cookie, in hexadecimal: what the table knows of it.
 /// Who reads the table cannot act for its users.

@@ -6,10 +6,7 @@ use aws_sdk_dynamodb::types::{
     ProjectionType, ScalarAttributeType, TimeToLiveSpecification,
 };
 
-use super::{
-    Connection, StoreError, configurations, instances, memories, operations, sessions, tickets,
-    tokens,
-};
+use super::{Connection, StoreError};
 use crate::config::{
     CONFIGURATIONS_TABLE, INSTANCES_TABLE, MEMORIES_TABLE, OPERATIONS_TABLE, Reader,
     SESSIONS_TABLE, TICKETS_TABLE, TOKENS_TABLE,
@@ -55,52 +52,21 @@ impl Tables {
             tickets: tickets?,
         })
     }
-
-    fn definitions(&self) -> [Definition<'_>; 7] {
-        let plain = |name, key| Definition {
-            name,
-            key,
-            sort_key: None,
-            index: None,
-            expiry: None,
-        };
-        [
-            Definition {
-                index: Some((instances::OWNER_INDEX, instances::OWNER)),
-                ..plain(&self.instances, instances::KEY)
-            },
-            Definition {
-                expiry: Some(sessions::EXPIRES_AT),
-                ..plain(&self.sessions, sessions::KEY)
-            },
-            Definition {
-                sort_key: Some(operations::SORT_KEY),
-                expiry: Some(operations::EXPIRES_AT),
-                ..plain(&self.operations, operations::KEY)
-            },
-            plain(&self.tokens, tokens::KEY),
-            Definition {
-                sort_key: Some(memories::SORT_KEY),
-                ..plain(&self.memories, memories::KEY)
-            },
-            plain(&self.configurations, configurations::KEY),
-            Definition {
-                expiry: Some(tickets::EXPIRES_AT),
-                ..plain(&self.tickets, tickets::KEY)
-            },
-        ]
-    }
 }
 
 /// A table whose keys are all texts.
-struct Definition<'a> {
-    name: &'a str,
-    key: &'static str,
-    sort_key: Option<&'static str>,
-    /// The name of an index, and its key.
-    index: Option<(&'static str, &'static str)>,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Definition {
+    /// Its name.
+    pub name: String,
+    /// The attribute that an item is found by.
+    pub key: String,
+    /// The one that items of one key are sorted by.
+    pub sort_key: Option<String>,
+    /// The indexes over all attributes: the name of each, and its key.
+    pub indexes: Vec<(String, String)>,
     /// The attribute with the second at which an item may go.
-    expiry: Option<&'static str>,
+    pub expiry: Option<String>,
 }
 
 /// Makes the tables that are not there yet. Tables on AWS are the template's
@@ -110,32 +76,32 @@ struct Definition<'a> {
 /// When DynamoDB refuses or does not answer.
 pub async fn create_missing_tables(
     connection: &Connection,
-    tables: &Tables,
+    tables: &[Definition],
 ) -> Result<(), StoreError> {
-    for definition in tables.definitions() {
-        let created = create(connection, &definition).await?;
-        if let (true, Some(attribute)) = (created, definition.expiry) {
-            expire(connection, definition.name, attribute).await?;
+    for table in tables {
+        let created = create(connection, table).await?;
+        if let (true, Some(attribute)) = (created, &table.expiry) {
+            expire(connection, &table.name, attribute).await?;
         }
     }
     Ok(())
 }
 
 /// Whether the table was made, and not there before.
-async fn create(connection: &Connection, table: &Definition<'_>) -> Result<bool, StoreError> {
+async fn create(connection: &Connection, table: &Definition) -> Result<bool, StoreError> {
     let mut request = connection
         .client
         .create_table()
-        .table_name(table.name)
+        .table_name(&table.name)
         .billing_mode(BillingMode::PayPerRequest)
-        .attribute_definitions(text_attribute(table.key)?)
-        .key_schema(key(table.key, KeyType::Hash)?);
-    if let Some(sort_key) = table.sort_key {
+        .attribute_definitions(text_attribute(&table.key)?)
+        .key_schema(key(&table.key, KeyType::Hash)?);
+    if let Some(sort_key) = &table.sort_key {
         request = request
             .attribute_definitions(text_attribute(sort_key)?)
             .key_schema(key(sort_key, KeyType::Range)?);
     }
-    if let Some((name, attribute)) = table.index {
+    for (name, attribute) in &table.indexes {
         let everything = Projection::builder()
             .projection_type(ProjectionType::All)
             .build();

@@ -13,8 +13,8 @@ use super::{Connection, StoreError};
 use crate::model::InstanceId;
 use crate::random::{self, RandomError};
 
-pub(super) const KEY: &str = "ticketHash";
-pub(super) const EXPIRES_AT: &str = "expiresAt";
+const KEY: &str = "ticketHash";
+const EXPIRES_AT: &str = "expiresAt";
 
 /// How long a ticket is good for: a page asks for one right before it connects.
 const LIFETIME: SignedDuration = SignedDuration::from_secs(60);
@@ -172,7 +172,12 @@ mod tests {
     fn other_texts_are_no_tickets() {
         let good = "0123456789abcdef".repeat(4);
         assert!(good.parse::<Ticket>().is_ok());
-        for text in ["", &good[1..], &good.to_uppercase(), &format!("{}g", &good[1..])] {
+        for text in [
+            "",
+            &good[1..],
+            &good.to_uppercase(),
+            &format!("{}g", &good[1..]),
+        ] {
             assert!(text.parse::<Ticket>().is_err(), "{text:?}");
         }
     }

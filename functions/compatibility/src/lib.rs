@@ -10,12 +10,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::FromRef;
+use common::aws::Aws;
 use common::clock::{SharedClock, SystemClock};
 use common::config::{
     CONFIGURATIONS_TABLE, Environment, INSTANCES_TABLE, INTERNAL_API_KEY, Reader, TOKENS_TABLE,
 };
 use common::http::{Authenticator, InternalKey, SessionSettings, StartError};
-use common::store::{Configurations, Connection, Endpoint, Instances, Tokens};
+use common::store::{Configurations, Connection, Instances, Tokens};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -52,7 +53,10 @@ pub fn router(state: State) -> Router {
 ///
 /// # Errors
 /// When a variable is missing or malformed.
-pub async fn from_environment(environment: &dyn Environment) -> Result<Router, StartError> {
+pub async fn from_environment(
+    environment: &dyn Environment,
+    aws: &Aws,
+) -> Result<Router, StartError> {
     let mut reader = Reader::new(environment);
     let (Some(internal_key), Some(sessions), Some(instances), Some(configurations), Some(tokens)) = (
         reader.required::<InternalKey>(INTERNAL_API_KEY),
@@ -63,7 +67,7 @@ pub async fn from_environment(environment: &dyn Environment) -> Result<Router, S
     ) else {
         return Err(reader.into_error().into());
     };
-    let connection = Connection::open(Endpoint::Standard).await;
+    let connection = Connection::open(aws).await;
     Ok(router(State {
         clock: Arc::new(SystemClock),
         internal_key,

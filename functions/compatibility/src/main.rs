@@ -2,9 +2,7 @@
 
 use std::process::ExitCode;
 
-use common::config::ProcessEnvironment;
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    common::http::serve(compatibility::from_environment(&ProcessEnvironment)).await
+    common::http::serve(compatibility::from_environment).await
 }

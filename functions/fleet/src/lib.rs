@@ -4,15 +4,18 @@
 
 mod register;
 
+pub use register::registration;
+
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::FromRef;
+use common::aws::Aws;
 use common::clock::{SharedClock, SystemClock};
 use common::config::{AGENT_HOSTS, Environment, INSTANCES_TABLE, INTERNAL_API_KEY, Reader};
 use common::http::{InternalKey, StartError};
 use common::probe::AllowedHosts;
-use common::store::{Connection, Endpoint, Instances};
+use common::store::{Connection, Instances};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -43,7 +46,10 @@ pub fn router(state: State) -> Router {
 ///
 /// # Errors
 /// When a variable is missing or malformed.
-pub async fn from_environment(environment: &dyn Environment) -> Result<Router, StartError> {
+pub async fn from_environment(
+    environment: &dyn Environment,
+    aws: &Aws,
+) -> Result<Router, StartError> {
     let mut reader = Reader::new(environment);
     let (Some(internal_key), Some(table), Some(hosts)) = (
         reader.required::<InternalKey>(INTERNAL_API_KEY),
@@ -52,7 +58,7 @@ pub async fn from_environment(environment: &dyn Environment) -> Result<Router, S
     ) else {
         return Err(reader.into_error().into());
     };
-    let connection = Connection::open(Endpoint::Standard).await;
+    let connection = Connection::open(aws).await;
     Ok(router(State {
         clock: Arc::new(SystemClock),
         internal_key,

@@ -121,8 +121,14 @@ pub(crate) async fn handler(
     Ok((status, Json(saved.instance.into())))
 }
 
-/// Reads the body, and names everything that is wrong with it at once.
-fn registration(body: Map<String, Value>, hosts: &AllowedHosts) -> Result<Registration, ApiError> {
+/// Reads the fields of a registration.
+///
+/// # Errors
+/// A bad request that names everything that is wrong with them at once.
+pub fn registration(
+    body: Map<String, Value>,
+    hosts: &AllowedHosts,
+) -> Result<Registration, ApiError> {
     let mut fields = Fields {
         body,
         problems: Vec::new(),

@@ -9,12 +9,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::FromRef;
+use common::aws::Aws;
 use common::clock::{SharedClock, SystemClock};
 use common::config::{AGENT_HOSTS, Environment, INSTANCES_TABLE, OPENCLAW_IMAGE, Reader};
 use common::http::{Authenticator, SessionSettings, StartError};
 use common::model::Image;
 use common::probe::Prober;
-use common::store::{Connection, Endpoint, Instances};
+use common::store::{Connection, Instances};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -49,7 +50,10 @@ pub fn router(state: State) -> Router {
 ///
 /// # Errors
 /// When a variable is missing or malformed.
-pub async fn from_environment(environment: &dyn Environment) -> Result<Router, StartError> {
+pub async fn from_environment(
+    environment: &dyn Environment,
+    aws: &Aws,
+) -> Result<Router, StartError> {
     let mut reader = Reader::new(environment);
     let (Some(sessions), Some(instances), Some(hosts), Some(image)) = (
         SessionSettings::read(&mut reader),
@@ -59,7 +63,7 @@ pub async fn from_environment(environment: &dyn Environment) -> Result<Router, S
     ) else {
         return Err(reader.into_error().into());
     };
-    let connection = Connection::open(Endpoint::Standard).await;
+    let connection = Connection::open(aws).await;
     Ok(router(State {
         clock: Arc::new(SystemClock),
         authenticator: sessions.open(&connection)?,

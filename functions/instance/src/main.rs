@@ -2,9 +2,7 @@
 
 use std::process::ExitCode;
 
-use common::config::ProcessEnvironment;
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    common::http::serve(instance::from_environment(&ProcessEnvironment)).await
+    common::http::serve(instance::from_environment).await
 }

@@ -17,13 +17,14 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::FromRef;
+use common::aws::Aws;
 use common::clock::{SharedClock, SystemClock};
 use common::config::{Environment, Reader};
 use common::control::{ControlSettings, Controls};
 use common::http::{
     Authenticator, ControlsSwitch, LifecycleErrorBody, SessionSettings, StartError,
 };
-use common::store::{Connection, Endpoint};
+use common::store::Connection;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -68,7 +69,10 @@ pub fn router(state: State) -> Router {
 ///
 /// # Errors
 /// When a variable is missing or malformed.
-pub async fn from_environment(environment: &dyn Environment) -> Result<Router, StartError> {
+pub async fn from_environment(
+    environment: &dyn Environment,
+    aws: &Aws,
+) -> Result<Router, StartError> {
     let mut reader = Reader::new(environment);
     let (Some(switch), Some(sessions), Some(controls)) = (
         ControlsSwitch::read(&mut reader),
@@ -77,7 +81,7 @@ pub async fn from_environment(environment: &dyn Environment) -> Result<Router, S
     ) else {
         return Err(reader.into_error().into());
     };
-    let connection = Connection::open(Endpoint::Standard).await;
+    let connection = Connection::open(aws).await;
     let clock: SharedClock = Arc::new(SystemClock);
     Ok(router(State {
         switch,

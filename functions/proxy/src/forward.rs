@@ -72,7 +72,9 @@ pub(crate) async fn handler(
     if body.size_hint().exact().is_none() {
         // Without it a body would be left out of methods that seldom have one.
         let chunked = HeaderValue::from_static("chunked");
-        request.headers_mut().insert(header::TRANSFER_ENCODING, chunked);
+        request
+            .headers_mut()
+            .insert(header::TRANSFER_ENCODING, chunked);
     }
     let body = Bounded::new(body, Some(limits.body), limits.patience);
     let answer = ask(&state, request.map(|()| body), &target.agent, deadline).await?;
@@ -88,9 +90,7 @@ pub(crate) async fn handler(
         return status::guarded(answer, presented(&parts.headers), deadline).await;
     }
     match limits.answers {
-        Answers::Streamed => {
-            Ok(answer.map(|body| Bounded::new(body, None, limits.patience)))
-        }
+        Answers::Streamed => Ok(answer.map(|body| Bounded::new(body, None, limits.patience))),
         Answers::Whole(most) => whole::whole(answer, most, deadline).await,
     }
 }

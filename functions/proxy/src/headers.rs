@@ -289,7 +289,10 @@ mod tests {
         ] {
             assert_eq!(sent(&[(name, value)]), FORWARDED, "{name}: {value}");
         }
-        assert_eq!(sent(&[("authorization", "Bearer 0123456789abcde")]).len(), 4);
+        assert_eq!(
+            sent(&[("authorization", "Bearer 0123456789abcde")]).len(),
+            4
+        );
     }
 
     #[test]
@@ -329,7 +332,12 @@ mod tests {
             ("vary", "a"),
             ("vary", "b"),
         ]);
-        let expected = ["content-type: text/html", "location: http://127.0.0.1/", "vary: a", "vary: b"];
+        let expected = [
+            "content-type: text/html",
+            "location: http://127.0.0.1/",
+            "vary: a",
+            "vary: b",
+        ];
         assert_eq!(found, expected);
     }
 
@@ -345,7 +353,10 @@ mod tests {
             ("__Secure-next-auth.session-token.0=x", None),
             ("no cookie", None),
         ] {
-            let expected: Vec<_> = expected.map(|it| format!("set-cookie: {it}")).into_iter().collect();
+            let expected: Vec<_> = expected
+                .map(|it| format!("set-cookie: {it}"))
+                .into_iter()
+                .collect();
             assert_eq!(received(&[("set-cookie", cookie)]), expected, "{cookie}");
         }
     }

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::routing::any;
+use common::aws::Aws;
 use common::client::{self, Forwarder, TlsError};
 use common::clock::{SharedClock, SystemClock};
 use common::config::{
@@ -30,7 +31,7 @@ use common::config::{
 };
 use common::http::{Authenticator, Fronts, InternalKey, SessionSettings, StartError};
 use common::probe::{AllowedHosts, GuardedResolver};
-use common::store::{Connection, Endpoint, Instances, Tickets};
+use common::store::{Connection, Instances, Tickets};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -161,9 +162,9 @@ impl Settings {
     ///
     /// # Errors
     /// When no HTTP client can be made.
-    pub async fn open(self, limits: Limits) -> Result<State, StartError> {
+    pub async fn open(self, aws: &Aws, limits: Limits) -> Result<State, StartError> {
         let connection = match self.instances {
-            Some(table) => Some((Connection::open(Endpoint::Standard).await, table)),
+            Some(table) => Some((Connection::open(aws).await, table)),
             None => None,
         };
         let instances = connection
@@ -208,10 +209,13 @@ pub fn forwarder(hosts: AllowedHosts, limits: &Limits) -> Result<Forwarder<Body>
 ///
 /// # Errors
 /// When a variable is missing or malformed.
-pub async fn from_environment(environment: &dyn Environment) -> Result<Router, StartError> {
+pub async fn from_environment(
+    environment: &dyn Environment,
+    aws: &Aws,
+) -> Result<Router, StartError> {
     let mut reader = Reader::new(environment);
     match Settings::read(&mut reader) {
-        Some(settings) => Ok(router(settings.open(Limits::of_lambda()).await?)),
+        Some(settings) => Ok(router(settings.open(aws, Limits::of_lambda()).await?)),
         None => Err(reader.into_error().into()),
     }
 }

@@ -42,7 +42,13 @@ pub(crate) async fn guarded(
         Ok(mut status) => {
             if remove_tokens(&mut status, presented) {
                 // They describe the body as it was.
-                for name in ["etag", "digest", "content-digest", "content-md5", "repr-digest"] {
+                for name in [
+                    "etag",
+                    "digest",
+                    "content-digest",
+                    "content-md5",
+                    "repr-digest",
+                ] {
                     head.headers.remove(name);
                 }
                 head.headers.remove(header::CONTENT_LENGTH);
@@ -70,9 +76,9 @@ fn remove_tokens(value: &mut Value, presented: Option<&str>) -> bool {
             }
             removed
         }
-        Value::Array(values) => values
-            .iter_mut()
-            .fold(false, |removed, value| remove_tokens(value, presented) || removed),
+        Value::Array(values) => values.iter_mut().fold(false, |removed, value| {
+            remove_tokens(value, presented) || removed
+        }),
         _ => false,
     }
 }
@@ -88,7 +94,9 @@ fn is_presented(value: &Value, presented: Option<&str>) -> bool {
 
 fn is_token(name: &str) -> bool {
     let letters = name.chars().filter(char::is_ascii_alphanumeric);
-    letters.map(|letter| letter.to_ascii_lowercase()).eq(FIELD.chars())
+    letters
+        .map(|letter| letter.to_ascii_lowercase())
+        .eq(FIELD.chars())
 }
 
 /// Whether the field's name stands in what is not JSON, in any case, between
@@ -99,7 +107,9 @@ fn mentions_token(body: &[u8]) -> bool {
         .filter(|byte| byte.is_ascii_alphanumeric())
         .map(u8::to_ascii_lowercase)
         .collect();
-    letters.windows(FIELD.len()).any(|found| found == FIELD.as_bytes())
+    letters
+        .windows(FIELD.len())
+        .any(|found| found == FIELD.as_bytes())
 }
 
 #[cfg(test)]
@@ -129,16 +139,28 @@ mod tests {
         let secret = json!({"gatewayToken": "secret"});
         assert_eq!(without(secret.clone(), Some("secret")), secret);
         for presented in ["", "secre", "secrets", "SECRET"] {
-            assert_eq!(without(secret.clone(), Some(presented)), json!({}), "{presented}");
+            assert_eq!(
+                without(secret.clone(), Some(presented)),
+                json!({}),
+                "{presented}"
+            );
         }
         assert_eq!(without(json!({"gatewayToken": ""}), Some("")), json!({}));
-        assert_eq!(without(json!({"gatewayToken": null}), Some("null")), json!({}));
+        assert_eq!(
+            without(json!({"gatewayToken": null}), Some("null")),
+            json!({})
+        );
     }
 
     #[test]
     fn a_name_in_what_is_not_json_is_found() {
         let wide: Vec<u8> = "gatewayToken".bytes().flat_map(|byte| [byte, 0]).collect();
-        for body in [&b"x gatewayToken=1"[..], b"{gateway_token: 'x'}", b"GATEWAY TOKEN", &wide] {
+        for body in [
+            &b"x gatewayToken=1"[..],
+            b"{gateway_token: 'x'}",
+            b"GATEWAY TOKEN",
+            &wide,
+        ] {
             assert!(mentions_token(body));
         }
         assert!(!mentions_token(b"<!doctype html><title>OpenClaw</title>"));

@@ -142,10 +142,25 @@ mod tests {
     #[test]
     fn ids_of_other_characters_are_refused_and_not_cleaned() {
         let long = "x".repeat(65);
-        for id in ["", "a.b", "a%2Db", "a%2F..", "a:b", "a@evil.example", "ä", "a%00", &long] {
+        for id in [
+            "",
+            "a.b",
+            "a%2Db",
+            "a%2F..",
+            "a:b",
+            "a@evil.example",
+            "ä",
+            "a%00",
+            &long,
+        ] {
             assert_eq!(of(&format!("/api/openclaw/proxy/{id}/x")), Err(400), "{id}");
         }
-        for path in ["/api/openclaw/proxy/a", "/api/openclaw/other/a/x", "/x", "/"] {
+        for path in [
+            "/api/openclaw/proxy/a",
+            "/api/openclaw/other/a/x",
+            "/x",
+            "/",
+        ] {
             assert_eq!(of(path), Err(404), "{path}");
         }
     }
@@ -165,7 +180,11 @@ mod tests {
             "/a\\..\\b",
             "/a%5c..%5Cb",
         ] {
-            assert_eq!(of(&format!("/api/openclaw/proxy/a{rest}")), Err(400), "{rest}");
+            assert_eq!(
+                of(&format!("/api/openclaw/proxy/a{rest}")),
+                Err(400),
+                "{rest}"
+            );
         }
     }
 
@@ -191,7 +210,11 @@ mod tests {
             ("/", false),
         ] {
             let uri = uri(&format!("/api/openclaw/proxy/a{path}"));
-            assert_eq!(Target::of(&uri).unwrap().may_be_status(), expected, "{path}");
+            assert_eq!(
+                Target::of(&uri).unwrap().may_be_status(),
+                expected,
+                "{path}"
+            );
         }
     }
 

@@ -64,7 +64,11 @@ async fn authorize(
     ticket: Option<&str>,
 ) -> Result<(), ApiError> {
     if let Some(key) = presented(headers) {
-        return state.internal_key.is(key).then_some(()).ok_or(ApiError::Forbidden);
+        return state
+            .internal_key
+            .is(key)
+            .then_some(())
+            .ok_or(ApiError::Forbidden);
     }
     let ticket = ticket.ok_or(ApiError::Unauthorized)?;
     let ticket: Ticket = ticket.parse().map_err(|_| ApiError::Forbidden)?;

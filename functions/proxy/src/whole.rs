@@ -32,7 +32,9 @@ pub(crate) async fn whole(
         // Says nothing that was not so before, and makes the runtime send the
         // body in base64.
         let identity = HeaderValue::from_static("identity");
-        head.headers.entry(header::CONTENT_ENCODING).or_insert(identity);
+        head.headers
+            .entry(header::CONTENT_ENCODING)
+            .or_insert(identity);
     }
     Ok(Response::from_parts(head, Body::from(body)))
 }
@@ -43,9 +45,13 @@ pub(crate) async fn whole(
 fn survives_as_text(headers: &HeaderMap, body: &Bytes, most: usize) -> bool {
     let content_type = headers.get(header::CONTENT_TYPE);
     let content_type = content_type.map(|it| it.to_str().unwrap_or("?").to_ascii_lowercase());
-    let charset = content_type.as_deref().and_then(|it| it.split_once("charset"));
+    let charset = content_type
+        .as_deref()
+        .and_then(|it| it.split_once("charset"));
     let is_utf_8 = charset.is_none_or(|(_, charset)| {
-        charset.trim_start_matches([' ', '=', '"']).starts_with("utf-8")
+        charset
+            .trim_start_matches([' ', '=', '"'])
+            .starts_with("utf-8")
     });
     let text = std::str::from_utf8(body);
     let escaped = |text: &str| -> usize {
@@ -64,7 +70,11 @@ fn survives_as_text(headers: &HeaderMap, body: &Bytes, most: usize) -> bool {
 fn join_repeated(headers: &mut HeaderMap) {
     let names: Vec<HeaderName> = headers.keys().cloned().collect();
     for name in names {
-        let values: Vec<&[u8]> = headers.get_all(&name).iter().map(HeaderValue::as_bytes).collect();
+        let values: Vec<&[u8]> = headers
+            .get_all(&name)
+            .iter()
+            .map(HeaderValue::as_bytes)
+            .collect();
         if name != header::SET_COOKIE
             && values.len() > 1
             && let Ok(joined) = HeaderValue::from_bytes(&values.join(&b", "[..]))
@@ -102,14 +112,23 @@ mod tests {
             ("text/plain", &[b'"'; 3_000], false),
             ("text/plain", &[1; 1_000], false),
         ] {
-            assert_eq!(survives(content_type, body), expected, "{content_type} {body:?}");
+            assert_eq!(
+                survives(content_type, body),
+                expected,
+                "{content_type} {body:?}"
+            );
         }
     }
 
     #[test]
     fn repeated_headers_become_one_but_cookies_do_not() {
         let mut headers = HeaderMap::new();
-        for (name, value) in [("vary", "a"), ("vary", "b"), ("set-cookie", "a=1"), ("set-cookie", "b=2")] {
+        for (name, value) in [
+            ("vary", "a"),
+            ("vary", "b"),
+            ("set-cookie", "a=1"),
+            ("set-cookie", "b=2"),
+        ] {
             headers.append(name, value.parse().unwrap());
         }
         join_repeated(&mut headers);

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::FromRef;
+use common::aws::Aws;
 use common::clock::{SharedClock, SystemClock};
 use common::config::{BACKEND_API_URL, Environment, INTERNAL_API_KEY, OPENCLAW_IMAGE, Reader};
 use common::http::{InternalKey, StartError};
@@ -50,7 +51,10 @@ pub fn router(state: State) -> Router {
 ///
 /// # Errors
 /// When a variable is missing or malformed.
-pub async fn from_environment(environment: &dyn Environment) -> Result<Router, StartError> {
+pub async fn from_environment(
+    environment: &dyn Environment,
+    _aws: &Aws,
+) -> Result<Router, StartError> {
     let mut reader = Reader::new(environment);
     let (Some(internal_key), Some(image), Some(backend)) = (
         reader.required::<InternalKey>(INTERNAL_API_KEY),

@@ -26,19 +26,6 @@ const DEFAULTS: [(&str, &str); 9] = [
     (AGENT_HOSTS, HOSTS),
 ];
 
-/// Variables of simulators, above those of an environment.
-pub(crate) struct Simulated<'e> {
-    pub(crate) variables: &'e BTreeMap<&'static str, String>,
-    pub(crate) environment: &'e dyn Environment,
-}
-
-impl Environment for Simulated<'_> {
-    fn get(&self, name: &str) -> Option<String> {
-        let simulated = self.variables.get(name).cloned();
-        simulated.or_else(|| self.environment.get(name))
-    }
-}
-
 /// An environment with the local stack's defaults below it.
 pub struct LocalEnvironment<E>(pub E);
 

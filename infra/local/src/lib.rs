@@ -9,9 +9,11 @@ pub mod demo;
 mod dynamodb;
 mod environment;
 mod functions;
+pub mod import;
 pub mod openapi;
 pub mod railway;
 mod stack;
+pub mod template;
 
 pub use environment::LocalEnvironment;
 pub use stack::{Data, Options, Stack, StackError};

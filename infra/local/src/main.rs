@@ -1,15 +1,18 @@
 //! `cargo run -p local`: the whole stack on one machine.
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
+use common::aws::{Aws, Endpoint};
 use common::clock::SystemClock;
 use common::config::ProcessEnvironment;
 use common::railway::Limits;
+use local::import::Importer;
 use local::{Data, LocalEnvironment, Options, Stack};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
@@ -45,6 +48,21 @@ struct Arguments {
 enum Command {
     /// Print the OpenAPI document of the API
     Openapi,
+    /// Bring agents into the tables that the environment names
+    Import {
+        /// Each line is what PUT /api/openclaw/instances/{id} takes, with
+        /// `instanceId` and `gatewayToken`
+        file: PathBuf,
+        /// Where they go
+        #[arg(long)]
+        to: Target,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Target {
+    /// AWS, or where AWS_ENDPOINT_URL_DYNAMODB points
+    Dynamodb,
 }
 
 type Error = Box<dyn std::error::Error>;
@@ -54,6 +72,7 @@ async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let ended = match arguments.command {
         Some(Command::Openapi) => print_openapi(),
+        Some(Command::Import { file, to }) => import(&file, to).await,
         None => serve(arguments).await,
     };
     match ended {
@@ -69,6 +88,35 @@ async fn main() -> ExitCode {
 fn print_openapi() -> Result<(), Error> {
     io::stdout().write_all(local::openapi::json()?.as_bytes())?;
     Ok(())
+}
+
+async fn import(file: &Path, Target::Dynamodb: Target) -> Result<(), Error> {
+    common::telemetry::init_console();
+    let lines =
+        File::open(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+    let aws = Aws::new(Endpoint::Standard);
+    let importer = Importer::open(&ProcessEnvironment, &aws).await?;
+    let imported = importer.import(BufReader::new(lines), &SystemClock).await?;
+    writeln!(
+        io::stdout(),
+        "{} new instances, {} known ones, {} gateway tokens",
+        imported.created,
+        imported.updated,
+        imported.tokens
+    )?;
+    if imported.other_token.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<String> = imported
+        .other_token
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    Err(format!(
+        "these have another token on record, which was left alone: {}",
+        ids.join(", ")
+    )
+    .into())
 }
 
 async fn serve(arguments: Arguments) -> Result<(), Error> {

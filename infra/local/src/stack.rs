@@ -11,17 +11,16 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use axum::middleware::{self, Next};
+use common::aws::{Aws, Endpoint};
 use common::client::{ClientError, TlsError};
 use common::clock::SharedClock;
 use common::config::{
-    Environment, RAILWAY_API_KEY, RAILWAY_API_URL, RAILWAY_ENVIRONMENT_ID, RAILWAY_PROJECT_ID,
-    RAILWAY_TOKEN_TYPE,
+    Above, Environment, RAILWAY_API_KEY, RAILWAY_API_URL, RAILWAY_ENVIRONMENT_ID,
+    RAILWAY_PROJECT_ID, RAILWAY_TOKEN_TYPE,
 };
 use common::http::{InternalKey, PeerAddress};
 use common::railway::Limits;
-use common::store::{
-    Connection, Endpoint, Instances, Sessions, StoreError, Tables, create_missing_tables,
-};
+use common::store::{Connection, Instances, Sessions, StoreError, Tables, create_missing_tables};
 use proxy::{SocketLimits, Tunnels};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -30,9 +29,9 @@ use tokio::task::JoinHandle;
 use crate::agents::Agent;
 use crate::demo::{Demo, DemoAgent, DemoUser};
 use crate::dynamodb;
-use crate::environment::Simulated;
 use crate::functions::Settings;
 use crate::railway::{self, Simulator, SimulatorError};
+use crate::template::{self, TemplateError};
 
 /// The AWS SDK's own variable for another DynamoDB.
 const DYNAMODB_URL: &str = "AWS_ENDPOINT_URL_DYNAMODB";
@@ -107,6 +106,9 @@ pub enum StackError {
     /// The embedded DynamoDB could not open its data.
     #[error("cannot open the embedded DynamoDB: {0}")]
     Database(String),
+    /// The tables cannot be made as the AWS template defines them.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
     /// DynamoDB failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -147,7 +149,7 @@ impl Stack {
             None => Some(simulated_railway(&options).await?),
         };
         let simulated_variables = railway.as_ref().map(variables_of).unwrap_or_default();
-        let environment = &Simulated {
+        let environment = &Above {
             variables: &simulated_variables,
             environment,
         };
@@ -159,13 +161,13 @@ impl Stack {
                 (Endpoint::Local(url.clone()), url, Some(server))
             }
         };
-        let connection = Connection::open(endpoint).await;
+        let connection = Connection::open(&Aws::new(endpoint)).await;
         let tables = settings.tables.clone();
         let bearer = settings.internal_key.clone();
         let sessions = Sessions::new(connection.clone(), tables.sessions.clone());
         let instances = Instances::new(connection.clone(), tables.instances.clone());
         let demo = if is_on_this_machine(&dynamodb) {
-            create_missing_tables(&connection, &tables).await?;
+            create_missing_tables(&connection, &template::tables(environment)?).await?;
             let demo = Demo::start(environment)?;
             if let Some(railway) = &railway {
                 demo.deploy(railway);
@@ -178,8 +180,7 @@ impl Stack {
         };
 
         let tunnels = Tunnels::new(SocketLimits::default());
-        let functions =
-            settings.mount(&connection, options.clock, options.limits, &tunnels)?;
+        let functions = settings.mount(&connection, options.clock, options.limits, &tunnels)?;
         let routes = functions
             .iter()
             .fold(Router::new(), |all, (_, routes)| all.merge(routes.clone()));

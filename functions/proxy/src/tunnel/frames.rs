@@ -109,11 +109,16 @@ impl Frames {
                     self.head(bytes, out)?
                 }
                 At::Payload(missing) => {
-                    let len = usize::try_from(missing).map_or(bytes.len(), |it| it.min(bytes.len()));
+                    let len =
+                        usize::try_from(missing).map_or(bytes.len(), |it| it.min(bytes.len()));
                     let (payload, rest) = bytes.split_at(len);
                     out.extend_from_slice(payload);
                     let missing = missing - len as u64;
-                    self.at = if missing == 0 { At::Head } else { At::Payload(missing) };
+                    self.at = if missing == 0 {
+                        At::Head
+                    } else {
+                        At::Payload(missing)
+                    };
                     rest
                 }
                 At::Control(kind, head, whole) => {
@@ -157,7 +162,11 @@ impl Frames {
             OpCode::Data(_) => {
                 out.append(&mut self.held);
                 self.held = Vec::new();
-                self.at = if payload == 0 { At::Head } else { At::Payload(payload) };
+                self.at = if payload == 0 {
+                    At::Head
+                } else {
+                    At::Payload(payload)
+                };
             }
         }
         // What stands behind the head was not held before.
@@ -207,7 +216,10 @@ impl Frames {
 }
 
 fn is_own_pong(payload: &[u8], mask: [u8; 4]) -> bool {
-    let unmasked = payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask);
+    let unmasked = payload
+        .iter()
+        .zip(mask.iter().cycle())
+        .map(|(byte, mask)| byte ^ mask);
     unmasked.eq(PING.iter().copied())
 }
 
@@ -361,7 +373,10 @@ mod tests {
             let at_end = [bytes.clone(), own.clone()].concat();
             let between = [first.clone(), own.clone(), first.clone()].concat();
             let never = piece == bytes.len() && out == bytes;
-            assert!(never || out == at_end || out == between, "pieces of {piece}");
+            assert!(
+                never || out == at_end || out == between,
+                "pieces of {piece}"
+            );
         }
     }
 

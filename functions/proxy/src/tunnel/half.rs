@@ -200,8 +200,16 @@ impl Half {
         }
         self.pulse.heard = true;
         let mut discarded = Vec::new();
-        let out = if self.deaf { &mut discarded } else { &mut self.pending };
-        let mut own = if self.deaf { Vec::new() } else { std::mem::take(&mut self.own) };
+        let out = if self.deaf {
+            &mut discarded
+        } else {
+            &mut self.pending
+        };
+        let mut own = if self.deaf {
+            Vec::new()
+        } else {
+            std::mem::take(&mut self.own)
+        };
         let had_own = !own.is_empty();
         let followed = self.frames.follow(room.filled(), out, &mut own);
         if had_own && own.is_empty() && self.last_words {

@@ -105,7 +105,9 @@ impl Tunnels {
             let _held = held;
             // A client that went away before it was answered is nobody's loss.
             if let Ok((client, agent)) = tokio::try_join!(client, agent) {
-                Tunnel::new(client, agent, extended, &shared).run(&shared).await;
+                Tunnel::new(client, agent, extended, &shared)
+                    .run(&shared)
+                    .await;
             }
         };
         self.0.tasks.spawn(task);
@@ -184,22 +186,21 @@ where
     }
 
     /// Ready with true when all is over, and with false when the end begins.
-    fn poll(
-        &mut self,
-        ending: bool,
-        shared: &Shared,
-        context: &mut Context<'_>,
-    ) -> Poll<bool> {
+    fn poll(&mut self, ending: bool, shared: &Shared, context: &mut Context<'_>) -> Poll<bool> {
         // A handshake that is complete in both ways is a reason to hang up.
         let agent_done = self.down.has_ended() && self.up.has_told();
         let client_done = self.up.has_ended() && self.down.has_told();
         let (client, agent) = (&mut self.client, &mut self.agent);
-        let up = self.up.poll(client, agent, agent_done, &shared.to_agents, context);
+        let up = self
+            .up
+            .poll(client, agent, agent_done, &shared.to_agents, context);
         if let Poll::Ready(Err(violation)) = up {
             self.refuse(Peer::Client, violation);
             return Poll::Ready(false);
         }
-        let down = self.down.poll(agent, client, client_done, &shared.to_clients, context);
+        let down = self
+            .down
+            .poll(agent, client, client_done, &shared.to_clients, context);
         if let Poll::Ready(Err(violation)) = down {
             self.refuse(Peer::Agent, violation);
             return Poll::Ready(false);
@@ -229,14 +230,19 @@ where
             Peer::Client => {
                 self.up.turn_deaf();
                 self.down.end(&frames::close(Peer::Client, code, reason));
-                self.up.end(&frames::close(Peer::Agent, CloseCode::Away, "client broke off"));
+                self.up.end(&frames::close(
+                    Peer::Agent,
+                    CloseCode::Away,
+                    "client broke off",
+                ));
             }
             Peer::Agent => {
                 self.down.turn_deaf();
                 self.up.end(&frames::close(Peer::Agent, code, reason));
                 // 1014: the server behind this one answered badly.
                 let bad_gateway = CloseCode::from(1014);
-                self.down.end(&frames::close(Peer::Client, bad_gateway, reason));
+                self.down
+                    .end(&frames::close(Peer::Client, bad_gateway, reason));
             }
         }
     }
@@ -244,7 +250,8 @@ where
     fn restart(&mut self) {
         let restart = frames::close(Peer::Client, CloseCode::Restart, "service restart");
         self.down.end(&restart);
-        self.up.end(&frames::close(Peer::Agent, CloseCode::Away, "going away"));
+        self.up
+            .end(&frames::close(Peer::Agent, CloseCode::Away, "going away"));
     }
 
     fn is_told(&self) -> bool {
@@ -279,8 +286,16 @@ impl Patience {
     /// which it is sent to. While nothing can be passed on from it, nothing is
     /// read from it either, and its silence says nothing.
     fn look(&mut self, from: &Pulse, unread: bool, to: &Pulse) -> Sign {
-        self.silent = if from.heard || unread { 0 } else { self.silent + 1 };
-        self.stuck = if to.blocked && !to.took { self.stuck + 1 } else { 0 };
+        self.silent = if from.heard || unread {
+            0
+        } else {
+            self.silent + 1
+        };
+        self.stuck = if to.blocked && !to.took {
+            self.stuck + 1
+        } else {
+            0
+        };
         if self.silent >= Self::LOOKS || self.stuck >= Self::LOOKS {
             Sign::Gone
         } else if self.silent > 0 {
@@ -297,4 +312,3 @@ impl Pulse {
         self.took = false;
     }
 }
-
