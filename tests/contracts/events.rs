@@ -106,12 +106,6 @@ fn rows() -> Vec<(&'static str, &'static str, u16, Value)> {
             400,
             json!({"error": "agentId must be 1 to 64 letters, digits, hyphens or underscores"}),
         ),
-        (
-            "proxy",
-            "refused-forward-of-dot-segments",
-            400,
-            json!({"error": "The path must have no segments . and .."}),
-        ),
         ("proxy", "forward-head", 200, json!({})),
         (
             "proxy",

@@ -21,7 +21,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_tungstenite::tungstenite::handshake::server;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use tokio_tungstenite::tungstenite::{Message, protocol::WebSocketConfig};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{Error, Message, protocol::WebSocketConfig};
 
 /// An agent on a free port of the loopback. It ends when it is dropped.
 ///
@@ -180,8 +181,14 @@ async fn socket(
             Ok(message @ (Message::Text(_) | Message::Binary(_))) => socket.send(message).await?,
             Ok(_) => {}
             Err(error) => {
-                // What it found wrong is told before it hangs up.
-                socket.flush().await?;
+                // As OpenClaw's library does: what was wrong is told.
+                let code = match &error {
+                    Error::Utf8(_) => CloseCode::Invalid,
+                    Error::Capacity(_) => CloseCode::Size,
+                    _ => CloseCode::Protocol,
+                };
+                let reason = "broken".into();
+                socket.close(Some(CloseFrame { code, reason })).await?;
                 return Err(error.into());
             }
         }
