@@ -22,7 +22,7 @@ from harness import ENVIRONMENT, ROOT, Failed, ask, check, command_of, descendan
 from harness import equal, free_port, local_stack, main, shown_on_failure, until
 
 # Differ from answer to answer by their nature.
-VOLATILE = {"deployedAt", "uptime"}
+VOLATILE = {"deployedAt", "expiresAt", "ticket", "uptime"}
 COMPARED_HEADERS = ("content-type", "www-authenticate", "cache-control", "retry-after")
 # The first request of each function waits for the compiler.
 COMPILING = 900
@@ -66,9 +66,11 @@ def requests_of(operation, method, template, stack, agent):
     good_body = good_bodies(agent).get(name)
     check(takes_body == (good_body is not None), f"good_bodies and {name} disagree")
     nothing_there = {parameter: "nobody-has-it" for parameter in re.findall("{(.*?)}", template)}
+    is_forwarded = nothing_there.pop("path", None)
 
     def request(headers, digits, instance=agent["instanceId"], body=good_body):
-        values = nothing_there | {"userId": instance, "id": instance}
+        ids = {"userId": instance, "id": instance, "agentId": instance}
+        values = nothing_there | ids | {"path": "healthz"}
         path = re.sub("{(.*?)}", lambda found: values[found[1]], template)
         headers = headers | {"Idempotency-Key": next(KEYS)}
         allowed = [status for status in operation["responses"] if status[0] in digits]
@@ -97,8 +99,10 @@ def requests_of(operation, method, template, stack, agent):
                 yield request({"Cookie": other["cookie"]}, digit, other["instanceId"])
             yield request({"Cookie": stack["userWithoutAgent"]["cookie"]}, "24")
     if takes_id:
-        yield request(good, "4", instance="not.an-id")
-        if method != "PUT":
+        yield request(good or {}, "4", instance="not.an-id")
+        if is_forwarded:
+            yield request({}, "5", instance="nobody-has-it")
+        elif method != "PUT":
             yield request(good, "4", instance="nobody-has-it")
     if takes_body:
         yield request(good, "4", body="{")

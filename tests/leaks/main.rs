@@ -45,8 +45,10 @@ async fn a_thousand_websockets_and_a_gigabyte_leave_nothing_behind() {
     })
     .await;
     let bearer = format!("authorization: Bearer {}\r\n", world.stack.bearer.reveal());
-    // What is made once and stays, such as the connection to DynamoDB.
-    connect(&relay.url, &bearer, 0).await;
+    // What is made once and stays: connections to DynamoDB, as many as are
+    // needed at once.
+    futures_util::future::join_all((0..50).map(|number| connect(&relay.url, &bearer, number)))
+        .await;
     let settled = settle(0, 0).await;
 
     for round in 0..20 {

@@ -5,6 +5,8 @@
 
 mod forwarding;
 mod frames;
+mod relay;
 mod sockets;
 mod support;
 mod tickets;
+mod whole;

@@ -19,7 +19,10 @@ fn http() -> Client {
 }
 
 async fn upgraded(proxied: &Proxied, relay: &RunningRelay, path: &str) -> RawSocket {
-    let bearer = format!("authorization: Bearer {}\r\n", proxied.world.stack.bearer.reveal());
+    let bearer = format!(
+        "authorization: Bearer {}\r\n",
+        proxied.world.stack.bearer.reveal()
+    );
     let target = format!("{PATH}{path}");
     let (socket, head) = RawSocket::upgrade(&relay.url, &target, &bearer).await;
     assert!(head.starts_with("http/1.1 101 "), "{head}");
@@ -39,9 +42,18 @@ async fn it_serves_the_proxy_and_endpoints_of_its_own() {
     let get = |path: &str| http().get(format!("{}{path}", relay.url));
     for (path, body) in [("/healthz", "\"live\""), ("/readyz", "\"ready\"")] {
         let answer = get(path).send().await.unwrap();
-        assert_eq!((answer.status().as_u16(), answer.text().await.unwrap()), (200, body.to_owned()));
+        assert_eq!(
+            (answer.status().as_u16(), answer.text().await.unwrap()),
+            (200, body.to_owned())
+        );
     }
-    let mirror: Value = get(&format!("{PATH}/x")).send().await.unwrap().json().await.unwrap();
+    let mirror: Value = get(&format!("{PATH}/x"))
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
     assert_eq!(sent(&mirror, "x-forwarded-for"), ["127.0.0.1"]);
     let other = get("/api/instance/demo-running").send().await.unwrap();
     assert_eq!(other.status(), 404);
@@ -51,8 +63,23 @@ async fn it_serves_the_proxy_and_endpoints_of_its_own() {
     assert_eq!(socket.frame().await, (0x81, b"hello".to_vec()));
     assert_eq!(get("/metrics").send().await.unwrap().status(), 401);
     let key = proxied.world.stack.bearer.reveal();
-    assert_eq!(get("/metrics").bearer_auth("wrong").send().await.unwrap().status(), 401);
-    let metrics = get("/metrics").bearer_auth(key).send().await.unwrap().text().await.unwrap();
+    assert_eq!(
+        get("/metrics")
+            .bearer_auth("wrong")
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        401
+    );
+    let metrics = get("/metrics")
+        .bearer_auth(key)
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
     for line in [
         "relay_answers_total{status=\"200\"} 1\n",
         "relay_answers_total{status=\"101\"} 1\n",
@@ -79,7 +106,10 @@ async fn who_sends_a_request_slowly_is_cut_off() {
     let mut slow = RawSocket::connect(&relay.url).await;
     let drip = async {
         for _ in 0..400 {
-            if tokio::io::AsyncWriteExt::write_all(&mut slow.0, b"x").await.is_err() {
+            if tokio::io::AsyncWriteExt::write_all(&mut slow.0, b"x")
+                .await
+                .is_err()
+            {
                 return;
             }
             sleep(Duration::from_millis(50)).await;
@@ -93,9 +123,16 @@ async fn who_sends_a_request_slowly_is_cut_off() {
     // A body that never comes.
     let head = format!("POST {PATH}/upload HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nabc");
     let answer = answer_to(&relay, head.as_bytes()).await;
-    assert!(answer.starts_with("http/1.1 408 ") || answer.starts_with("http/1.1 502 "), "{answer}");
+    assert!(
+        answer.starts_with("http/1.1 408 ") || answer.starts_with("http/1.1 502 "),
+        "{answer}"
+    );
     // The others do not notice.
-    let answer = http().get(format!("{}/healthz", relay.url)).send().await.unwrap();
+    let answer = http()
+        .get(format!("{}/healthz", relay.url))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(answer.status(), 200);
 }
 
@@ -112,14 +149,18 @@ async fn heads_that_are_too_large_are_refused() {
     }
     let target = "x".repeat(70_000);
     let answer = answer_to(&relay, format!("GET /{target} HTTP/1.1\r\n").as_bytes()).await;
-    assert!(answer.starts_with("http/1.1 414 ") || answer.starts_with("http/1.1 431 "), "{answer}");
+    assert!(
+        answer.starts_with("http/1.1 414 ") || answer.starts_with("http/1.1 431 "),
+        "{answer}"
+    );
     assert_eq!(proxied.agent.connections(), 0);
 }
 
 #[tokio::test]
 async fn bodies_that_are_too_long_are_refused() {
     let proxied = Proxied::start().await;
-    let relay = RunningRelay::start(&proxied.world, |settings| settings.limits.body = 100_000).await;
+    let relay =
+        RunningRelay::start(&proxied.world, |settings| settings.limits.body = 100_000).await;
     let post = |headers: &str| format!("POST {PATH}/upload HTTP/1.1\r\nhost: a\r\n{headers}\r\n");
     // A gigabyte: it is not even waited for, nor the agent asked.
     let answer = answer_to(&relay, post("content-length: 1073741824\r\n").as_bytes()).await;
@@ -136,8 +177,16 @@ async fn bodies_that_are_too_long_are_refused() {
     assert!(answer.starts_with("http/1.1 413 "), "{answer}");
     // The longest that is allowed.
     let url = format!("{}{PATH}/upload", relay.url);
-    let answer = http().post(url).body(vec![b'x'; 100_000]).send().await.unwrap();
-    assert_eq!(answer.json::<Value>().await.unwrap(), json!({"got": 100_000}));
+    let answer = http()
+        .post(url)
+        .body(vec![b'x'; 100_000])
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        answer.json::<Value>().await.unwrap(),
+        json!({"got": 100_000})
+    );
 }
 
 #[tokio::test]
@@ -153,7 +202,9 @@ async fn connections_beyond_the_limit_are_turned_away_and_find_a_place_later() {
     for _ in 0..200 {
         sleep(Duration::from_millis(20)).await;
         let mut again = RawSocket::connect(&relay.url).await;
-        again.send(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        again
+            .send(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n")
+            .await;
         if again.head().await.starts_with("http/1.1 200 ") {
             return;
         }
@@ -165,8 +216,10 @@ async fn connections_beyond_the_limit_are_turned_away_and_find_a_place_later() {
 async fn a_silent_peer_is_asked_for_a_sign_of_life_and_given_up() {
     let proxied = Proxied::start().await;
     let ping = Duration::from_millis(150);
-    let relay =
-        RunningRelay::start(&proxied.world, |settings| settings.limits.sockets.ping = ping).await;
+    let relay = RunningRelay::start(&proxied.world, |settings| {
+        settings.limits.sockets.ping = ping
+    })
+    .await;
     let mut alive = upgraded(&proxied, &relay, "/x").await;
     let mut dead = upgraded(&proxied, &relay, "/x").await;
     assert_eq!(proxied.agent.open_sockets(), 2);
@@ -213,9 +266,16 @@ async fn it_ends_by_telling_websockets_and_answering_requests() {
     assert_eq!(socket.rest().await, b"");
     asking.send(b"def").await;
     let answer = String::from_utf8(asking.rest().await).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("{\"got\":6}"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("{\"got\":6}"),
+        "{answer}"
+    );
     RunningRelay::ended(task).await;
-    assert!(tokio::net::TcpStream::connect(url.trim_start_matches("http://")).await.is_err());
+    assert!(
+        tokio::net::TcpStream::connect(url.trim_start_matches("http://"))
+            .await
+            .is_err()
+    );
     assert_eq!(proxied.agent.open_sockets(), 0);
 }
 
@@ -229,7 +289,9 @@ async fn it_ends_in_time_although_somebody_does_not() {
     .await;
     let _deaf = upgraded(&proxied, &relay, "/mute").await;
     let mut events = RawSocket::connect(&relay.url).await;
-    events.send(format!("GET {PATH}/events HTTP/1.1\r\nhost: a\r\n\r\n").as_bytes()).await;
+    events
+        .send(format!("GET {PATH}/events HTTP/1.1\r\nhost: a\r\n\r\n").as_bytes())
+        .await;
     events.head().await;
     RunningRelay::ended(relay.end()).await;
 }

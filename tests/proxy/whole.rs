@@ -43,7 +43,10 @@ async fn what_is_too_large_for_an_event_is_refused_with_its_limit() {
     let function = function(&proxied.world).await;
     let answer = ask(&function, "/upload", vec![0; 4_500_001]).await;
     assert_eq!(answer.status(), 413);
-    assert_eq!(text(answer).await, "{\"error\":\"The body must be at most 4500000 bytes\"}");
+    assert_eq!(
+        text(answer).await,
+        "{\"error\":\"The body must be at most 4500000 bytes\"}"
+    );
     assert_eq!(proxied.agent.connections(), 0);
     let answer = ask(&function, "/upload", vec![0; 4_500_000]).await;
     assert_eq!(text(answer).await, "{\"got\":4500000}");
@@ -68,7 +71,8 @@ async fn an_answer_survives_lambdas_runtime_byte_for_byte() {
     ] {
         let agent = ScriptedServer::always(Reply::http(200, content_type, body)).await;
         let world = &proxied.world;
-        let item = serde_json::json!({"instanceId": "echo", "ownerId": "o", "openclawUrl": agent.url()});
+        let item =
+            serde_json::json!({"instanceId": "echo", "ownerId": "o", "openclawUrl": agent.url()});
         world.records.put_instance(&item).await;
         // A new one each time: addresses are kept for some seconds.
         let answer = ask(&function(world).await, "/x", Vec::new()).await;
@@ -82,7 +86,14 @@ async fn an_answer_survives_lambdas_runtime_byte_for_byte() {
 async fn a_websocket_is_told_where_it_can_go() {
     let proxied = Proxied::start().await;
     let function = function(&proxied.world).await;
-    for (key, status) in [("", 401), ("Bearer wrong", 403), (&format!("Bearer {}", proxied.world.stack.bearer.reveal()), 501)] {
+    for (key, status) in [
+        ("", 401),
+        ("Bearer wrong", 403),
+        (
+            &format!("Bearer {}", proxied.world.stack.bearer.reveal()),
+            501,
+        ),
+    ] {
         let request = Request::get("/api/openclaw/proxy/echo/x")
             .header("connection", "upgrade")
             .header("upgrade", "websocket")
