@@ -114,7 +114,9 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>) {
         }
         Ok(false) => {
             let service = TowerToHyperService::new(Router::new().fallback(answer));
+            // A connection is for one thing: what it is for is decided above.
             let _ = http1::Builder::new()
+                .keep_alive(false)
                 .serve_connection(TokioIo::new(stream), service)
                 .await;
         }

@@ -71,6 +71,9 @@ pub enum ApiError {
     /// The process is about to end.
     #[error("This server is restarting")]
     Restarting,
+    /// The head of the request is larger than allowed.
+    #[error("The headers must be at most {0} bytes")]
+    HeadTooLarge(usize),
     /// The client sends its body too slowly.
     #[error("The body took too long to arrive")]
     BodyTooSlow,
@@ -138,6 +141,7 @@ impl ApiError {
             Self::NoWebSockets => StatusCode::NOT_IMPLEMENTED,
             Self::WebSocketVersion => StatusCode::UPGRADE_REQUIRED,
             Self::Restarting => StatusCode::SERVICE_UNAVAILABLE,
+            Self::HeadTooLarge(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Store(_) | Self::Random(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }

@@ -157,7 +157,12 @@ async fn connection(
         extensions.insert(peer);
         extensions.insert(held.clone());
         let app = app.clone();
-        async { Ok::<_, Infallible>(app.oneshot(request).await.into_response()) }
+        async {
+            if head_len(&request) > HEAD {
+                return Ok(ApiError::HeadTooLarge(HEAD).into_response());
+            }
+            Ok::<_, Infallible>(app.oneshot(request).await.into_response())
+        }
     });
     let mut connection = pin!(
         http1::Builder::new()
@@ -177,6 +182,14 @@ async fn connection(
             let _ = connection.await;
         }
     }
+}
+
+/// How long the head of a request is, about. The server reads in large steps,
+/// and looks at its own limit between them only.
+fn head_len(request: &hyper::Request<Incoming>) -> usize {
+    let headers = request.headers().iter();
+    let headers = headers.map(|(name, value)| name.as_str().len() + value.len() + 4);
+    request.uri().path().len() + request.uri().query().map_or(0, str::len) + headers.sum::<usize>()
 }
 
 /// Says that there is no place. It is not waited for: a full server has no time.
