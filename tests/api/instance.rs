@@ -80,6 +80,8 @@ async fn the_example_of_the_spec_for_stats_is_answered() {
             "openclawVersionSource": "healthz",
             "statusReason": null,
             "probeChecks": all_well(),
+            "restartCount": null,
+            "lastExit": null,
             "telemetry": {
                 "resourceMetricsAvailable": false,
                 "lifecycleMetricsAvailable": false,
@@ -120,17 +122,17 @@ fn stats(expected: &Expected) -> Value {
         "userId": format!("demo-{}", expected.name),
         "status": if runs { "running" } else { expected.status },
         "health": if runs { "healthy" } else { expected.status },
-        "cpu": "0%",
-        "memory": "0MB",
         "messages": null,
         "errors": null,
         "openclawVersion": "2026.4.11",
         "openclawVersionSource": if expected.tells_version { "api-status" } else { "default" },
         "statusReason": expected.reason,
         "probeChecks": expected.checks,
+        "restartCount": 0,
+        "lastExit": null,
         "telemetry": {
-            "resourceMetricsAvailable": false,
-            "lifecycleMetricsAvailable": false,
+            "resourceMetricsAvailable": true,
+            "lifecycleMetricsAvailable": true,
             "messageMetricsAvailable": false,
         },
     })
@@ -158,6 +160,13 @@ async fn every_behaviour_of_an_agent_is_in_its_stats() {
             take_seconds(&mut answer);
         } else {
             assert_eq!(answer.take("uptime"), "unknown");
+        }
+        // Each agent's own figures, whose shape alone is the same.
+        for (figure, unit) in [("cpu", "%"), ("memory", "MB")] {
+            let value = answer.take(figure);
+            let number = value.as_str().and_then(|it| it.strip_suffix(unit));
+            let number: f64 = number.unwrap().parse().unwrap();
+            assert!(number > 0.0, "{value}");
         }
         answer.is(200, stats(&expected));
     }

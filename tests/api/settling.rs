@@ -33,7 +33,10 @@ fn not_settled(error: &str) -> Value {
 #[tokio::test]
 async fn a_success_is_told_as_soon_as_the_agent_runs_and_not_before() {
     for name in ["start", "restart", "repair", "update", "reset-memory"] {
-        let world = World::ticking().start().await;
+        let world = World::ticking()
+            .stage(Duration::from_millis(250))
+            .start()
+            .await;
         let mut answer = control(&world, name).await;
         let id = take_operation(&mut answer);
         let before = operation(&world, &id).await;

@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod failing;
+mod fleet;
 mod keys;
 mod operations;
 mod resolving;

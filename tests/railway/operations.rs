@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use common::model::{FloatingImage, Image, PinnedImage};
 use common::railway::{DeploymentId, DeploymentState, Variables};
+use local::railway::Fault;
 use tokio::time::{sleep, timeout};
 
-use crate::world::{IMAGE, NEWER, World, pinned};
+use crate::world::{IMAGE, NEWER, STAGE, World, pinned};
 
 /// Polls as whoever waits for an operation does.
 async fn settled(world: &World, id: &DeploymentId) -> Vec<DeploymentState> {
@@ -106,6 +107,37 @@ async fn stop_cancels_a_first_deployment_in_progress_or_waiting_for_somebody() {
         assert_eq!(world.railway.stop(&service).await, Ok(Some(started)));
         assert_eq!(world.simulator.operations(), ["ServiceState", "Cancel"]);
     }
+}
+
+#[tokio::test]
+async fn stop_stops_what_ran_before_it_could_be_cancelled() {
+    let world = World::start().await;
+    let id = world.simulator.add_undeployed_service("new", IMAGE);
+    let instance = crate::world::instance("new", Some(&id));
+    let service = world.railway.resolve(&instance).await.unwrap();
+    let started = world.railway.start(&service).await.unwrap();
+    world.simulator.clear_log();
+    // It is in progress when the state is read, and runs when the answer is here.
+    let late = Fault::Slow(STAGE * 5);
+    world.simulator.inject_into("ServiceState", [late]);
+    assert_eq!(world.railway.stop(&service).await, Ok(Some(started)));
+    assert_eq!(
+        world.simulator.operations(),
+        ["ServiceState", "Cancel", "ServiceState", "Stop"]
+    );
+}
+
+#[tokio::test]
+async fn stop_is_not_tried_again_while_nothing_has_changed() {
+    let world = World::start().await;
+    let refused = Fault::Errors("no".to_owned());
+    world.simulator.inject_into("Stop", [refused]);
+    let error = world.railway.stop(&world.service).await.unwrap_err();
+    assert_eq!(error.to_string(), "Railway refused: no");
+    assert_eq!(
+        world.simulator.operations(),
+        ["ServiceState", "Stop", "ServiceState"]
+    );
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use super::origin::ForeignOrigin;
 use crate::control::ControlError;
 use crate::identity::KeysUnavailable;
 use crate::model::FailureKind;
+use crate::railway::RailwayError;
 use crate::random::RandomError;
 use crate::store::{NotIssued, StoreError};
 
@@ -41,6 +42,19 @@ pub enum ApiError {
     /// The instance has no operation of this id.
     #[error("No such operation")]
     NoOperation,
+    /// The platform names an instance that is not on record.
+    #[error("No such instance")]
+    UnknownInstance,
+    /// The instance is on record, and Railway has no service for it.
+    #[error("The instance has no container: its service is not on Railway")]
+    NoContainer,
+    /// The spec's sentence for a fleet that cannot be listed; the cause is for
+    /// the log.
+    #[error("Failed to list instances")]
+    NotListed(#[source] RailwayError),
+    /// The spec's sentence for a container whose figures cannot be had.
+    #[error("Failed to get container stats")]
+    NotMeasured(#[source] RailwayError),
     /// Nothing lives at this path.
     #[error("Not found")]
     NotFound,
@@ -128,9 +142,12 @@ impl ApiError {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Forbidden | Self::ForeignOrigin(_) => StatusCode::FORBIDDEN,
-            Self::NoInstance | Self::NoAgent | Self::NoOperation | Self::NotFound => {
-                StatusCode::NOT_FOUND
-            }
+            Self::NoInstance
+            | Self::NoAgent
+            | Self::NoOperation
+            | Self::UnknownInstance
+            | Self::NoContainer
+            | Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::ControlsDisabled | Self::KeysUnavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -143,7 +160,9 @@ impl ApiError {
             Self::Restarting => StatusCode::SERVICE_UNAVAILABLE,
             Self::HeadTooLarge(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::Store(_) | Self::Random(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Store(_) | Self::Random(_) | Self::NotListed(_) | Self::NotMeasured(_) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         }
     }
 
@@ -152,6 +171,7 @@ impl ApiError {
             Self::Control(error) => error.retry_after(),
             Self::KeysUnavailable(_) => Some(KeysUnavailable::RETRY_AFTER),
             Self::Restarting => Some(Duration::from_secs(1)),
+            Self::NotListed(error) | Self::NotMeasured(error) => error.retry_after(),
             _ => None,
         }
     }
@@ -161,6 +181,9 @@ impl ApiError {
         match self {
             Self::Store(cause) => tracing::error!(%cause, "store"),
             Self::Random(cause) => tracing::error!(%cause, "random"),
+            Self::NotListed(cause) | Self::NotMeasured(cause) => {
+                tracing::warn!(%cause, "railway");
+            }
             Self::Control(ControlError::Panicked(cause)) => tracing::error!(%cause, "panic"),
             Self::Control(
                 error @ (ControlError::NotLocated(_)

@@ -30,6 +30,11 @@ impl Image {
         OpenclawVersion::normalize(self.tag.as_deref())
     }
 
+    /// The release that the tag names; none where it names none.
+    pub fn tagged_version(&self) -> Option<OpenclawVersion> {
+        self.tag.as_deref()?.parse().ok()
+    }
+
     /// The image of the same name at the managed baseline.
     pub(super) fn at_baseline(&self) -> Self {
         let name = self.tag.as_ref().map_or(self.as_str(), |tag| {

@@ -5,6 +5,7 @@
 mod agent_setup;
 mod agent_url;
 mod gateway_token;
+mod human_duration;
 mod idempotency_key;
 mod image;
 mod instance;
@@ -12,12 +13,14 @@ mod instance_id;
 mod operation;
 mod pinned_image;
 mod uptime;
+mod usage;
 mod user_id;
 mod version;
 
 pub use agent_setup::AgentSetup;
 pub use agent_url::{AgentUrl, InvalidAgentUrl};
 pub use gateway_token::{GatewayToken, InvalidGatewayToken};
+pub use human_duration::human_duration;
 pub use idempotency_key::{IdempotencyKey, InvalidIdempotencyKey};
 pub use image::{Image, InvalidImage};
 pub use instance::{DEFAULT_PLAN, Instance};
@@ -27,5 +30,6 @@ pub use operation::{
 };
 pub use pinned_image::{FloatingImage, PinnedImage};
 pub use uptime::Uptime;
+pub use usage::{Bytes, Percent, Usage};
 pub use user_id::{InvalidUserId, UserId};
 pub use version::{InvalidVersion, OpenclawVersion};

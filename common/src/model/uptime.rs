@@ -40,6 +40,11 @@ impl Uptime {
         Self::from_seconds(reported.as_f64()? / 1000.0)
     }
 
+    /// A time that needs no reading.
+    pub fn of(duration: Duration) -> Self {
+        Self(duration)
+    }
+
     /// The time itself.
     pub fn duration(self) -> Duration {
         self.0

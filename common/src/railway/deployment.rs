@@ -1,11 +1,12 @@
 //! Deployments, and what their statuses mean.
 
 use std::fmt;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::documents::{deployment_state, service_state};
+use super::documents::{deployment_state, fleet, service_state};
 use crate::model::Image;
 
 /// Identifies a deployment.
@@ -44,8 +45,33 @@ pub struct Deployment {
     pub status_updated_at: Option<Timestamp>,
     /// The image that it runs, where Railway tells one.
     pub image: Option<Image>,
+    /// It was stopped, at which its status stays as it was.
+    pub(super) stopped_silently: bool,
     /// Its instances with their statuses, which change when it restarts.
     pub(super) instances: Vec<(String, InstanceStatus)>,
+}
+
+impl Deployment {
+    /// Since when its status is what it is; since it was made, where Railway
+    /// does not tell.
+    pub fn since(&self) -> Timestamp {
+        self.status_updated_at.unwrap_or(self.created_at)
+    }
+
+    /// For how long it has been in its state. A stop leaves the status alone, so
+    /// that nobody knows when it was.
+    pub fn age(&self, now: Timestamp) -> Option<Duration> {
+        // Railway's clock may be ahead of this one.
+        let age = || Duration::try_from(now.duration_since(self.since())).unwrap_or_default();
+        (!self.stopped_silently).then(age)
+    }
+
+    /// Whether its process is about to come back in the same container.
+    pub fn is_restarting(&self) -> bool {
+        let mut statuses = self.instances.iter().map(|(_, status)| status);
+        self.state == DeploymentState::Starting
+            && statuses.any(|status| *status == InstanceStatus::Restarting)
+    }
 }
 
 /// What a deployment's status means to its owner.
@@ -192,6 +218,8 @@ macro_rules! from_fragment {
                     ),
                     created_at: fields.created_at,
                     status_updated_at: fields.status_updated_at,
+                    stopped_silently: fields.deployment_stopped
+                        && fields.status == DeploymentStatus::Success,
                     image,
                     instances,
                 }
@@ -200,7 +228,7 @@ macro_rules! from_fragment {
     )*};
 }
 
-from_fragment!(deployment_state, service_state);
+from_fragment!(deployment_state, fleet, service_state);
 
 #[cfg(test)]
 mod tests {
@@ -314,6 +342,7 @@ mod tests {
                 state: DeploymentState::Unknown,
                 created_at: "2026-04-11T08:00:00Z".parse().unwrap(),
                 status_updated_at: None,
+                stopped_silently: false,
                 image: None,
                 instances: vec![("i1".to_owned(), InstanceStatus::Unknown)],
             }

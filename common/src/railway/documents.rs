@@ -27,6 +27,9 @@ macro_rules! documents {
 }
 
 documents! {
+    Fleet in "src/railway/graphql/fleet.graphql";
+    History in "src/railway/graphql/history.graphql";
+    Metrics in "src/railway/graphql/metrics.graphql";
     Services in "src/railway/graphql/services.graphql";
     ServiceState in "src/railway/graphql/service_state.graphql";
     DeploymentState in "src/railway/graphql/deployment_state.graphql";

@@ -8,10 +8,15 @@
 //! may have had an effect: see `settle.rs`.
 
 mod client;
+mod container;
 mod deployment;
 mod documents;
 mod error;
+mod fleet;
+mod history;
+mod metrics;
 mod operation;
+mod overview;
 mod resolve;
 mod settings;
 mod settle;
@@ -20,9 +25,14 @@ mod transport;
 mod variables;
 
 pub use client::{Railway, ServiceState};
+pub use container::{ContainerState, InvalidContainerState};
 pub use deployment::{Deployment, DeploymentId, DeploymentState, DeploymentStatus, InstanceStatus};
 pub use documents::SCHEMA;
 pub use error::{OperationError, RailwayError, ResolveError};
+pub use fleet::{Fleet, FleetService};
+pub use history::{History, LastExit, Lifecycle};
+pub use metrics::Metrics;
+pub use overview::Overview;
 pub use resolve::{RailwayService, candidates};
 pub use settings::{
     ApiKey, ApiUrl, InvalidApiKey, InvalidApiUrl, InvalidTokenType, Limits, RailwaySettings,

@@ -1,11 +1,13 @@
 //! Stopping and restarting, which need to know what runs: one request for the
 //! state and one for the deed.
 
+use tokio::time::Instant;
+
 use super::client::{Railway, ServiceState};
 use super::documents::{
     Cancel, CancelAndStop, Restart, Stop, cancel, cancel_and_stop, restart, stop,
 };
-use super::error::OperationError;
+use super::error::{OperationError, RailwayError};
 use super::operation::done;
 use super::resolve::RailwayService;
 use super::{Deployment, DeploymentId, DeploymentState};
@@ -22,40 +24,67 @@ impl Railway {
         service: &RailwayService,
     ) -> Result<Option<DeploymentId>, OperationError> {
         let deadline = self.deadline();
+        let mut state = self.service_state(service, deadline).await?.data;
+        while let Err(error) = self.bring_down(service, &state, deadline).await {
+            let RailwayError::Refused(_) = error else {
+                return Err(error.into());
+            };
+            // What was about to run when the state was read may run by now, and
+            // what runs is not cancelled but stopped.
+            let now = self.service_state(service, deadline).await?.data;
+            if now.up() == state.up() {
+                return Err(error.into());
+            }
+            state = now;
+        }
+        let goes_down = state.running().or(state.pending()).or(state.stopping());
+        Ok(goes_down.map(|deployment| deployment.id.clone()))
+    }
+
+    /// Stops what runs and cancels what is about to run in this state.
+    async fn bring_down(
+        &self,
+        service: &RailwayService,
+        state: &ServiceState,
+        deadline: Instant,
+    ) -> Result<(), RailwayError> {
         let access = service.access();
-        let state = self.service_state(service, deadline).await?.data;
         let stopped = |_| async {
             let state = self.service_state(service, deadline).await?.data;
-            let nothing_left = state.pending().is_none() && state.running().is_none();
-            Ok(nothing_left.then_some(()))
+            Ok((state.up() == (None, None)).then_some(()))
         };
-        let id = |deployment: &Deployment| deployment.id.as_str().to_owned();
-        match (state.pending().map(id), state.running().map(id)) {
-            (None, None) => {}
+        let id = |deployment: &DeploymentId| deployment.as_str().to_owned();
+        match state.up() {
+            (None, None) => Ok(()),
             (None, Some(running)) => {
-                let variables = stop::Variables { running };
+                let variables = stop::Variables {
+                    running: id(running),
+                };
                 let answered = |answer: stop::ResponseData| done(answer.deployment_stop);
                 self.write::<Stop, _, _>(access, variables, deadline, answered, stopped)
-                    .await?;
+                    .await
             }
             (Some(pending), None) => {
-                let variables = cancel::Variables { pending };
+                let variables = cancel::Variables {
+                    pending: id(pending),
+                };
                 let answered = |answer: cancel::ResponseData| done(answer.deployment_cancel);
                 self.write::<Cancel, _, _>(access, variables, deadline, answered, stopped)
-                    .await?;
+                    .await
             }
             (Some(pending), Some(running)) => {
-                let variables = cancel_and_stop::Variables { pending, running };
+                let variables = cancel_and_stop::Variables {
+                    pending: id(pending),
+                    running: id(running),
+                };
                 let answered = |answer: cancel_and_stop::ResponseData| {
                     done(answer.deployment_cancel)?;
                     done(answer.deployment_stop)
                 };
                 self.write::<CancelAndStop, _, _>(access, variables, deadline, answered, stopped)
-                    .await?;
+                    .await
             }
         }
-        let goes_down = state.running().or(state.pending()).or(state.stopping());
-        Ok(goes_down.map(|deployment| deployment.id.clone()))
     }
 
     /// Restarts the process in its container, which picks up no new variables.
@@ -90,6 +119,14 @@ impl Railway {
 }
 
 impl ServiceState {
+    /// The deployments that are about to run and that run.
+    fn up(&self) -> (Option<&DeploymentId>, Option<&DeploymentId>) {
+        (
+            self.pending().map(|it| &it.id),
+            self.running().map(|it| &it.id),
+        )
+    }
+
     /// The deployment in progress, or waiting for somebody.
     fn pending(&self) -> Option<&Deployment> {
         use DeploymentState::{AwaitingApproval, Starting};

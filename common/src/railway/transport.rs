@@ -17,9 +17,9 @@ use super::settings::{ApiKey, ApiUrl, Limits, TokenType};
 use crate::client::{self, ClientError, ReadError};
 use crate::clock::SharedClock;
 
-/// The longest answer that is read: a page of services is larger than what an
-/// agent may say.
-const BODY_LIMIT: usize = 8 * 1024 * 1024;
+/// The longest answer that is read: what ten thousand services use takes about
+/// 30 MB to tell.
+const BODY_LIMIT: usize = 40 * 1024 * 1024;
 
 /// The most that is kept of Railway's own words, in characters.
 const MESSAGE_LIMIT: usize = 300;

@@ -19,8 +19,8 @@ const OWNER_INDEX: &str = "by-owner";
 /// The table of instance records.
 #[derive(Clone, Debug)]
 pub struct Instances {
-    connection: Connection,
-    table: String,
+    pub(super) connection: Connection,
+    pub(super) table: String,
 }
 
 /// What a write does to one attribute.
@@ -285,7 +285,7 @@ impl Instances {
         StoreError::unless_refused(answer)
     }
 
-    fn decode(&self, item: Item) -> Result<Instance, StoreError> {
+    pub(super) fn decode(&self, item: Item) -> Result<Instance, StoreError> {
         let key = match item.get(KEY) {
             Some(AttributeValue::S(id)) => id.clone(),
             _ => "without an id".to_owned(),

@@ -4,6 +4,7 @@
 //! mean and leave all others alone, so that attributes which this version does
 //! not know survive.
 
+mod all_instances;
 mod configurations;
 mod connection;
 mod error;
@@ -17,6 +18,7 @@ mod tables;
 mod tickets;
 mod tokens;
 
+pub use all_instances::AllInstances;
 pub use configurations::{Configurations, StoredSetup};
 pub use connection::Connection;
 pub use error::StoreError;

@@ -1,8 +1,12 @@
-//! What the platform's own services do with instances.
+//! What the platform's own services see of all instances and do with them.
 //!
-//! Privilege: the internal key; writes instance records.
+//! Privilege: the internal key; reads and writes instance records; holds
+//! Railway's key, to look and not to act.
 
+mod cursor;
+mod list;
 mod register;
+mod stats;
 
 pub use register::registration;
 
@@ -15,6 +19,7 @@ use common::clock::{SharedClock, SystemClock};
 use common::config::{AGENT_HOSTS, Environment, INSTANCES_TABLE, INTERNAL_API_KEY, Reader};
 use common::http::{InternalKey, StartError};
 use common::probe::AllowedHosts;
+use common::railway::{Limits, Overview, Railway, RailwaySettings};
 use common::store::{Connection, Instances};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -30,11 +35,16 @@ pub struct State {
     pub instances: Instances,
     /// Where agents may live.
     pub hosts: AllowedHosts,
+    /// What Railway says of all containers.
+    pub overview: Overview,
 }
 
 /// The routes with their OpenAPI descriptions.
 pub fn routes() -> OpenApiRouter<State> {
-    OpenApiRouter::default().routes(routes!(register::handler))
+    OpenApiRouter::default()
+        .routes(routes!(list::handler))
+        .routes(routes!(register::handler))
+        .routes(routes!(stats::handler))
 }
 
 /// The routes, ready to be served.
@@ -51,16 +61,20 @@ pub async fn from_environment(
     aws: &Aws,
 ) -> Result<Router, StartError> {
     let mut reader = Reader::new(environment);
-    let (Some(internal_key), Some(table), Some(hosts)) = (
+    let (Some(internal_key), Some(table), Some(hosts), Some(railway)) = (
         reader.required::<InternalKey>(INTERNAL_API_KEY),
         reader.required::<String>(INSTANCES_TABLE),
         reader.optional::<AllowedHosts>(AGENT_HOSTS),
+        RailwaySettings::read(&mut reader),
     ) else {
         return Err(reader.into_error().into());
     };
     let connection = Connection::open(aws).await;
+    let clock: SharedClock = Arc::new(SystemClock);
+    let railway = Railway::new(railway, Limits::default(), clock.clone())?;
     Ok(router(State {
-        clock: Arc::new(SystemClock),
+        overview: Overview::new(railway, clock.clone()),
+        clock,
         internal_key,
         instances: Instances::new(connection, table),
         hosts: hosts.unwrap_or_default(),

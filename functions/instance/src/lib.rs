@@ -1,7 +1,9 @@
 //! What an owner sees of an instance: its state and its figures.
 //!
-//! Privilege: reads sessions and instance records, and asks agents.
+//! Privilege: reads sessions and instance records, and asks agents; holds
+//! Railway's key, to look and not to act.
 
+mod resources;
 mod show;
 mod stats;
 
@@ -15,6 +17,7 @@ use common::config::{AGENT_HOSTS, Environment, INSTANCES_TABLE, OPENCLAW_IMAGE, 
 use common::http::{Authenticator, SessionSettings, StartError};
 use common::model::Image;
 use common::probe::Prober;
+use common::railway::{Limits, Overview, Railway, RailwaySettings};
 use common::store::{Connection, Instances};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -30,6 +33,8 @@ pub struct State {
     pub instances: Instances,
     /// Asks agents.
     pub prober: Prober,
+    /// What Railway says of all containers.
+    pub overview: Overview,
     /// The image of new agents: its version stands in for an unknown one.
     pub default_image: Image,
 }
@@ -55,17 +60,21 @@ pub async fn from_environment(
     aws: &Aws,
 ) -> Result<Router, StartError> {
     let mut reader = Reader::new(environment);
-    let (Some(sessions), Some(instances), Some(hosts), Some(image)) = (
+    let (Some(sessions), Some(instances), Some(hosts), Some(image), Some(railway)) = (
         SessionSettings::read(&mut reader),
         reader.required(INSTANCES_TABLE),
         reader.optional(AGENT_HOSTS),
         reader.optional(OPENCLAW_IMAGE),
+        RailwaySettings::read(&mut reader),
     ) else {
         return Err(reader.into_error().into());
     };
     let connection = Connection::open(aws).await;
+    let clock: SharedClock = Arc::new(SystemClock);
+    let railway = Railway::new(railway, Limits::default(), clock.clone())?;
     Ok(router(State {
-        clock: Arc::new(SystemClock),
+        overview: Overview::new(railway, clock.clone()),
+        clock,
         authenticator: sessions.open(&connection)?,
         instances: Instances::new(connection, instances),
         prober: Prober::new(hosts.unwrap_or_default())?,

@@ -8,6 +8,8 @@ use common::probe::{Check, ProbeReport, Status, VersionSource};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::resources::{self, LastExit, Resources};
+
 /// The figures of an instance.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -19,12 +21,12 @@ pub(crate) struct InstanceStats {
     status: Status,
     /// `healthy` when the agent is running or healthy, else its status.
     health: Status,
-    /// CPU usage; agents do not expose it.
-    #[schema(example = "0%")]
-    cpu: &'static str,
-    /// Memory usage; agents do not expose it.
-    #[schema(example = "0MB")]
-    memory: &'static str,
+    /// CPU usage, where 100 % is one virtual CPU; `0%` where it is not known.
+    #[schema(example = "0.15%")]
+    cpu: String,
+    /// Memory usage; `0MB` where it is not known.
+    #[schema(example = "128MB")]
+    memory: String,
     /// The agent's uptime; `active` where it runs and does not tell, `unknown`
     /// where it does not run.
     #[schema(example = "2d 5h")]
@@ -43,6 +45,14 @@ pub(crate) struct InstanceStats {
     #[schema(required)]
     status_reason: Option<String>,
     probe_checks: [Check; 3],
+    /// How often another container took the place of the agent's in the last
+    /// seven days.
+    #[schema(required)]
+    restart_count: Option<usize>,
+    /// How the container that ended last did so, of those made in the last
+    /// seven days.
+    #[schema(required)]
+    last_exit: Option<LastExit>,
     telemetry: Telemetry,
 }
 
@@ -52,7 +62,7 @@ pub(crate) struct InstanceStats {
 pub(crate) struct Telemetry {
     /// Whether `cpu` and `memory` are.
     resource_metrics_available: bool,
-    /// Whether restart count and last exit are.
+    /// Whether `restartCount` and `lastExit` are.
     lifecycle_metrics_available: bool,
     /// Whether `messages` and `errors` are.
     message_metrics_available: bool,
@@ -60,8 +70,9 @@ pub(crate) struct Telemetry {
 
 /// Get instance stats
 ///
-/// Asks the agent's three health paths at once. The figures that agents do not
-/// expose hold the spec's placeholders, and `telemetry` says so.
+/// Asks the agent's three health paths at once, and Railway beside them, for
+/// two seconds at the most. Figures that are not to be had hold the spec's
+/// placeholders, and `telemetry` says so.
 #[utoipa::path(
     get,
     path = "/api/instance/{userId}/stats",
@@ -89,19 +100,29 @@ pub(crate) async fn handler(
         .await?
         .filter(|instance| instance.owner == session.user)
         .ok_or(ApiError::Forbidden)?;
-    let report = state.prober.probe(&instance.url()).await;
-    Ok(Json(view(&id, report, &state.default_image)))
+    let url = instance.url();
+    let (report, resources) = tokio::join!(
+        state.prober.probe(&url),
+        resources::of(&state.overview, &instance),
+    );
+    Ok(Json(view(&id, report, resources, &state.default_image)))
 }
 
-fn view(id: &InstanceId, report: ProbeReport, default_image: &Image) -> InstanceStats {
+fn view(
+    id: &InstanceId,
+    report: ProbeReport,
+    resources: Resources,
+    default_image: &Image,
+) -> InstanceStats {
+    let Resources { usage, lifecycle } = resources;
     let runs = matches!(report.status, Status::Running | Status::Healthy);
     let (version, source) = report.version_or(&default_image.version());
     InstanceStats {
         user_id: id.to_string(),
         status: if runs { Status::Running } else { report.status },
         health: if runs { Status::Healthy } else { report.status },
-        cpu: "0%",
-        memory: "0MB",
+        cpu: usage.map_or_else(|| "0%".to_owned(), |it| it.cpu_percent().to_string()),
+        memory: usage.map_or_else(|| "0MB".to_owned(), |it| it.memory.whole_megabytes()),
         uptime: match report.uptime {
             Some(uptime) => uptime.to_string(),
             None if runs => "active".to_owned(),
@@ -113,9 +134,11 @@ fn view(id: &InstanceId, report: ProbeReport, default_image: &Image) -> Instance
         openclaw_version_source: source,
         status_reason: report.reason,
         probe_checks: report.checks,
+        restart_count: lifecycle.map(|it| it.restarts),
+        last_exit: lifecycle.and_then(|it| it.last_exit).map(LastExit::from),
         telemetry: Telemetry {
-            resource_metrics_available: false,
-            lifecycle_metrics_available: false,
+            resource_metrics_available: usage.is_some(),
+            lifecycle_metrics_available: lifecycle.is_some(),
             message_metrics_available: false,
         },
     }

@@ -10,7 +10,7 @@ use common::control::ControlSettings;
 use common::http::{ControlsSwitch, Fronts, InternalKey, SessionSettings};
 use common::model::Image;
 use common::probe::AllowedHosts;
-use common::railway::Limits;
+use common::railway::{Limits, Overview};
 use common::store::{Configurations, Connection, Instances, Tables, Tickets, Tokens};
 use proxy::{Agents, Limits as ProxyLimits, Office, Place, Tunnels};
 use version::{Backend, BackendUrl};
@@ -96,6 +96,9 @@ impl Settings {
             .map(|url| Backend::new(url, self.internal_key.clone()))
             .transpose()?;
 
+        // Each function has one of its own, as it has on Lambda.
+        let overview = || Overview::new(controls.railway.clone(), clock.clone());
+
         let compatibility = compatibility::router(compatibility::State {
             clock: clock.clone(),
             internal_key: self.internal_key.clone(),
@@ -109,6 +112,7 @@ impl Settings {
             internal_key: self.internal_key.clone(),
             instances: instances.clone(),
             hosts: self.hosts.clone(),
+            overview: overview(),
         });
         // As the relay serves it: with streams and WebSockets.
         let proxy_limits = ProxyLimits::of_server();
@@ -134,6 +138,7 @@ impl Settings {
             authenticator: authenticator.clone(),
             instances,
             prober: controls.prober.clone(),
+            overview: overview(),
             default_image: image.clone(),
         });
         let lifecycle = lifecycle::router(lifecycle::State {

@@ -22,20 +22,37 @@ pub enum Fault {
 
 /// The faults to come.
 #[derive(Default)]
-pub(super) struct Faults(VecDeque<(Option<String>, Fault)>);
+pub(super) struct Faults(VecDeque<Pending>);
+
+struct Pending {
+    /// The operation that it is meant for; none means any.
+    operation: Option<String>,
+    /// How many requests of those that it is meant for pass before it.
+    passes: usize,
+    fault: Fault,
+}
 
 impl Faults {
-    /// Adds a fault of the next request, or of the next one for this operation.
-    pub(super) fn add(&mut self, operation: Option<&str>, fault: Fault) {
-        self.0.push_back((operation.map(str::to_owned), fault));
+    /// Adds a fault of a request, or of one for this operation, once so many
+    /// have passed.
+    pub(super) fn add(&mut self, operation: Option<&str>, passes: usize, fault: Fault) {
+        self.0.push_back(Pending {
+            operation: operation.map(str::to_owned),
+            passes,
+            fault,
+        });
     }
 
     /// Takes the first fault that is meant for a request.
     pub(super) fn take(&mut self, operation: &str) -> Option<Fault> {
-        let meant =
-            |(of, _): &(Option<String>, Fault)| of.as_deref().is_none_or(|of| of == operation);
+        let meant = |it: &Pending| it.operation.as_deref().is_none_or(|of| of == operation);
         let index = self.0.iter().position(meant)?;
-        self.0.remove(index).map(|(_, fault)| fault)
+        let pending = self.0.get_mut(index)?;
+        if pending.passes > 0 {
+            pending.passes -= 1;
+            return None;
+        }
+        self.0.remove(index).map(|pending| pending.fault)
     }
 
     /// Nothing goes wrong any more.

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::world::World;
-use super::{ENVIRONMENT_ID, SimulatorError, lock};
+use super::{ENVIRONMENT_ID, SimulatorError, lock, metrics};
 
 /// Executes documents.
 pub(super) struct Engine {
@@ -92,6 +92,10 @@ impl ObjectValue for Root<'_> {
                 }));
             }
             "environment" => Err("Environment not found".to_owned()),
+            "deployments" => world
+                .history(arguments.get("input"))
+                .map(|all| page(&all, &arguments)),
+            "metrics" => metrics::series(world, &arguments.0),
             "serviceInstance" => world.service_instance(
                 arguments.text("serviceId")?,
                 arguments.text("environmentId")?,
@@ -135,37 +139,34 @@ impl ObjectValue for Environment {
     ) -> Result<ResolvedValue<'a>, FieldError> {
         let value = match info.field_name() {
             "id" => json!(ENVIRONMENT_ID),
-            "serviceInstances" => self.page(&Arguments::of(info)?),
+            "serviceInstances" => page(&self.services, &Arguments::of(info)?),
             _ => return Err(self.unknown_field_error(info)),
         };
         resolved(value, &info.field_definition().ty, info)
     }
 }
 
-impl Environment {
-    /// One page; the cursor is the number of services before it.
-    fn page(&self, arguments: &Arguments) -> Value {
-        let after = arguments.get("after");
-        let start = after.as_str().and_then(|it| it.parse().ok()).unwrap_or(0);
-        let first = arguments.get("first").as_u64().unwrap_or(100);
-        let first = usize::try_from(first).unwrap_or(usize::MAX);
-        let edges: Vec<Value> = self
-            .services
-            .iter()
-            .enumerate()
-            .skip(start)
-            .take(first)
-            .map(|(index, node)| json!({"cursor": (index + 1).to_string(), "node": node}))
-            .collect();
-        let end = start + edges.len();
-        json!({
-            "edges": edges,
-            "pageInfo": {
-                "hasNextPage": end < self.services.len(),
-                "endCursor": end.to_string(),
-            },
-        })
-    }
+/// One page of a list; the cursor is the number of nodes before it.
+fn page(all: &[Value], arguments: &Arguments) -> Value {
+    let after = arguments.get("after");
+    let start = after.as_str().and_then(|it| it.parse().ok()).unwrap_or(0);
+    let first = arguments.get("first").as_u64().unwrap_or(100);
+    let first = usize::try_from(first).unwrap_or(usize::MAX);
+    let edges: Vec<Value> = all
+        .iter()
+        .enumerate()
+        .skip(start)
+        .take(first)
+        .map(|(index, node)| json!({"cursor": (index + 1).to_string(), "node": node}))
+        .collect();
+    let end = start + edges.len();
+    json!({
+        "edges": edges,
+        "pageInfo": {
+            "hasNextPage": end < all.len(),
+            "endCursor": end.to_string(),
+        },
+    })
 }
 
 /// An object that is known whole.

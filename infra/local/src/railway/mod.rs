@@ -13,6 +13,8 @@
 mod faults;
 mod graphql;
 mod life;
+mod listing;
+mod metrics;
 mod server;
 mod world;
 
@@ -128,12 +130,14 @@ impl Simulator {
     /// the same for the same name whenever the simulator is started. `agent` is
     /// the container.
     pub fn add_service(&self, name: &str, image: &str, agent: Option<Arc<Agent>>) -> String {
-        lock(&self.shared.world).add_running(Service::new(name, image, agent))
+        let service = Service::new(name, image, agent, self.shared.clock.now());
+        lock(&self.shared.world).add_running(service)
     }
 
     /// Adds a service that was never deployed.
     pub fn add_undeployed_service(&self, name: &str, image: &str) -> String {
-        lock(&self.shared.world).add(Service::new(name, image, None))
+        let service = Service::new(name, image, None, self.shared.clock.now());
+        lock(&self.shared.world).add(service)
     }
 
     /// What a service looks like now.
@@ -153,6 +157,13 @@ impl Simulator {
         lock(&self.shared.world).set_status(id, status);
     }
 
+    /// Gives a service a volume.
+    pub fn add_volume(&self, id: &str) {
+        if let Some(service) = lock(&self.shared.world).service_mut(id) {
+            service.has_volume = true;
+        }
+    }
+
     /// Whether the deployments of a service fail from now on.
     pub fn fail_deployments(&self, id: &str, fail: bool) {
         if let Some(service) = lock(&self.shared.world).service_mut(id) {
@@ -164,7 +175,7 @@ impl Simulator {
     pub fn inject(&self, faults: impl IntoIterator<Item = Fault>) {
         let mut pending = lock(&self.shared.faults);
         for fault in faults {
-            pending.add(None, fault);
+            pending.add(None, 0, fault);
         }
     }
 
@@ -172,8 +183,14 @@ impl Simulator {
     pub fn inject_into(&self, operation: &str, faults: impl IntoIterator<Item = Fault>) {
         let mut pending = lock(&self.shared.faults);
         for fault in faults {
-            pending.add(Some(operation), fault);
+            pending.add(Some(operation), 0, fault);
         }
+    }
+
+    /// Has one request for an operation go wrong, after so many of them that go
+    /// well.
+    pub fn inject_after(&self, operation: &str, passes: usize, fault: Fault) {
+        lock(&self.shared.faults).add(Some(operation), passes, fault);
     }
 
     /// Has nothing go wrong any more.

@@ -16,7 +16,7 @@ use crate::agents::{Agent, Behaviour};
 
 /// Everything there is.
 pub(super) struct World {
-    services: Vec<Service>,
+    pub(super) services: Vec<Service>,
     pub(super) clock: SharedClock,
     pub(super) stage: Duration,
     /// What the scripts of deployments hold.
@@ -25,11 +25,13 @@ pub(super) struct World {
 
 /// One service.
 pub(super) struct Service {
-    id: String,
+    pub(super) id: String,
     name: String,
+    created_at: Timestamp,
     image: String,
     pub(super) variables: BTreeMap<String, String>,
     pub(super) fails: bool,
+    pub(super) has_volume: bool,
     pub(super) agent: Option<Arc<Agent>>,
     /// Oldest first.
     pub(super) deployments: Vec<Deployment>,
@@ -38,13 +40,14 @@ pub(super) struct Service {
 /// One deployment.
 pub(super) struct Deployment {
     pub(super) id: String,
+    service_id: String,
     pub(super) status: &'static str,
     /// The status of its one instance, once there is one.
     pub(super) instance: Option<&'static str>,
     pub(super) stopped: bool,
     pub(super) image: String,
     variables: BTreeMap<String, String>,
-    created_at: Timestamp,
+    pub(super) created_at: Timestamp,
     pub(super) status_updated_at: Timestamp,
     /// Which script drives it: a new one ends the one before.
     pub(super) script: u64,
@@ -102,6 +105,7 @@ impl World {
         let mut deployment = self.new_deployment(&service);
         deployment.status = "SUCCESS";
         deployment.instance = Some("RUNNING");
+        service.created_at -= SignedDuration::from_hours(1);
         deployment.created_at -= SignedDuration::from_hours(1);
         deployment.status_updated_at = deployment.created_at;
         service.deployments.push(deployment);
@@ -117,17 +121,15 @@ impl World {
     }
 
     pub(super) fn set_status(&mut self, service: &str, status: &'static str) {
+        let now = self.clock.now();
         let latest = self
             .service_mut(service)
             .and_then(|service| service.deployments.last_mut());
         if let Some(deployment) = latest {
             deployment.status = status;
+            deployment.status_updated_at = now;
             deployment.script += 1;
         }
-    }
-
-    pub(super) fn listing(&self) -> Vec<Value> {
-        self.services.iter().map(Service::json).collect()
     }
 
     pub(super) fn service_instance(
@@ -271,14 +273,16 @@ impl World {
 
     /// A deployment is up: those before it go.
     pub(super) fn succeeded(&mut self, id: &str) {
+        let now = self.clock.now();
         let service = self
             .services
             .iter_mut()
             .find(|service| service.deployments.iter().any(|it| it.id == id));
         let Some(service) = service else { return };
         for older in service.deployments.iter_mut().take_while(|it| it.id != id) {
-            if !matches!(older.status, "FAILED" | "SKIPPED") {
+            if !matches!(older.status, "FAILED" | "SKIPPED" | "REMOVED") {
                 older.status = "REMOVED";
+                older.status_updated_at = now;
                 older.instance = None;
                 older.stopped = true;
             }
@@ -297,6 +301,7 @@ impl World {
         let now = self.clock.now();
         Deployment {
             id: Uuid::new_v4().to_string(),
+            service_id: service.id.clone(),
             status: "QUEUED",
             instance: None,
             stopped: false,
@@ -318,13 +323,20 @@ pub(super) fn behave(agent: Option<Arc<Agent>>, behaviour: Behaviour) {
 }
 
 impl Service {
-    pub(super) fn new(name: &str, image: &str, agent: Option<Arc<Agent>>) -> Self {
+    pub(super) fn new(
+        name: &str,
+        image: &str,
+        agent: Option<Arc<Agent>>,
+        created_at: Timestamp,
+    ) -> Self {
         Self {
             id: format!("service-{name}"),
             name: name.to_owned(),
+            created_at,
             image: image.to_owned(),
             variables: BTreeMap::new(),
             fails: false,
+            has_volume: false,
             agent,
             deployments: Vec::new(),
         }
@@ -338,12 +350,13 @@ impl Service {
         }
     }
 
-    fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         let active = |it: &&Deployment| matches!(it.status, "SUCCESS" | "SLEEPING" | "CRASHED");
         let active = self.deployments.iter().filter(active);
         json!({
             "serviceId": self.id,
             "serviceName": self.name,
+            "createdAt": iso8601(self.created_at),
             "latestDeployment": self.deployments.last().map(Deployment::json),
             "activeDeployments": active.map(Deployment::json).collect::<Vec<_>>(),
         })
@@ -365,12 +378,13 @@ impl Deployment {
         }
     }
 
-    fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         let instance = self
             .instance
             .map(|status| json!({"id": format!("{}-0", self.id), "status": status}));
         json!({
             "id": self.id,
+            "serviceId": self.service_id,
             "status": self.status,
             "createdAt": iso8601(self.created_at),
             "statusUpdatedAt": iso8601(self.status_updated_at),

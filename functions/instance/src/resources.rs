@@ -1,0 +1,94 @@
+//! What Railway adds to the figures of an agent, where it can.
+
+use std::time::Duration;
+
+use common::clock::iso8601;
+use common::model::{Instance, Usage};
+use common::railway::{Lifecycle, Overview, ResolveError};
+use serde::Serialize;
+use tokio::time::timeout;
+use utoipa::ToSchema;
+
+/// How long Railway may take. The probe beside it takes five seconds at most,
+/// and the figures are no reason to wait longer than for the health.
+const LIMIT: Duration = Duration::from_secs(2);
+
+/// What Railway knows of an agent's container. What it does not tell is missing.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Resources {
+    /// What the container uses.
+    pub(crate) usage: Option<Usage>,
+    /// Its restarts and its last exit.
+    pub(crate) lifecycle: Option<Lifecycle>,
+}
+
+/// How the container before ended.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LastExit {
+    /// When; Railway does not tell when a container was stopped.
+    #[schema(required, format = DateTime)]
+    at: Option<String>,
+    reason: ExitReason,
+}
+
+/// Why a container ended.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum ExitReason {
+    /// Its process ended by itself.
+    Crashed,
+    /// It was stopped, or another container took its place.
+    Stopped,
+}
+
+impl From<common::railway::LastExit> for LastExit {
+    fn from(exit: common::railway::LastExit) -> Self {
+        Self {
+            at: exit.at.map(iso8601),
+            reason: if exit.crashed {
+                ExitReason::Crashed
+            } else {
+                ExitReason::Stopped
+            },
+        }
+    }
+}
+
+/// Asks Railway for everything at once, for a short time. That Railway fails,
+/// is slow or not configured is no failure of the agent: what is missing then
+/// is told to be missing.
+pub(crate) async fn of(overview: &Overview, instance: &Instance) -> Resources {
+    let (fleet, metrics, history) = tokio::join!(
+        in_time(overview.fleet()),
+        in_time(overview.metrics()),
+        in_time(overview.history()),
+    );
+    let fleet = fleet.as_ref();
+    let Some(service) = fleet.and_then(|fleet| fleet.service_of(instance)) else {
+        return Resources::default();
+    };
+    Resources {
+        usage: metrics.and_then(|metrics| {
+            let container = service.current()?;
+            metrics.of(&service.id, container.since())
+        }),
+        lifecycle: history.and_then(|history| history.of(service)),
+    }
+}
+
+async fn in_time<T>(answer: impl Future<Output = Result<T, ResolveError>>) -> Option<T> {
+    match timeout(LIMIT, answer).await {
+        Ok(Ok(answer)) => Some(answer),
+        // The operator chose to have no Railway.
+        Ok(Err(ResolveError::NotConfigured(_))) => None,
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "figures are left out");
+            None
+        }
+        Err(_) => {
+            tracing::warn!("figures are left out: Railway took too long");
+            None
+        }
+    }
+}
