@@ -160,8 +160,9 @@ mod tests {
                 url.hostname(),
                 format!("agentbot-agent-{id}-production.up.railway.app").to_lowercase()
             );
+            let private = AgentUrl::in_private_network(&id);
             prop_assert_eq!(
-                AgentUrl::in_private_network(&id).authority(),
+                private.authority(),
                 format!("agentbot-agent-{id}.railway.internal:18789").to_lowercase()
             );
         }

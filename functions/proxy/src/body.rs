@@ -31,7 +31,7 @@ pub(crate) enum BodyError {
 
 impl Bounded {
     /// A body of at most `most` bytes, if that matters.
-    pub(crate) fn new(inner: Body, most: Option<usize>, pause: Duration) -> Body {
+    pub(crate) fn wrap(inner: Body, most: Option<usize>, pause: Duration) -> Body {
         if inner.is_end_stream() {
             return Body::empty();
         }

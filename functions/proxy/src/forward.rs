@@ -76,7 +76,7 @@ pub(crate) async fn handler(
             .headers_mut()
             .insert(header::TRANSFER_ENCODING, chunked);
     }
-    let body = Bounded::new(body, Some(limits.body), limits.patience);
+    let body = Bounded::wrap(body, Some(limits.body), limits.patience);
     let answer = ask(&state, request.map(|()| body), &target.agent, deadline).await?;
     if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
         // Nobody asked for that.
@@ -90,7 +90,7 @@ pub(crate) async fn handler(
         return status::guarded(answer, presented(&parts.headers), deadline).await;
     }
     match limits.answers {
-        Answers::Streamed => Ok(answer.map(|body| Bounded::new(body, None, limits.patience))),
+        Answers::Streamed => Ok(answer.map(|body| Bounded::wrap(body, None, limits.patience))),
         Answers::Whole(most) => whole::whole(answer, most, deadline).await,
     }
 }

@@ -76,9 +76,13 @@ fn remove_tokens(value: &mut Value, presented: Option<&str>) -> bool {
             }
             removed
         }
-        Value::Array(values) => values.iter_mut().fold(false, |removed, value| {
-            remove_tokens(value, presented) || removed
-        }),
+        Value::Array(values) => {
+            let mut removed = false;
+            for value in values {
+                removed |= remove_tokens(value, presented);
+            }
+            removed
+        }
         _ => false,
     }
 }
