@@ -123,10 +123,18 @@ fn is_hop_by_hop(name: &HeaderName, named: &HashSet<String>) -> bool {
         || (named.contains(name.as_str()) && name != header::CONTENT_LENGTH)
 }
 
+/// The shortest key that there can be.
+const SHORTEST_KEY: usize = 16;
+
 /// Whether a value is the platform's key, with or without a scheme before it.
 fn carries(value: &HeaderValue, key: &InternalKey) -> bool {
+    // Most values are ruled out here, and each comparison costs a digest.
+    if value.len() < SHORTEST_KEY {
+        return false;
+    }
     let value = String::from_utf8_lossy(value.as_bytes());
-    value.split([' ', '\t', ',', ';']).any(|word| key.is(word))
+    let mut words = value.split([' ', '\t', ',', ';']);
+    words.any(|word| word.len() >= SHORTEST_KEY && key.is(word))
 }
 
 /// All cookies that are not the platform's.
