@@ -61,7 +61,9 @@ def requests(openapi, stack):
     agents = itertools.cycle(stack["agents"])
     for template, operations in openapi["paths"].items():
         for method, operation in operations.items():
-            agent = stack["agents"][0] if method == "get" else next(agents)
+            # What is forwarded only needs one that is up.
+            any_agent = method == "get" or template.endswith("/{path}")
+            agent = stack["agents"][0] if any_agent else next(agents)
             yield from requests_of(operation, method.upper(), template, stack, agent)
 
 
