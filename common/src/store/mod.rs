@@ -20,6 +20,7 @@ mod rotations;
 mod sessions;
 mod sweeps;
 mod tables;
+mod tickets;
 mod tokens;
 
 pub use all_instances::AllInstances;
@@ -38,6 +39,7 @@ pub use rotations::Rotation;
 pub use sessions::{SessionKey, Sessions};
 pub use sweeps::{Begun, Listing, Sweeps};
 pub use tables::{Definition, Tables, create_missing_tables};
+pub use tickets::{NotIssued, Ticket, Tickets};
 pub use tokens::Tokens;
 
 use error::{corrupt, parse};

@@ -7,17 +7,18 @@ use common::client::ClientError;
 use common::clock::SharedClock;
 use common::config::{
     AGENT_HOSTS, BACKEND_API_URL, ConfigError, Environment, INTERNAL_API_KEY, OPENCLAW_IMAGE,
-    Reader, SUPPORT_WEBHOOK_URL,
+    PROXY_FRONTS, PROXY_TARGET, Reader, SUPPORT_WEBHOOK_URL,
 };
 use common::control::{ControlSettings, Controls};
-use common::http::{Authenticator, ControlsSwitch, InternalKey, SessionSettings};
+use common::http::{Authenticator, ControlsSwitch, Fronts, InternalKey, SessionSettings};
 use common::model::Image;
 use common::probe::AllowedHosts;
 use common::railway::{Limits, Overview};
 use common::store::{
     Configurations, Connection, History, Instances, Memories, Observations, Operations, Tables,
-    Tokens,
+    Tickets, Tokens,
 };
+use proxy::{Agents, Limits as ProxyLimits, Office, Place, Tunnels};
 use sweep::{Sweep, SweepTables};
 use version::{Backend, BackendUrl};
 
@@ -42,6 +43,8 @@ pub(crate) struct Settings {
     controls: ControlSettings,
     sessions: SessionSettings,
     webhook: Option<WebhookUrl>,
+    place: Option<Place>,
+    fronts: Option<Fronts>,
     pub(crate) sweep: sweep::Settings,
 }
 
@@ -67,6 +70,8 @@ impl Settings {
             Some(sessions),
             Some(webhook),
             Some(sweep),
+            Some(place),
+            Some(fronts),
         ) = (
             Tables::read(&mut reader),
             reader.required(INTERNAL_API_KEY),
@@ -78,6 +83,8 @@ impl Settings {
             SessionSettings::read(&mut reader),
             reader.optional(SUPPORT_WEBHOOK_URL),
             sweep::Settings::read(&mut reader),
+            reader.optional(PROXY_TARGET),
+            reader.optional(PROXY_FRONTS),
         )
         else {
             return Err(reader.into_error());
@@ -93,6 +100,8 @@ impl Settings {
             sessions,
             webhook,
             sweep,
+            place,
+            fronts,
         })
     }
 
@@ -103,6 +112,7 @@ impl Settings {
         clock: SharedClock,
         limits: Limits,
         background: Background,
+        tunnels: &Tunnels,
     ) -> Result<Functions, StackError> {
         let shared = self
             .controls
@@ -159,8 +169,30 @@ impl Settings {
             clock: clock.clone(),
             internal_key: self.internal_key.clone(),
             instances: of.controls.instances,
-            hosts: self.hosts,
+            hosts: self.hosts.clone(),
             overview: of.overview,
+        });
+        let of = own("proxy")?;
+        // As the relay serves it: with streams and WebSockets.
+        let proxy_limits = ProxyLimits::of_server();
+        let proxy = proxy::router(proxy::State {
+            clock: clock.clone(),
+            internal_key: self.internal_key.clone(),
+            agents: match self.place.unwrap_or_default() {
+                Place::Recorded => {
+                    Agents::recorded(self.hosts.clone(), of.controls.instances.clone())
+                }
+                Place::Private => Agents::private(self.hosts.clone()),
+            },
+            forwarder: proxy::forwarder(self.hosts, &proxy_limits)?,
+            limits: proxy_limits,
+            fronts: self.fronts.unwrap_or_default(),
+            tunnels: tunnels.clone(),
+            office: Some(Office {
+                authenticator: of.authenticator,
+                instances: of.controls.instances,
+                tickets: Tickets::new(of.connection, tables.tickets.clone()),
+            }),
         });
         let of = own("instance")?;
         let history = History::new(of.connection, tables.history.clone());
@@ -213,6 +245,7 @@ impl Settings {
             ("lifecycle", lifecycle),
             ("maintenance", maintenance),
             ("token", token),
+            ("proxy", proxy),
             ("version", version),
         ];
         Ok(Functions { routes, sweep })
