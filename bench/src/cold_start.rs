@@ -38,11 +38,13 @@ pub(crate) struct Options {
 
 /// The event that a function answers first, where it is not the first of its
 /// folder.
-const EVENTS: [(&str, &str); 5] = [
+const EVENTS: [(&str, &str); 6] = [
     ("fleet", "list.json"),
     ("instance", "show.json"),
     ("lifecycle", "operations.json"),
     ("maintenance", "health.json"),
+    // It has no routes: its event is beside the folders.
+    ("sweep", "../sweep.json"),
     ("version", "current.json"),
 ];
 
@@ -316,7 +318,11 @@ fn first_event(function: &str) -> Result<String, Failed> {
 }
 
 fn event(function: &str, file: &str) -> Result<Value, Failed> {
-    let path = root().join("events").join(function).join(file);
+    let events = root().join("events");
+    let path = match file.strip_prefix("../") {
+        Some(file) => events.join(file),
+        None => events.join(function).join(file),
+    };
     Ok(serde_json::from_str(&std::fs::read_to_string(path)?)?)
 }
 
