@@ -17,6 +17,9 @@ SEED = "20260411"
 # Made up for each operation, beside those that follow from the description.
 EXAMPLES = "25"
 SECONDS = 600
+# Below it answer the agents, and they describe nothing: whatever is sent there,
+# also with a method that openapi.json does not know, is passed on.
+NOT_OURS = "^/api/openclaw/proxy/"
 CHECKS = [
     "no_unforeseen_error",
     "status_code_conformance",
@@ -37,6 +40,7 @@ def run():
             [schemathesis, "run", ROOT / "openapi.json", "--url", stack["api"]]
             + ["--checks", ",".join(CHECKS), "--seed", SEED, "--max-examples", EXAMPLES]
             + ["--phases", "examples,coverage,fuzzing", "--no-shrink", "--workers", "2"]
+            + ["--exclude-path-regex", NOT_OURS]
             + ["--request-timeout", "30", "--continue-on-failure", "--no-color"],
             # It keeps examples where it runs.
             cwd=folder,
