@@ -1,12 +1,12 @@
 //! The functions of the API, mounted on one set of stores and clients.
 
 use axum::Router;
-use common::alerts::{Alerts, Webhook, WebhookUrl};
+use common::alerts::{Alerts, Webhook, WebhookUrl, WebhookUrls, Webhooks};
 use common::background::Background;
 use common::clock::SharedClock;
 use common::config::{
-    AGENT_HOSTS, BACKEND_API_URL, ConfigError, Environment, INTERNAL_API_KEY, OPENCLAW_IMAGE,
-    Reader, SUPPORT_WEBHOOK_URL,
+    AGENT_HOSTS, ALERT_WEBHOOK_URLS, BACKEND_API_URL, ConfigError, Environment, INTERNAL_API_KEY,
+    OPENCLAW_IMAGE, Reader, SUPPORT_WEBHOOK_URL,
 };
 use common::control::ControlSettings;
 use common::http::{ControlsSwitch, InternalKey, SessionSettings};
@@ -30,6 +30,7 @@ pub(crate) struct Settings {
     controls: ControlSettings,
     sessions: SessionSettings,
     webhook: Option<WebhookUrl>,
+    fleet_webhooks: Option<WebhookUrls>,
     pub(crate) sweep: sweep::Settings,
 }
 
@@ -54,6 +55,7 @@ impl Settings {
             Some(controls),
             Some(sessions),
             Some(webhook),
+            Some(fleet_webhooks),
             Some(sweep),
         ) = (
             Tables::read(&mut reader),
@@ -65,6 +67,7 @@ impl Settings {
             ControlSettings::read(&mut reader),
             SessionSettings::read(&mut reader),
             reader.optional(SUPPORT_WEBHOOK_URL),
+            reader.optional(ALERT_WEBHOOK_URLS),
             sweep::Settings::read(&mut reader),
         )
         else {
@@ -80,6 +83,7 @@ impl Settings {
             controls,
             sessions,
             webhook,
+            fleet_webhooks,
             sweep,
         })
     }
@@ -111,7 +115,7 @@ impl Settings {
             .map(|url| Backend::new(url, self.internal_key.clone()))
             .transpose()?;
 
-        let sweep = Sweep::new(
+        let mut sweep = Sweep::new(
             &connection.persistent(),
             sweep_tables,
             clock.clone(),
@@ -119,6 +123,7 @@ impl Settings {
             controls.railway.clone(),
             self.sweep,
         );
+        sweep.webhooks = Webhooks::new(self.fleet_webhooks.unwrap_or_default(), &clock)?;
         // Each function has one of its own, as it has on Lambda.
         let overview = || Overview::new(controls.railway.clone(), clock.clone());
 
