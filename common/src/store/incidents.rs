@@ -29,13 +29,15 @@ pub struct IncidentRecord {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct StoredIncident {
     opened: String,
     since: String,
-    extended: String,
+    /// `extended` and `of` are words of DynamoDB's own.
+    going_on_at: String,
     closed: Option<String>,
     fallen: u32,
-    of: u32,
+    out_of: u32,
     owed: Option<String>,
 }
 
@@ -48,10 +50,10 @@ impl TryFrom<StoredIncident> for IncidentRecord {
             incident: Incident {
                 opened: parse("opened", &stored.opened)?,
                 since: parse("since", &stored.since)?,
-                extended: parse("extended", &stored.extended)?,
+                extended: parse("goingOnAt", &stored.going_on_at)?,
                 closed: time("closed", stored.closed)?,
                 fallen: stored.fallen,
-                of: stored.of,
+                of: stored.out_of,
             },
             owed: time("owed", stored.owed)?,
         })
@@ -89,13 +91,13 @@ impl Incidents {
         let number = |number: u32| AttributeValue::N(number.to_string());
         self.update(
             "attribute_not_exists(opened) OR closed < :opened",
-            "SET opened = :opened, since = :since, extended = :opened, owed = :opened, \
-             fallen = :fallen, #of = :of REMOVE closed",
+            "SET opened = :opened, since = :since, goingOnAt = :opened, owed = :opened, \
+             fallen = :fallen, outOf = :outOf REMOVE closed",
             [
                 (":opened", text(incident.opened)),
                 (":since", text(incident.since)),
                 (":fallen", number(incident.fallen)),
-                (":of", number(incident.of)),
+                (":outOf", number(incident.of)),
             ],
         )
         .await
@@ -107,8 +109,8 @@ impl Incidents {
     /// When DynamoDB fails.
     pub async fn extend(&self, incident: &Incident, sweep: Timestamp) -> Result<bool, StoreError> {
         self.update(
-            "opened = :opened AND attribute_not_exists(closed) AND extended < :sweep",
-            "SET extended = :sweep",
+            "opened = :opened AND attribute_not_exists(closed) AND goingOnAt < :sweep",
+            "SET goingOnAt = :sweep",
             [(":opened", text(incident.opened)), (":sweep", text(sweep))],
         )
         .await
@@ -121,11 +123,11 @@ impl Incidents {
     /// When DynamoDB fails.
     pub async fn close(&self, incident: &Incident, sweep: Timestamp) -> Result<bool, StoreError> {
         self.update(
-            "opened = :opened AND extended = :extended AND attribute_not_exists(closed)",
+            "opened = :opened AND goingOnAt = :read AND attribute_not_exists(closed)",
             "SET closed = :sweep, owed = :sweep",
             [
                 (":opened", text(incident.opened)),
-                (":extended", text(incident.extended)),
+                (":read", text(incident.extended)),
                 (":sweep", text(sweep)),
             ],
         )
@@ -171,9 +173,6 @@ impl Incidents {
             .key(history::SORT_KEY, AttributeValue::S(SORT_KEY.to_owned()))
             .condition_expression(condition)
             .update_expression(update);
-        if update.contains("#of") {
-            request = request.expression_attribute_names("#of", "of");
-        }
         for (name, value) in values {
             request = request.expression_attribute_values(name, value);
         }

@@ -13,7 +13,9 @@ use common::http::{ControlsSwitch, InternalKey, SessionSettings};
 use common::model::Image;
 use common::probe::AllowedHosts;
 use common::railway::{Limits, Overview};
-use common::store::{Configurations, Connection, History, Instances, Observations, Tables, Tokens};
+use common::store::{
+    Configurations, Connection, History, Instances, Observations, Tables, Tokens, Windows,
+};
 use sweep::{Sweep, SweepTables};
 use version::{Backend, BackendUrl};
 
@@ -139,6 +141,7 @@ impl Settings {
             clock: clock.clone(),
             internal_key: self.internal_key.clone(),
             instances: instances.clone(),
+            windows: Windows::new(history.clone()),
             hosts: self.hosts,
             overview: overview(),
         });
