@@ -25,7 +25,7 @@ from harness import ENVIRONMENT, ROOT, Failed, ask, check, command_of, descendan
 from harness import equal, free_port, local_stack, main, shown_on_failure, until
 
 # Differ from answer to answer by their nature.
-VOLATILE = {"deployedAt", "uptime"}
+VOLATILE = {"deployedAt", "expiresAt", "ticket", "uptime"}
 # So do these of a container, which controls deploy meanwhile, and which each server
 # looks at in its own moment.
 OF_A_CONTAINER = {"status", "state", "createdAt", "timestamp", "uptimeFormatted", "cpu", "memory"}
@@ -66,7 +66,9 @@ def requests(openapi, stack):
     agents = itertools.cycle(stack["agents"])
     for template, operations in openapi["paths"].items():
         for method, operation in operations.items():
-            agent = stack["agents"][0] if method == "get" else next(agents)
+            # What is forwarded only needs one that is up.
+            any_agent = method == "get" or template.endswith("/{path}")
+            agent = stack["agents"][0] if any_agent else next(agents)
             yield from requests_of(operation, method.upper(), template, stack, agent)
 
 
@@ -76,9 +78,11 @@ def requests_of(operation, method, template, stack, agent):
     good_body = good_bodies(agent).get(name)
     check(takes_body == (good_body is not None), f"good_bodies and {name} disagree")
     nothing_there = {parameter: "nobody-has-it" for parameter in re.findall("{(.*?)}", template)}
+    is_forwarded = nothing_there.pop("path", None)
 
     def request(headers, digits, instance=agent["instanceId"], body=good_body):
-        values = nothing_there | {"userId": instance, "id": instance}
+        ids = {"userId": instance, "id": instance, "agentId": instance}
+        values = nothing_there | ids | {"path": "healthz"}
         path = re.sub("{(.*?)}", lambda found: values[found[1]], template)
         headers = headers | {"Idempotency-Key": next(KEYS)}
         allowed = [status for status in operation["responses"] if status[0] in digits]
@@ -110,8 +114,10 @@ def requests_of(operation, method, template, stack, agent):
                 yield request({"Cookie": other["cookie"]}, digit, other["instanceId"])
             yield request({"Cookie": stack["userWithoutAgent"]["cookie"]}, "24")
     if takes_id:
-        yield request(good, "4", instance="not.an-id")
-        if method not in ("PUT", "DELETE"):
+        yield request(good or {}, "4", instance="not.an-id")
+        if is_forwarded:
+            yield request({}, "5", instance="nobody-has-it")
+        elif method not in ("PUT", "DELETE"):
             yield request(good, "4", instance="nobody-has-it")
     if takes_body:
         yield request(good, "4", body="{")

@@ -47,6 +47,8 @@ pub const SWEEP_HEARTBEAT: &str = "SWEEP_HEARTBEAT";
 pub const SWEEP_LISTING_INTERVAL: &str = "SWEEP_LISTING_INTERVAL";
 /// The seconds for which a listing is used while there is no newer one.
 pub const SWEEP_LISTING_MAX_AGE: &str = "SWEEP_LISTING_MAX_AGE";
+/// The DynamoDB table of tickets for WebSockets.
+pub const TICKETS_TABLE: &str = "TICKETS_TABLE";
 /// The bearer key of the platform's own services.
 pub const INTERNAL_API_KEY: &str = "INTERNAL_API_KEY";
 /// The secrets of the platform's NextAuth, comma-separated while they are
@@ -88,6 +90,29 @@ pub const AGENT_VARIABLES: &str = "AGENT_VARIABLES";
 pub const OPENCLAW_IMAGE: &str = "OPENCLAW_IMAGE";
 /// The hosts that agents may live on; Railway's domains when unset.
 pub const AGENT_HOSTS: &str = "AGENT_HOSTS";
+/// Where the proxy finds an agent: at its `recorded` address, the default, or
+/// in Railway's `private` network.
+pub const PROXY_TARGET: &str = "PROXY_TARGET";
+/// How many reverse proxies in front of the proxy append to `X-Forwarded-For`;
+/// none when unset.
+pub const PROXY_FRONTS: &str = "PROXY_FRONTS";
+/// The port that the relay listens on; 8080 when unset.
+pub const PORT: &str = "PORT";
+/// The most connections that the relay serves at once; 10,000 when unset.
+pub const RELAY_MAX_CONNECTIONS: &str = "RELAY_MAX_CONNECTIONS";
+/// The longest body that the relay takes, in bytes; 100 MiB when unset.
+pub const RELAY_MAX_BODY: &str = "RELAY_MAX_BODY";
+/// The longest WebSocket message that the relay passes on, in bytes; 25 MiB
+/// when unset, like OpenClaw's own limit.
+pub const RELAY_MAX_MESSAGE: &str = "RELAY_MAX_MESSAGE";
+/// How long the relay waits for an answer to begin, and for each next part of
+/// one, in seconds; 60 when unset.
+pub const RELAY_PATIENCE: &str = "RELAY_PATIENCE";
+/// After how many seconds of silence the relay pings a WebSocket's peer; it is
+/// gone after three times that. 20 when unset.
+pub const RELAY_PING: &str = "RELAY_PING";
+/// How many seconds the relay takes at most to end after SIGTERM; 25 when unset.
+pub const RELAY_DRAIN: &str = "RELAY_DRAIN";
 /// The base URL of the backend that `GET /api/openclaw-version` asks; unset,
 /// the answer is made in-process.
 pub const BACKEND_API_URL: &str = "BACKEND_API_URL";

@@ -22,7 +22,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, registry};
 
 /// The crates of this project.
-pub const OURS: [&str; 10] = [
+pub const OURS: [&str; 12] = [
     "common",
     "compatibility",
     "fleet",
@@ -30,6 +30,8 @@ pub const OURS: [&str; 10] = [
     "lifecycle",
     "local",
     "maintenance",
+    "proxy",
+    "relay",
     "sweep",
     "token",
     "version",

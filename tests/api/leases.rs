@@ -191,7 +191,9 @@ async fn a_client_that_hangs_up_leaves_no_lease_and_a_finished_record() {
             lease[0].get("operationId").is_none()
         })
         .await;
-        assert_eq!(world.railway().operations(), ["ServiceState", "Stop"]);
+        let asked = world.railway().operations();
+        assert!(asked.starts_with(&["ServiceState".to_owned(), "Stop".to_owned()]));
+        assert_eq!(asked.iter().filter(|it| *it == "Stop").count(), 1);
         take_operation(&mut control(&world, "start").await);
     }
 }

@@ -355,7 +355,7 @@ async fn every_function_names_everything_that_is_missing_at_once() {
         ),
         (
             instance::from_environment(nothing, &aws).await,
-            "SESSIONS_TABLE INSTANCES_TABLE",
+            "SESSIONS_TABLE INSTANCES_TABLE HISTORY_TABLE",
         ),
         (
             lifecycle::from_environment(nothing, &aws).await,

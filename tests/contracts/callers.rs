@@ -95,6 +95,8 @@ async fn every_caller_gets_the_status_of_the_table() {
                 let concrete = path
                     .replace("{userId}", ID)
                     .replace("{id}", ID)
+                    .replace("{agentId}", ID)
+                    .replace("{path}", "healthz")
                     .replace("{operationId}", "01961d2c-7b00-7000-8000-000000000000");
                 assert!(!concrete.contains('{'), "fill in the parameters of {path}");
                 let body = match body(operation["operationId"].as_str().unwrap()) {

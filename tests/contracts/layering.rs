@@ -135,12 +135,13 @@ const RULES: &[Rule] = &[
             is_product(path)
                 && path != "common/src/client.rs"
                 && path != "common/src/probe/connection.rs"
+                && path != "common/src/probe/resolver.rs"
         },
         forbidden: &[
             "h2::client",
             "hyper::client",
             "hyper_rustls",
-            "hyper_util",
+            "hyper_util::client",
             "reqwest::Client::builder",
             "reqwest::Client::new",
             "std::net::TcpStream",

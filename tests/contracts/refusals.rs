@@ -32,6 +32,8 @@ async fn every_operation_refuses_nobodies_as_it_documents() {
         let concrete = path
             .replace("{userId}", "demo-running")
             .replace("{id}", "demo-running")
+            .replace("{agentId}", "demo-running")
+            .replace("{path}", "healthz")
             .replace("{operationId}", "0b54b1f4-5c1d-4c54-9d62-0d1f0f6f3a01");
         assert!(!concrete.contains('{'), "fill in the parameters of {path}");
         for (method, operation) in operations.as_object().unwrap() {

@@ -34,7 +34,11 @@ fn cargo_lambda_watch_has_exactly_the_routes_of_the_handlers() {
 fn the_committed_document_has_the_routes_of_all_functions() {
     let mut committed: Vec<_> = operations(&files::openapi());
     committed.sort();
-    let described: Vec<_> = described().into_keys().collect();
+    let mut described: Vec<_> = local::openapi::functions()
+        .into_iter()
+        .flat_map(|(_, document)| operations(&serde_json::to_value(document).unwrap()))
+        .collect();
+    described.sort();
     assert_eq!(committed, described);
 }
 
@@ -65,7 +69,7 @@ fn every_function_is_a_package_below_functions() {
 fn every_function_is_ours_to_the_log() {
     let functions = files::below("functions", "/Cargo.toml");
     let names = functions.iter().filter_map(|path| path.split('/').nth(1));
-    let mut ours: Vec<&str> = names.chain(["common", "local"]).collect();
+    let mut ours: Vec<&str> = names.chain(["common", "local", "relay"]).collect();
     ours.sort_unstable();
     assert_eq!(
         common::telemetry::OURS.to_vec(),
@@ -156,16 +160,31 @@ fn planted_differences_are_found() {
     assert_eq!(differences(&described, &deployed), differing);
 }
 
-/// What every function describes of itself.
+/// What every function describes of itself. A path that goes on is described
+/// with each method by itself, and routed with all.
 fn described() -> Routes {
     local::openapi::functions()
         .into_iter()
         .flat_map(|(function, document)| {
             let document = serde_json::to_value(document).unwrap();
             let routes = operations(&document).into_iter();
-            routes.map(move |route| (route, function.to_owned()))
+            routes.map(move |(method, path)| {
+                let method = if path.ends_with("/{path}") {
+                    "ANY".to_owned()
+                } else {
+                    method
+                };
+                ((method, path), function.to_owned())
+            })
         })
         .collect()
+}
+
+/// A path as OpenAPI has it, where parameters that go on over slashes are not
+/// marked as such.
+fn as_described(path: &str) -> String {
+    path.replace("{*path}", "{path}")
+        .replace("{path+}", "{path}")
 }
 
 /// The methods and paths of a document.
@@ -189,7 +208,7 @@ fn watched(manifest: &str) -> Routes {
     for (path, functions) in router.unwrap() {
         let mut add = |method: &str, function: &toml::Value| {
             let function = function.as_str().unwrap().to_owned();
-            routes.insert((method.to_owned(), path.clone()), function);
+            routes.insert((method.to_owned(), as_described(path)), function);
         };
         match functions.as_array() {
             None => add("ANY", functions),
@@ -211,7 +230,10 @@ fn deployed(resources: BTreeMap<String, Resource>) -> Routes {
             if event["Type"] == "HttpApi" {
                 let text = |value: &Value| value.as_str().unwrap().to_owned();
                 let properties = &event["Properties"];
-                let route = (text(&properties["Method"]), text(&properties["Path"]));
+                let route = (
+                    text(&properties["Method"]),
+                    as_described(&text(&properties["Path"])),
+                );
                 let twice = routes.insert(route, text(function));
                 assert_eq!(twice, None, "{properties}");
             }

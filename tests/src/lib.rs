@@ -21,16 +21,22 @@
 mod caller;
 mod clock;
 mod dynamodb;
+mod echo;
 pub mod login;
 mod records;
+mod relay;
 mod server;
+mod socket;
 mod sweeps;
 mod world;
 
 pub use caller::{Answer, Caller};
 pub use clock::{ManualClock, START};
 pub use dynamodb::{Fate, FaultyDynamoDb};
+pub use echo::EchoAgent;
 pub use records::Records;
+pub use relay::RunningRelay;
 pub use server::{Reply, ScriptedServer};
+pub use socket::{RawSocket, frame};
 pub use sweeps::made;
 pub use world::{Builder, HASTY, World};

@@ -74,7 +74,11 @@ pub struct Authenticator {
 }
 
 impl Authenticator {
-    pub(super) async fn session(
+    /// Whose session a request belongs to.
+    ///
+    /// # Errors
+    /// When it is nobody's, or nobody can tell.
+    pub async fn session(
         &self,
         request: &Parts,
         now: Timestamp,

@@ -25,7 +25,7 @@ impl InternalKey {
 
     /// Compares in constant time. The digests are of one length, so not even
     /// the key's length can be measured.
-    fn is(&self, presented: &str) -> bool {
+    pub fn is(&self, presented: &str) -> bool {
         let presented: [u8; 32] = Sha256::digest(presented.as_bytes()).into();
         presented.ct_eq(&self.digest).into()
     }
@@ -78,7 +78,7 @@ where
 }
 
 /// What is presented as `Authorization: Bearer`.
-pub(super) fn presented(headers: &HeaderMap) -> Option<&str> {
+pub fn presented(headers: &HeaderMap) -> Option<&str> {
     let header = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, presented) = header.split_once(' ')?;
     // The scheme is case-insensitive (RFC 9110).

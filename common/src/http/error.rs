@@ -13,7 +13,8 @@ use crate::control::ControlError;
 use crate::identity::KeysUnavailable;
 use crate::model::FailureKind;
 use crate::railway::RailwayError;
-use crate::store::StoreError;
+use crate::random::RandomError;
+use crate::store::{NotIssued, StoreError};
 
 /// Why a request is not answered as it was meant.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +70,33 @@ pub enum ApiError {
     /// The body is larger than allowed.
     #[error("The body must be at most {0} bytes")]
     BodyTooLarge(usize),
+    /// The spec's sentence where the proxy cannot reach an agent.
+    #[error("OpenClaw instance unreachable")]
+    AgentUnreachable,
+    /// An agent's answer has more bytes than can be passed on.
+    #[error("The agent's answer is larger than {0} bytes, the most that can be passed on here")]
+    AnswerTooLarge(usize),
+    /// An agent's answer would have to be read to be passed on, and cannot be.
+    #[error("The agent's answer cannot be read")]
+    AnswerUnreadable,
+    /// WebSockets need a connection that stays open.
+    #[error("WebSockets are not served here, but by the relay")]
+    NoWebSockets,
+    /// The client speaks another version of the WebSocket protocol.
+    #[error("Sec-WebSocket-Version must be 13")]
+    WebSocketVersion,
+    /// The process is about to end.
+    #[error("This server is restarting")]
+    Restarting,
+    /// The head of the request is larger than allowed.
+    #[error("The headers must be at most {0} bytes")]
+    HeadTooLarge(usize),
+    /// The client sends its body too slowly.
+    #[error("The body took too long to arrive")]
+    BodyTooSlow,
+    /// The system has no randomness to make a secret of.
+    #[error("Internal server error")]
+    Random(#[from] RandomError),
     /// The switch for controls is off; the sentence is the spec's.
     #[error(
         "Managed runtime controls are temporarily disabled until the Railway control path is \
@@ -129,7 +157,15 @@ impl ApiError {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Control(error) => control_status(error),
-            Self::Store(_) | Self::NotListed(_) | Self::NotMeasured(_) => {
+            Self::AgentUnreachable | Self::AnswerTooLarge(_) | Self::AnswerUnreadable => {
+                StatusCode::BAD_GATEWAY
+            }
+            Self::NoWebSockets => StatusCode::NOT_IMPLEMENTED,
+            Self::WebSocketVersion => StatusCode::UPGRADE_REQUIRED,
+            Self::Restarting => StatusCode::SERVICE_UNAVAILABLE,
+            Self::HeadTooLarge(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::Store(_) | Self::Random(_) | Self::NotListed(_) | Self::NotMeasured(_) => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
         }
@@ -139,6 +175,7 @@ impl ApiError {
         match self {
             Self::Control(error) => error.retry_after(),
             Self::KeysUnavailable(_) => Some(KeysUnavailable::RETRY_AFTER),
+            Self::Restarting => Some(Duration::from_secs(1)),
             Self::NotListed(error) | Self::NotMeasured(error) => error.retry_after(),
             _ => None,
         }
@@ -148,6 +185,7 @@ impl ApiError {
     fn log(&self) {
         match self {
             Self::Store(cause) => tracing::error!(%cause, "store"),
+            Self::Random(cause) => tracing::error!(%cause, "random"),
             Self::NotListed(cause) | Self::NotMeasured(cause) => {
                 tracing::warn!(%cause, "railway");
             }
@@ -175,6 +213,13 @@ impl ApiError {
             // RFC 9110 wants a challenge with every 401. Cookies have none.
             let challenge = HeaderValue::from_static("Bearer");
             headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if matches!(self, Self::WebSocketVersion) {
+            // RFC 6455 wants to be told the version that would do.
+            headers.insert(
+                header::SEC_WEBSOCKET_VERSION,
+                HeaderValue::from_static("13"),
+            );
         }
         if let Some(wait) = self.retry_after() {
             // Whole seconds, rounded up: earlier would be in vain.
@@ -204,6 +249,15 @@ impl From<ControlError> for ApiError {
         match error {
             ControlError::Store(error) => error.into(),
             error => Self::Control(error),
+        }
+    }
+}
+
+impl From<NotIssued> for ApiError {
+    fn from(error: NotIssued) -> Self {
+        match error {
+            NotIssued::Store(error) => error.into(),
+            NotIssued::Random(error) => error.into(),
         }
     }
 }

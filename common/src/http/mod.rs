@@ -4,6 +4,7 @@ mod app;
 mod authenticator;
 mod bearer;
 mod body;
+mod caller;
 mod control_function;
 mod controls;
 mod error;
@@ -15,8 +16,9 @@ mod session;
 
 pub use app::{app, serve, serve_and_finish};
 pub use authenticator::{Authenticator, SessionSettings};
-pub use bearer::{Bearer, InternalKey, InvalidKey};
+pub use bearer::{Bearer, InternalKey, InvalidKey, presented};
 pub use body::{JsonObject, OptionalJsonObject};
+pub use caller::{Caller, Fronts, InvalidFronts, PeerAddress};
 pub use control_function::{ControlFunction, ControlFunctionSettings};
 pub use controls::{ControlsSwitch, InvalidSwitch, idempotency_key};
 pub use error::{ApiError, ErrorBody, LifecycleError, LifecycleErrorBody};

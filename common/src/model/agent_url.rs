@@ -29,11 +29,33 @@ impl AgentUrl {
             .expect("an instance id fits into a host name")
     }
 
+    /// The address of an instance in Railway's private network, from the spec's
+    /// "OpenClaw proxy".
+    #[expect(
+        clippy::expect_used,
+        reason = "an instance id has no character that could end a host name; a test tries them all"
+    )]
+    pub fn in_private_network(id: &InstanceId) -> Self {
+        format!("http://agentbot-agent-{id}.railway.internal:18789")
+            .parse()
+            .expect("an instance id fits into a host name")
+    }
+
     /// The address of one of the agent's paths, which begins with a slash.
     pub fn join(&self, path: &str) -> Url {
         let mut url = self.0.clone();
         url.set_path(path);
         url
+    }
+
+    /// `http` or `https`.
+    pub fn scheme(&self) -> &str {
+        self.0.scheme()
+    }
+
+    /// Host and port as a request names them.
+    pub fn authority(&self) -> &str {
+        self.0.authority()
     }
 
     /// The host: a name or an IP address.
@@ -137,6 +159,11 @@ mod tests {
             prop_assert_eq!(
                 url.hostname(),
                 format!("agentbot-agent-{id}-production.up.railway.app").to_lowercase()
+            );
+            let private = AgentUrl::in_private_network(&id);
+            prop_assert_eq!(
+                private.authority(),
+                format!("agentbot-agent-{id}.railway.internal:18789").to_lowercase()
             );
         }
     }

@@ -7,11 +7,8 @@
 
 use std::error::Error;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::vec;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Fuse};
@@ -22,7 +19,6 @@ use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, USER
 use hyper::http::uri::{PathAndQuery, Uri};
 use hyper::{Method, Request, Response};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::client::legacy::connect::{Connection as _, HttpConnector};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
@@ -30,10 +26,11 @@ use rustls::client::Resumption;
 use rustls::pki_types::CertificateDer;
 use rustls_platform_verifier::Verifier;
 use serde_json::Value;
-use tower::{Service, ServiceExt};
+use tower::ServiceExt;
 
-use super::failure::{Failure, NameNotFound};
-use super::{AllowedHosts, HostRefused};
+use super::AllowedHosts;
+use super::failure::Failure;
+use super::resolver::GuardedResolver;
 use crate::client::{self, BODY_LIMIT, ClientError, ReadError};
 use crate::model::{AgentUrl, GatewayToken};
 
@@ -108,7 +105,7 @@ impl Connector {
         // A resumed session would not show whether the certificate still holds,
         // and is of no use to thousands of agents that are asked once a minute.
         tls.resumption = Resumption::disabled();
-        let mut tcp = HttpConnector::new_with_resolver(GuardedResolver(hosts));
+        let mut tcp = HttpConnector::new_with_resolver(GuardedResolver::new(hosts));
         tcp.enforce_http(false);
         // HTTP/2 begins with several small writes, which must not wait for each other.
         tcp.set_nodelay(true);
@@ -307,40 +304,5 @@ impl Driver {
         // All senders are gone: it says goodbye, if that needs no waiting.
         let _ = self.0.now_or_never();
         done
-    }
-}
-
-/// Resolves names away from the caller's thread, and keeps only the addresses
-/// that the list allows, so that a name which is allowed cannot lead into a
-/// private network.
-#[derive(Clone, Debug)]
-struct GuardedResolver(AllowedHosts);
-
-impl Service<Name> for GuardedResolver {
-    type Response = vec::IntoIter<SocketAddr>;
-    type Error = Box<dyn Error + Send + Sync>;
-    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, name: Name) -> Self::Future {
-        let hosts = self.0.clone();
-        Box::pin(async move {
-            let host = name.as_str();
-            let allowed: Vec<SocketAddr> = tokio::net::lookup_host((host, 0))
-                .await
-                .map_err(NameNotFound)?
-                .filter(|address| hosts.allows_resolved(host, address.ip()))
-                .collect();
-            if allowed.is_empty() {
-                return Err(HostRefused::PrivateAddress {
-                    host: host.to_owned(),
-                }
-                .into());
-            }
-            Ok(allowed.into_iter())
-        })
     }
 }

@@ -7,6 +7,7 @@ use hyper::http::uri::InvalidUri;
 use rustls::CertificateError;
 
 use super::HostRefused;
+use super::resolver::NameNotFound;
 
 /// A request that got no status.
 #[derive(Debug, thiserror::Error)]
@@ -24,11 +25,6 @@ pub(super) enum Failure {
     #[error("no answer over HTTP/2")]
     Http2(#[from] h2::Error),
 }
-
-/// A name that nothing resolves.
-#[derive(Debug, thiserror::Error)]
-#[error("host name not found")]
-pub(super) struct NameNotFound(#[source] pub(super) io::Error);
 
 impl Failure {
     /// What a check's `reason` says of it. The libraries' own texts name

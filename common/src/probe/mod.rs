@@ -16,6 +16,7 @@ mod observation;
 mod prober;
 mod proof;
 mod report;
+mod resolver;
 
 pub use classify::{Classification, Status, classify};
 pub use facts::Facts;
@@ -24,3 +25,4 @@ pub use observation::{Endpoint, Observation, Observations, Problem};
 pub use prober::Prober;
 pub use proof::Proof;
 pub use report::{Check, ProbeReport, VersionSource};
+pub use resolver::GuardedResolver;

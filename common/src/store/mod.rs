@@ -22,6 +22,7 @@ mod sessions;
 mod sweeps;
 mod tables;
 mod telling;
+mod tickets;
 mod tokens;
 mod windows;
 
@@ -42,6 +43,7 @@ pub use rotations::Rotation;
 pub use sessions::{SessionKey, Sessions};
 pub use sweeps::{Begun, Listing, Sweeps};
 pub use tables::{Definition, Tables, create_missing_tables};
+pub use tickets::{NotIssued, Ticket, Tickets};
 pub use tokens::Tokens;
 pub use windows::Windows;
 

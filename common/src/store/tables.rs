@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::{
 use super::{Connection, StoreError};
 use crate::config::{
     CONFIGURATIONS_TABLE, HISTORY_TABLE, INSTANCES_TABLE, MEMORIES_TABLE, OPERATIONS_TABLE, Reader,
-    SESSIONS_TABLE, TOKENS_TABLE,
+    SESSIONS_TABLE, TICKETS_TABLE, TOKENS_TABLE,
 };
 
 /// The names of all tables.
@@ -29,6 +29,8 @@ pub struct Tables {
     pub configurations: String,
     /// Of what sweeps saw.
     pub history: String,
+    /// Of tickets for WebSockets.
+    pub tickets: String,
 }
 
 impl Tables {
@@ -42,6 +44,7 @@ impl Tables {
         let memories = reader.required(MEMORIES_TABLE);
         let configurations = reader.required(CONFIGURATIONS_TABLE);
         let history = reader.required(HISTORY_TABLE);
+        let tickets = reader.required(TICKETS_TABLE);
         Some(Self {
             instances: instances?,
             sessions: sessions?,
@@ -50,6 +53,7 @@ impl Tables {
             memories: memories?,
             configurations: configurations?,
             history: history?,
+            tickets: tickets?,
         })
     }
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use common::config::{
     AGENT_HOSTS, CONFIGURATIONS_TABLE, Environment, HISTORY_TABLE, INSTANCES_TABLE,
-    INTERNAL_API_KEY, MEMORIES_TABLE, OPERATIONS_TABLE, SESSIONS_TABLE, TOKENS_TABLE,
+    INTERNAL_API_KEY, MEMORIES_TABLE, OPERATIONS_TABLE, SESSIONS_TABLE, TICKETS_TABLE,
+    TOKENS_TABLE,
 };
 
 /// The bearer key where none is set. The API listens on the loopback only.
@@ -14,7 +15,7 @@ const DEMO_KEY: &str = "local-internal-api-key";
 /// Where agents may live: on Railway as ever, and on this machine.
 const HOSTS: &str = "*.up.railway.app,*.railway.internal,localhost,127.0.0.1,::1";
 
-const DEFAULTS: [(&str, &str); 9] = [
+const DEFAULTS: [(&str, &str); 10] = [
     (INSTANCES_TABLE, "instances"),
     (SESSIONS_TABLE, "sessions"),
     (OPERATIONS_TABLE, "operations"),
@@ -22,6 +23,7 @@ const DEFAULTS: [(&str, &str); 9] = [
     (MEMORIES_TABLE, "memories"),
     (CONFIGURATIONS_TABLE, "configurations"),
     (HISTORY_TABLE, "history"),
+    (TICKETS_TABLE, "tickets"),
     (INTERNAL_API_KEY, DEMO_KEY),
     (AGENT_HOSTS, HOSTS),
 ];

@@ -6,16 +6,17 @@ use common::background::Background;
 use common::clock::SharedClock;
 use common::config::{
     AGENT_HOSTS, ALERT_WEBHOOK_URLS, BACKEND_API_URL, ConfigError, Environment, INTERNAL_API_KEY,
-    OPENCLAW_IMAGE, Reader, SUPPORT_WEBHOOK_URL,
+    OPENCLAW_IMAGE, PROXY_FRONTS, PROXY_TARGET, Reader, SUPPORT_WEBHOOK_URL,
 };
 use common::control::ControlSettings;
-use common::http::{ControlsSwitch, InternalKey, SessionSettings};
+use common::http::{ControlsSwitch, Fronts, InternalKey, SessionSettings};
 use common::model::Image;
 use common::probe::AllowedHosts;
 use common::railway::{Limits, Overview};
 use common::store::{
-    Configurations, Connection, History, Instances, Observations, Tables, Tokens, Windows,
+    Configurations, Connection, History, Instances, Observations, Tables, Tickets, Tokens, Windows,
 };
+use proxy::{Agents, Limits as ProxyLimits, Office, Place, Tunnels};
 use sweep::{Sweep, SweepTables};
 use version::{Backend, BackendUrl};
 
@@ -33,6 +34,8 @@ pub(crate) struct Settings {
     sessions: SessionSettings,
     webhook: Option<WebhookUrl>,
     fleet_webhooks: Option<WebhookUrls>,
+    place: Option<Place>,
+    fronts: Option<Fronts>,
     pub(crate) sweep: sweep::Settings,
 }
 
@@ -59,6 +62,8 @@ impl Settings {
             Some(webhook),
             Some(fleet_webhooks),
             Some(sweep),
+            Some(place),
+            Some(fronts),
         ) = (
             Tables::read(&mut reader),
             reader.required(INTERNAL_API_KEY),
@@ -71,6 +76,8 @@ impl Settings {
             reader.optional(SUPPORT_WEBHOOK_URL),
             reader.optional(ALERT_WEBHOOK_URLS),
             sweep::Settings::read(&mut reader),
+            reader.optional(PROXY_TARGET),
+            reader.optional(PROXY_FRONTS),
         )
         else {
             return Err(reader.into_error());
@@ -87,6 +94,8 @@ impl Settings {
             webhook,
             fleet_webhooks,
             sweep,
+            place,
+            fronts,
         })
     }
 
@@ -97,6 +106,7 @@ impl Settings {
         clock: SharedClock,
         limits: Limits,
         background: Background,
+        tunnels: &Tunnels,
     ) -> Result<Functions, StackError> {
         let sweep_tables = SweepTables {
             instances: self.tables.instances.clone(),
@@ -142,8 +152,27 @@ impl Settings {
             internal_key: self.internal_key.clone(),
             instances: instances.clone(),
             windows: Windows::new(history.clone()),
-            hosts: self.hosts,
+            hosts: self.hosts.clone(),
             overview: overview(),
+        });
+        // As the relay serves it: with streams and WebSockets.
+        let proxy_limits = ProxyLimits::of_server();
+        let proxy = proxy::router(proxy::State {
+            clock: clock.clone(),
+            internal_key: self.internal_key.clone(),
+            agents: match self.place.unwrap_or_default() {
+                Place::Recorded => Agents::recorded(self.hosts.clone(), instances.clone()),
+                Place::Private => Agents::private(self.hosts.clone()),
+            },
+            forwarder: proxy::forwarder(self.hosts, &proxy_limits)?,
+            limits: proxy_limits,
+            fronts: self.fronts.unwrap_or_default(),
+            tunnels: tunnels.clone(),
+            office: Some(Office {
+                authenticator: authenticator.clone(),
+                instances: instances.clone(),
+                tickets: Tickets::new(connection.clone(), self.tables.tickets),
+            }),
         });
         let instance = instance::router(instance::State {
             clock: clock.clone(),
@@ -191,6 +220,7 @@ impl Settings {
             ("lifecycle", lifecycle),
             ("maintenance", maintenance),
             ("token", token),
+            ("proxy", proxy),
             ("version", version),
         ];
         Ok(Functions { routes, sweep })

@@ -32,6 +32,7 @@ pub fn functions() -> Vec<(&'static str, OpenApi)> {
         ("lifecycle", lifecycle::routes().into_openapi()),
         ("maintenance", maintenance::routes().into_openapi()),
         ("token", token::routes().into_openapi()),
+        ("proxy", proxy::routes().into_openapi()),
         ("version", version::routes().into_openapi()),
     ]
 }

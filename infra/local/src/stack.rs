@@ -9,19 +9,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::{ConnectInfo, Request};
+use axum::middleware::{self, Next};
 use common::aws::{Aws, Endpoint};
 use common::background::Background;
-use common::client::ClientError;
+use common::client::{ClientError, TlsError};
 use common::clock::SharedClock;
 use common::config::{
     Above, Environment, RAILWAY_API_KEY, RAILWAY_API_URL, RAILWAY_ENVIRONMENT_ID,
     RAILWAY_PROJECT_ID, RAILWAY_TOKEN_TYPE,
 };
-use common::http::InternalKey;
+use common::http::{InternalKey, PeerAddress};
 use common::railway::Limits;
 use common::store::{
     Connection, Instances, Sessions, StoreError, Tables, Tokens, create_missing_tables,
 };
+use proxy::{SocketLimits, Tunnels};
 use sweep::Sweep;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -88,6 +91,8 @@ pub struct Stack {
     /// The sweep, which has no routes.
     pub sweep: Arc<Sweep>,
     sweeper: Option<Sweeper>,
+    /// The WebSockets that are open.
+    pub tunnels: Tunnels,
     simulated: Vec<Arc<Agent>>,
     background: Background,
     api_server: Server,
@@ -124,6 +129,9 @@ pub enum StackError {
     /// An HTTP client could not be made.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// TLS could not be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The simulated Railway did not start.
     #[error("cannot start the simulated Railway: {0}")]
     Railway(#[from] SimulatorError),
@@ -188,6 +196,7 @@ impl Stack {
 
         let clock = options.clock;
         let background = Background::new();
+        let tunnels = Tunnels::new(SocketLimits::default());
         let Functions {
             routes: functions,
             sweep,
@@ -196,12 +205,15 @@ impl Stack {
             clock.clone(),
             options.limits,
             background.clone(),
+            &tunnels,
         )?;
         let sweep = Arc::new(sweep);
         let routes = functions
             .iter()
             .fold(Router::new(), |all, (_, routes)| all.merge(routes.clone()));
-        let app = common::http::app(routes);
+        let app = common::http::app(routes)
+            .layer(middleware::from_fn(name_peer))
+            .into_make_service_with_connect_info::<SocketAddr>();
         let api_server = Server::spawn(async move |ending| {
             axum::serve(listener, app)
                 .with_graceful_shutdown(ending)
@@ -225,6 +237,7 @@ impl Stack {
             sweep,
             simulated: demo.simulated,
             background,
+            tunnels,
             api_server,
             dynamodb_server,
         })
@@ -245,7 +258,7 @@ impl Stack {
     /// what goes on in the background is finished, for a few seconds at most.
     pub async fn stop(self) {
         drop(self.sweeper);
-        self.api_server.end().await;
+        tokio::join!(self.api_server.end(), self.tunnels.drain());
         self.background.finish(Duration::from_secs(6)).await;
         if let Some(dynamodb) = self.dynamodb_server {
             dynamodb.end().await;
@@ -282,6 +295,16 @@ impl Server {
             Err(_) => tracing::warn!("some requests were cut off"),
         }
     }
+}
+
+/// Tells the routes who is at the other end.
+async fn name_peer(
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    mut request: Request,
+    next: Next,
+) -> axum::response::Response {
+    request.extensions_mut().insert(PeerAddress(peer));
+    next.run(request).await
 }
 
 /// Resolves once a server is to end.

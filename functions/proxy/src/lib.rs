@@ -1,0 +1,222 @@
+//! Forwarding to agents: requests and answers, and WebSockets where the server
+//! can hand over its connections.
+//!
+//! Privilege: the internal key; reads sessions and instance records; writes
+//! tickets. On Lambda it answers with whole bodies; the relay and the local
+//! stack serve the same routes, stream, and upgrade connections.
+
+mod agents;
+mod body;
+mod forward;
+mod headers;
+mod limits;
+mod status;
+mod target;
+mod ticket;
+mod tunnel;
+mod upgrade;
+mod whole;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::routing::any;
+use common::aws::Aws;
+use common::client::{self, Forwarder, TlsError};
+use common::clock::{SharedClock, SystemClock};
+use common::config::{
+    AGENT_HOSTS, Environment, INSTANCES_TABLE, INTERNAL_API_KEY, PROXY_FRONTS, PROXY_TARGET,
+    Reader, TICKETS_TABLE,
+};
+use common::http::{Authenticator, Fronts, InternalKey, SessionSettings};
+use common::probe::{AllowedHosts, GuardedResolver};
+use common::process::StartError;
+use common::store::{Connection, Instances, Tickets};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub use agents::{Agents, InvalidPlace, Place};
+pub use limits::{Answers, Limits, SocketLimits};
+pub use tunnel::{Held, Tunnels};
+
+/// What the endpoints work with.
+#[derive(Clone)]
+pub struct State {
+    /// The time.
+    pub clock: SharedClock,
+    /// What the platform's services present, and no agent may see.
+    pub internal_key: InternalKey,
+    /// Where agents are.
+    pub agents: Agents,
+    /// What asks them.
+    pub forwarder: Forwarder<Body>,
+    /// How much and how long.
+    pub limits: Limits,
+    /// The platform's own proxies in front.
+    pub fronts: Fronts,
+    /// The WebSockets that are open.
+    pub tunnels: Tunnels,
+    /// Where browsers get tickets, and theirs are taken; none takes none.
+    pub office: Option<Office>,
+}
+
+/// What tickets need.
+#[derive(Clone)]
+pub struct Office {
+    /// Who is asking.
+    pub authenticator: Authenticator,
+    /// Whose agent it is.
+    pub instances: Instances,
+    /// The tickets.
+    pub tickets: Tickets,
+}
+
+/// Everything else on the paths of an agent, in axum's words: OpenAPI has none
+/// for a path that goes on.
+const EVERYTHING: [&str; 3] = [
+    "/api/openclaw/proxy/{agentId}/",
+    "/api/openclaw/proxy/{agentId}/{*path}",
+    // Its POST is the ticket's.
+    "/api/openclaw/proxy/{agentId}/ticket",
+];
+
+/// The routes with their OpenAPI descriptions. Only the ticket's is served as it
+/// is described: see [`router`].
+pub fn routes() -> OpenApiRouter<State> {
+    let mut routes = OpenApiRouter::default()
+        .routes(routes!(ticket::handler))
+        .routes(routes!(forward::handler));
+    // One description stands for all methods, and each needs a name.
+    for (path, item) in &mut routes.get_openapi_mut().paths.paths {
+        if path.ends_with("/{path}") {
+            let operations = [
+                (&mut item.get, "Get"),
+                (&mut item.head, "Head"),
+                (&mut item.post, "Post"),
+                (&mut item.put, "Put"),
+                (&mut item.patch, "Patch"),
+                (&mut item.delete, "Delete"),
+                (&mut item.options, "Options"),
+            ];
+            for (operation, method) in operations {
+                if let Some(operation) = operation {
+                    operation.operation_id = Some(format!("forward{method}"));
+                }
+            }
+        }
+    }
+    routes
+}
+
+/// The routes, ready to be served.
+pub fn router(state: State) -> Router {
+    let tickets = Router::new().route(EVERYTHING[2], axum::routing::post(ticket::handler));
+    EVERYTHING
+        .into_iter()
+        .fold(tickets, |all, path| all.route(path, any(forward::handler)))
+        .with_state(state)
+}
+
+/// What the environment says of the proxy.
+pub struct Settings {
+    internal_key: InternalKey,
+    hosts: AllowedHosts,
+    place: Place,
+    fronts: Fronts,
+    instances: Option<String>,
+    office: Option<(SessionSettings, String)>,
+}
+
+impl Settings {
+    /// Reads the variables. `None` means that a problem was noted. Without a
+    /// table of tickets there are none.
+    pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let tickets = reader.optional::<String>(TICKETS_TABLE);
+        let place = reader.optional(PROXY_TARGET);
+        let needs_records = tickets != Some(None) || place != Some(Some(Place::Private));
+        let instances = if needs_records {
+            reader.required(INSTANCES_TABLE).map(Some)
+        } else {
+            Some(None)
+        };
+        let (internal_key, hosts, fronts, sessions) = (
+            reader.required(INTERNAL_API_KEY),
+            reader.optional(AGENT_HOSTS),
+            reader.optional(PROXY_FRONTS),
+            match tickets {
+                Some(None) => Some(None),
+                _ => SessionSettings::read(reader).map(Some),
+            },
+        );
+        Some(Self {
+            internal_key: internal_key?,
+            hosts: hosts?.unwrap_or_default(),
+            place: place?.unwrap_or_default(),
+            fronts: fronts?.unwrap_or_default(),
+            instances: instances?,
+            office: sessions?.zip(tickets?),
+        })
+    }
+
+    /// Makes the clients, once per process.
+    ///
+    /// # Errors
+    /// When no HTTP client can be made.
+    pub async fn open(self, aws: &Aws, limits: Limits) -> Result<State, StartError> {
+        let connection = match self.instances {
+            Some(table) => Some((Connection::open(aws).await, table)),
+            None => None,
+        };
+        let instances = connection
+            .as_ref()
+            .map(|(connection, table)| Instances::new(connection.clone(), table.clone()));
+        let agents = match (self.place, &instances) {
+            (Place::Recorded, Some(instances)) => {
+                Agents::recorded(self.hosts.clone(), instances.clone())
+            }
+            _ => Agents::private(self.hosts.clone()),
+        };
+        let office = match (self.office, connection, instances) {
+            (Some((sessions, tickets)), Some((connection, _)), Some(instances)) => Some(Office {
+                authenticator: sessions.open(&connection)?,
+                instances,
+                tickets: Tickets::new(connection, tickets),
+            }),
+            _ => None,
+        };
+        Ok(State {
+            clock: Arc::new(SystemClock),
+            internal_key: self.internal_key,
+            agents,
+            forwarder: forwarder(self.hosts, &limits)?,
+            limits,
+            fronts: self.fronts,
+            tunnels: Tunnels::new(limits.sockets),
+            office,
+        })
+    }
+}
+
+/// The client that asks agents on these hosts.
+///
+/// # Errors
+/// When TLS cannot be set up.
+pub fn forwarder(hosts: AllowedHosts, limits: &Limits) -> Result<Forwarder<Body>, TlsError> {
+    client::forwarder(GuardedResolver::new(hosts), limits.connect, limits.keep)
+}
+
+/// The routes as the environment configures them, for Lambda.
+///
+/// # Errors
+/// When a variable is missing or malformed.
+pub async fn from_environment(
+    environment: &dyn Environment,
+    aws: &Aws,
+) -> Result<Router, StartError> {
+    let mut reader = Reader::new(environment);
+    match Settings::read(&mut reader) {
+        Some(settings) => Ok(router(settings.open(aws, Limits::of_lambda()).await?)),
+        None => Err(reader.into_error().into()),
+    }
+}

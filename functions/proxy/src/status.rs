@@ -1,0 +1,172 @@
+//! The wrapper's `/api/status`, which carries the agent's gateway token: whoever
+//! cannot show that token does not get it through the proxy.
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use common::client::BODY_LIMIT;
+use common::http::ApiError;
+use serde_json::Value;
+use subtle::ConstantTimeEq;
+use tokio::time::Instant;
+
+use crate::whole;
+
+/// The field as it is written when case and punctuation are ignored.
+const FIELD: &str = "gatewaytoken";
+
+/// Asks for an answer that can be read: not compressed, and whole. A part of it
+/// could be the token without its name.
+pub(crate) fn ask_readably(headers: &mut HeaderMap) {
+    headers.remove(header::RANGE);
+    headers.remove(header::IF_RANGE);
+    let identity = HeaderValue::from_static("identity");
+    headers.insert(header::ACCEPT_ENCODING, identity);
+}
+
+/// The answer without tokens that `presented` is not. One that cannot be read is
+/// not passed on.
+pub(crate) async fn guarded(
+    answer: Response,
+    presented: Option<&str>,
+    deadline: Instant,
+) -> Result<Response, ApiError> {
+    let encoding = answer.headers().get(header::CONTENT_ENCODING);
+    let encoded = encoding.is_some_and(|encoding| encoding != "identity");
+    if encoded || answer.status() == StatusCode::PARTIAL_CONTENT {
+        return Err(ApiError::AnswerUnreadable);
+    }
+    let (mut head, body) = answer.into_parts();
+    let body = whole::collect(body, BODY_LIMIT, deadline).await?;
+    let body = match serde_json::from_slice::<Value>(&body) {
+        Ok(mut status) => {
+            if remove_tokens(&mut status, presented) {
+                // They describe the body as it was.
+                for name in [
+                    "etag",
+                    "digest",
+                    "content-digest",
+                    "content-md5",
+                    "repr-digest",
+                ] {
+                    head.headers.remove(name);
+                }
+                head.headers.remove(header::CONTENT_LENGTH);
+                Body::from(status.to_string())
+            } else {
+                Body::from(body)
+            }
+        }
+        Err(_) if mentions_token(&body) => return Err(ApiError::AnswerUnreadable),
+        Err(_) => Body::from(body),
+    };
+    Ok(Response::from_parts(head, body))
+}
+
+/// Removes each field whose name is the token's, wherever it is, and tells
+/// whether there was one.
+fn remove_tokens(value: &mut Value, presented: Option<&str>) -> bool {
+    match value {
+        Value::Object(fields) => {
+            let before = fields.len();
+            fields.retain(|name, value| !is_token(name) || is_presented(value, presented));
+            let mut removed = fields.len() < before;
+            for value in fields.values_mut() {
+                removed |= remove_tokens(value, presented);
+            }
+            removed
+        }
+        Value::Array(values) => {
+            let mut removed = false;
+            for value in values {
+                removed |= remove_tokens(value, presented);
+            }
+            removed
+        }
+        _ => false,
+    }
+}
+
+fn is_presented(value: &Value, presented: Option<&str>) -> bool {
+    match (value, presented) {
+        (Value::String(token), Some(presented)) => {
+            !token.is_empty() && token.as_bytes().ct_eq(presented.as_bytes()).into()
+        }
+        _ => false,
+    }
+}
+
+fn is_token(name: &str) -> bool {
+    let letters = name.chars().filter(char::is_ascii_alphanumeric);
+    letters
+        .map(|letter| letter.to_ascii_lowercase())
+        .eq(FIELD.chars())
+}
+
+/// Whether the field's name stands in what is not JSON, in any case, between
+/// any punctuation, and in any wide encoding.
+fn mentions_token(body: &[u8]) -> bool {
+    let letters: Vec<u8> = body
+        .iter()
+        .filter(|byte| byte.is_ascii_alphanumeric())
+        .map(u8::to_ascii_lowercase)
+        .collect();
+    letters
+        .windows(FIELD.len())
+        .any(|found| found == FIELD.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn without(mut value: Value, presented: Option<&str>) -> Value {
+        remove_tokens(&mut value, presented);
+        value
+    }
+
+    #[test]
+    fn the_token_is_removed_wherever_it_is_and_however_it_is_spelled() {
+        let secret = json!({
+            "state": "running", "gatewayToken": "secret", "GATEWAY_TOKEN": "secret",
+            "nested": [{"gateway-token": {"a": "secret"}, "other": "kept"}],
+        });
+        let expected = json!({"state": "running", "nested": [{"other": "kept"}]});
+        assert_eq!(without(secret.clone(), None), expected);
+        assert_eq!(without(secret, Some("wrong")), expected);
+    }
+
+    #[test]
+    fn who_presents_the_token_gets_it() {
+        let secret = json!({"gatewayToken": "secret"});
+        assert_eq!(without(secret.clone(), Some("secret")), secret);
+        for presented in ["", "secre", "secrets", "SECRET"] {
+            assert_eq!(
+                without(secret.clone(), Some(presented)),
+                json!({}),
+                "{presented}"
+            );
+        }
+        assert_eq!(without(json!({"gatewayToken": ""}), Some("")), json!({}));
+        assert_eq!(
+            without(json!({"gatewayToken": null}), Some("null")),
+            json!({})
+        );
+    }
+
+    #[test]
+    fn a_name_in_what_is_not_json_is_found() {
+        let wide: Vec<u8> = "gatewayToken".bytes().flat_map(|byte| [byte, 0]).collect();
+        for body in [
+            &b"x gatewayToken=1"[..],
+            b"{gateway_token: 'x'}",
+            b"GATEWAY TOKEN",
+            &wide,
+        ] {
+            assert!(mentions_token(body));
+        }
+        assert!(!mentions_token(b"<!doctype html><title>OpenClaw</title>"));
+    }
+}

@@ -1,0 +1,235 @@
+//! What a request's path means: which agent, and which of its paths. Pure.
+
+use std::borrow::Cow;
+
+use axum::http::Uri;
+use common::http::ApiError;
+use common::model::InstanceId;
+use percent_encoding::percent_decode_str;
+
+/// What stands before the agent's id.
+pub(crate) const PREFIX: &str = "/api/openclaw/proxy/";
+
+/// What is asked, and of whom.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Target<'u> {
+    /// The agent.
+    pub(crate) agent: InstanceId,
+    /// Its path, with the slash at its beginning, byte for byte.
+    pub(crate) path: &'u str,
+    /// What follows the question mark, byte for byte.
+    pub(crate) query: Option<&'u str>,
+}
+
+impl<'u> Target<'u> {
+    /// Strips the prefix once.
+    ///
+    /// The path is taken as it was sent, encoded slashes included: the agent
+    /// takes it apart. But one with a `.` or `..` among its segments is refused,
+    /// however those are written. No client sends them, since clients resolve
+    /// them first; whoever does wants two programs to disagree about the path.
+    pub(crate) fn of(uri: &'u Uri) -> Result<Self, ApiError> {
+        let after_prefix = uri.path().strip_prefix(PREFIX);
+        let after_prefix = after_prefix.ok_or(ApiError::NotFound)?;
+        let id = after_prefix.split('/').next().unwrap_or_default();
+        let agent = id
+            .parse()
+            .map_err(|error| ApiError::BadRequest(format!("agentId {error}")))?;
+        let path = after_prefix.strip_prefix(id).unwrap_or_default();
+        if !path.starts_with('/') {
+            return Err(ApiError::NotFound);
+        }
+        if segments(&decoded(path)).any(|segment| matches!(segment, "." | "..")) {
+            return Err(ApiError::BadRequest(
+                "The path must have no segments . and ..".to_owned(),
+            ));
+        }
+        Ok(Self {
+            agent,
+            path,
+            query: uri.query(),
+        })
+    }
+
+    /// Whether the wrapper might take this path for its `/api/status`, whose
+    /// answer carries the gateway token. Express ignores case and a slash at
+    /// the end; what stands before and behind, and how often something is
+    /// encoded, is not left to its mercy either.
+    pub(crate) fn may_be_status(&self) -> bool {
+        let mut path = Cow::Borrowed(self.path);
+        for _ in 0..3 {
+            path = Cow::Owned(decoded(&path).into_owned());
+        }
+        let path = path.to_ascii_lowercase();
+        let bare = |segment: &str| {
+            let end = segment.find(|c: char| !c.is_ascii_alphanumeric());
+            segment.get(..end.unwrap_or(segment.len())) == Some("status")
+        };
+        let segments: Vec<&str> = segments(&path).filter(|it| !it.is_empty()).collect();
+        segments
+            .array_windows()
+            .any(|[before, segment]| *before == "api" && bare(segment))
+    }
+
+    /// The query without the parameter `ticket`, and that parameter.
+    pub(crate) fn without_ticket(&self) -> (Option<String>, Option<&'u str>) {
+        let mut ticket = None;
+        let kept: Vec<&str> = self
+            .query
+            .into_iter()
+            .flat_map(|query| query.split('&'))
+            .filter(|pair| match pair.strip_prefix("ticket=") {
+                Some(value) => {
+                    ticket = ticket.or(Some(value));
+                    false
+                }
+                None => true,
+            })
+            .collect();
+        ((!kept.is_empty()).then(|| kept.join("&")), ticket)
+    }
+}
+
+/// What is no UTF-8 is of no interest here: it is neither a dot nor a letter.
+fn decoded(path: &str) -> Cow<'_, str> {
+    percent_decode_str(path).decode_utf8_lossy()
+}
+
+/// Some servers take a backslash for a slash.
+fn segments(path: &str) -> impl Iterator<Item = &str> {
+    path.split(['/', '\\'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uri(text: &str) -> Uri {
+        text.parse().unwrap()
+    }
+
+    fn of(path: &str) -> Result<(String, String), u16> {
+        let uri = uri(path);
+        let target = Target::of(&uri).map_err(|error| error.status().as_u16())?;
+        let query = target.query.map(|query| format!("?{query}"));
+        let rest = format!("{}{}", target.path, query.unwrap_or_default());
+        Ok((target.agent.to_string(), rest))
+    }
+
+    #[test]
+    fn the_prefix_is_stripped_once_and_the_rest_stays_byte_for_byte() {
+        for rest in [
+            "/",
+            "/healthz",
+            "/a/b/",
+            "//double//",
+            "/api/openclaw/proxy/other/x",
+            "/a%2Fb%2f",
+            "/%E2%82%AC/ä",
+            "/...",
+            "/a..b/.hidden",
+            "/?",
+            "/x?a=b&a=c&&=%20+%2B&..",
+            "/x?/../..",
+            "/[x]{y}|z",
+            "/a;b=c,d:e@f!$'()*~",
+        ] {
+            let found = of(&format!("/api/openclaw/proxy/agent_1-A{rest}"));
+            assert_eq!(found, Ok(("agent_1-A".to_owned(), rest.to_owned())));
+        }
+    }
+
+    #[test]
+    fn ids_of_other_characters_are_refused_and_not_cleaned() {
+        let long = "x".repeat(65);
+        for id in [
+            "",
+            "a.b",
+            "a%2Db",
+            "a%2F..",
+            "a:b",
+            "a@evil.example",
+            "ä",
+            "a%00",
+            &long,
+        ] {
+            assert_eq!(of(&format!("/api/openclaw/proxy/{id}/x")), Err(400), "{id}");
+        }
+        for path in [
+            "/api/openclaw/proxy/a",
+            "/api/openclaw/other/a/x",
+            "/x",
+            "/",
+        ] {
+            assert_eq!(of(path), Err(404), "{path}");
+        }
+    }
+
+    #[test]
+    fn dot_segments_are_refused_in_every_spelling() {
+        for rest in [
+            "/..",
+            "/.",
+            "/../other/healthz",
+            "/a/../b",
+            "/a/./b",
+            "/%2e%2e/b",
+            "/.%2E/b",
+            "/a/%2e",
+            "/a%2F..%2fb",
+            "/a\\..\\b",
+            "/a%5c..%5Cb",
+        ] {
+            assert_eq!(
+                of(&format!("/api/openclaw/proxy/a{rest}")),
+                Err(400),
+                "{rest}"
+            );
+        }
+    }
+
+    #[test]
+    fn whatever_might_be_the_wrappers_status_is_recognised() {
+        for (path, expected) in [
+            ("/api/status", true),
+            ("/api/status/", true),
+            ("/API/Status", true),
+            ("//api//status", true),
+            ("/api/%73tatus", true),
+            ("/api%2Fstatus", true),
+            ("/%61pi%255cstatus", true),
+            ("/api/%25%37%33tatus", true),
+            ("/api/status;x", true),
+            ("/api/status.json", true),
+            ("/api/status%00", true),
+            ("/base/api/status", true),
+            ("/api/statuses", false),
+            ("/api/stat", false),
+            ("/apistatus", false),
+            ("/status", false),
+            ("/", false),
+        ] {
+            let uri = uri(&format!("/api/openclaw/proxy/a{path}"));
+            assert_eq!(
+                Target::of(&uri).unwrap().may_be_status(),
+                expected,
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_ticket_is_taken_out_of_the_query_and_the_rest_stays() {
+        for (query, rest, ticket) in [
+            ("", None, None),
+            ("?ticket=abc", None, Some("abc")),
+            ("?a=%20&ticket=abc&b=&a=", Some("a=%20&b=&a="), Some("abc")),
+            ("?ticket=1&ticket=2", None, Some("1")),
+            ("?tickets=1&xticket=2", Some("tickets=1&xticket=2"), None),
+        ] {
+            let uri = uri(&format!("/api/openclaw/proxy/a/{query}"));
+            let target = Target::of(&uri).unwrap();
+            assert_eq!(target.without_ticket(), (rest.map(str::to_owned), ticket));
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Answers that are read whole before they are passed on: Lambda's have to be.
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::response::Response;
+use common::http::ApiError;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use tokio::time::{Instant, timeout_at};
+
+/// Reads a body of at most `most` bytes.
+///
+/// # Errors
+/// When it is longer, breaks off, or is not there in time.
+pub(crate) async fn collect(body: Body, most: usize, deadline: Instant) -> Result<Bytes, ApiError> {
+    match timeout_at(deadline, Limited::new(body, most).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::AnswerTooLarge(most)),
+        Ok(Err(_)) | Err(_) => Err(ApiError::AgentUnreachable),
+    }
+}
+
+/// The answer as Lambda's event can carry it without a change.
+pub(crate) async fn whole(
+    answer: Response,
+    most: usize,
+    deadline: Instant,
+) -> Result<Response, ApiError> {
+    let (mut head, body) = answer.into_parts();
+    let body = collect(body, most, deadline).await?;
+    join_repeated(&mut head.headers);
+    if !body.is_empty() && !survives_as_text(&head.headers, &body, most) {
+        // Says nothing that was not so before, and makes the runtime send the
+        // body in base64.
+        let identity = HeaderValue::from_static("identity");
+        head.headers
+            .entry(header::CONTENT_ENCODING)
+            .or_insert(identity);
+    }
+    Ok(Response::from_parts(head, Body::from(body)))
+}
+
+/// Whether the runtime may take a body for text. By the `Content-Type` alone it
+/// would decode what is text, and drop a byte order mark and what is not valid;
+/// and a text grows where JSON has to escape it.
+fn survives_as_text(headers: &HeaderMap, body: &Bytes, most: usize) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE);
+    let content_type = content_type.map(|it| it.to_str().unwrap_or("?").to_ascii_lowercase());
+    let charset = content_type
+        .as_deref()
+        .and_then(|it| it.split_once("charset"));
+    let is_utf_8 = charset.is_none_or(|(_, charset)| {
+        charset
+            .trim_start_matches([' ', '=', '"'])
+            .starts_with("utf-8")
+    });
+    let text = std::str::from_utf8(body);
+    let escaped = |text: &str| -> usize {
+        let grown = |character: char| match character {
+            '"' | '\\' => 1,
+            control if control.is_control() => 5,
+            _ => 0,
+        };
+        text.len() + text.chars().map(grown).sum::<usize>()
+    };
+    // In base64 the longest body takes a third more.
+    is_utf_8 && text.is_ok_and(|it| !it.starts_with('\u{feff}') && escaped(it) <= most / 3 * 4)
+}
+
+/// An answer of API Gateway has each header once, but for cookies.
+fn join_repeated(headers: &mut HeaderMap) {
+    let names: Vec<HeaderName> = headers.keys().cloned().collect();
+    for name in names {
+        let values: Vec<&[u8]> = headers
+            .get_all(&name)
+            .iter()
+            .map(HeaderValue::as_bytes)
+            .collect();
+        if name != header::SET_COOKIE
+            && values.len() > 1
+            && let Ok(joined) = HeaderValue::from_bytes(&values.join(&b", "[..]))
+        {
+            headers.insert(name, joined);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn survives(content_type: &str, body: &[u8]) -> bool {
+        let mut headers = HeaderMap::new();
+        if !content_type.is_empty() {
+            headers.insert(header::CONTENT_TYPE, content_type.parse().unwrap());
+        }
+        survives_as_text(&headers, &Bytes::copy_from_slice(body), 3_000)
+    }
+
+    #[test]
+    fn only_what_the_runtime_leaves_alone_is_sent_as_text() {
+        for (content_type, body, expected) in [
+            ("application/json", "{\"a\": \"ä\"}".as_bytes(), true),
+            ("text/html; charset=utf-8", b"<p>", true),
+            ("text/html; charset=\"UTF-8\"", b"<p>", true),
+            ("", b"plain", true),
+            ("", b"\xff\x00", false),
+            ("text/plain", b"\xff", false),
+            ("text/plain; charset=iso-8859-1", b"plain", false),
+            ("text/plain; charset=utf-16", b"plain", false),
+            ("text/css", b"\xef\xbb\xbfa{}", false),
+            ("text/plain", &[b'x'; 3_000], true),
+            ("text/plain", &[b'"'; 3_000], false),
+            ("text/plain", &[1; 1_000], false),
+        ] {
+            assert_eq!(
+                survives(content_type, body),
+                expected,
+                "{content_type} {body:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn repeated_headers_become_one_but_cookies_do_not() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("vary", "a"),
+            ("vary", "b"),
+            ("set-cookie", "a=1"),
+            ("set-cookie", "b=2"),
+        ] {
+            headers.append(name, value.parse().unwrap());
+        }
+        join_repeated(&mut headers);
+        assert_eq!(headers["vary"], "a, b");
+        assert_eq!(headers.get_all("set-cookie").iter().count(), 2);
+    }
+}

@@ -1,0 +1,48 @@
+//! The relay: the proxy as a server of its own.
+
+use std::net::{Ipv6Addr, SocketAddr};
+use std::process::ExitCode;
+
+use common::config::Reader;
+use common::process::{self, StartError};
+use relay::{Relay, Settings};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "the relay ended");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), StartError> {
+    // Before anything starts, so that no signal is missed.
+    let mut terminated = signal(SignalKind::terminate())?;
+    let (port, relay) = process::start(async |environment, aws| {
+        let mut reader = Reader::new(environment);
+        let Some(settings) = Settings::read(&mut reader) else {
+            return Err(reader.into_error().into());
+        };
+        Ok((settings.port, Relay::new(settings, aws).await?))
+    })
+    .await?;
+    // All addresses of both kinds: Railway's private network has IPv6 only.
+    let address = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
+    let listener = TcpListener::bind(address).await?;
+    tracing::info!(address = %listener.local_addr()?, "the relay answers");
+    relay
+        .serve(listener, async move {
+            tokio::select! {
+                _ = terminated.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        })
+        .await;
+    tracing::info!("the relay has ended");
+    Ok(())
+}

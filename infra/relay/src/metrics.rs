@@ -1,0 +1,133 @@
+//! What an operator watches, as Prometheus reads it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use proxy::Tunnels;
+use tokio::sync::Semaphore;
+
+/// All figures of a relay.
+#[derive(Clone)]
+pub(crate) struct Metrics {
+    registry: Arc<Registry>,
+    answers: Family<Status, Counter>,
+    took: Histogram,
+    /// Connections that found no place.
+    pub(crate) turned_away: Counter,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Status {
+    status: u16,
+}
+
+impl Metrics {
+    pub(crate) fn new(tunnels: Tunnels, places: Arc<Semaphore>, connections: usize) -> Self {
+        let mut registry = Registry::with_prefix("relay");
+        let answers = Family::<Status, Counter>::default();
+        let took = Histogram::new([0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0]);
+        let turned_away = Counter::default();
+        registry.register("answers", "Answers by their status", answers.clone());
+        registry.register(
+            "answer_seconds",
+            "Time until the head of an answer",
+            took.clone(),
+        );
+        registry.register(
+            "turned_away",
+            "Connections beyond the limit",
+            turned_away.clone(),
+        );
+        registry.register_collector(Box::new(Now {
+            tunnels,
+            places,
+            connections,
+        }));
+        Self {
+            registry: Arc::new(registry),
+            answers,
+            took,
+            turned_away,
+        }
+    }
+
+    pub(crate) fn answered(&self, status: u16, took: Duration) {
+        self.answers.get_or_create(&Status { status }).inc();
+        self.took.observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn shown(&self) -> Response {
+        let mut text = String::new();
+        // Writing to a text does not fail.
+        let _ = encode(&mut text, &self.registry);
+        let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+        ([(header::CONTENT_TYPE, kind)], text).into_response()
+    }
+}
+
+/// What is looked up when somebody asks.
+struct Now {
+    tunnels: Tunnels,
+    places: Arc<Semaphore>,
+    connections: usize,
+}
+
+impl std::fmt::Debug for Now {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Now")
+    }
+}
+
+impl Collector for Now {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let taken = self
+            .connections
+            .saturating_sub(self.places.available_permits());
+        let gauges = [
+            ("connections", "Connections now, WebSockets included", taken),
+            (
+                "websockets",
+                "WebSockets that are open now",
+                self.tunnels.open_now(),
+            ),
+        ];
+        for (name, help, value) in gauges {
+            let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+            let metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
+            gauge.encode(metric)?;
+        }
+        let counters = [
+            (
+                "websockets_opened",
+                "WebSockets opened so far",
+                self.tunnels.opened(),
+            ),
+            (
+                "bytes_to_agents",
+                "Bytes of WebSockets passed to agents",
+                self.tunnels.to_agents(),
+            ),
+            (
+                "bytes_to_clients",
+                "Bytes of WebSockets passed to clients",
+                self.tunnels.to_clients(),
+            ),
+        ];
+        for (name, help, value) in counters {
+            let counter = ConstCounter::new(value);
+            let metric = encoder.encode_descriptor(name, help, None, counter.metric_type())?;
+            counter.encode(metric)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,12 @@
+//! The proxy over sockets: what passes to an agent and back, and what does not.
+
+// For clippy, so that helpers may fail a test just as a test may.
+#![cfg(test)]
+
+mod forwarding;
+mod frames;
+mod relay;
+mod sockets;
+mod support;
+mod tickets;
+mod whole;
