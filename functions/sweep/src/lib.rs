@@ -9,6 +9,7 @@
 mod event;
 mod found;
 mod hosted;
+mod metrics;
 mod round;
 mod samples;
 mod settings;
@@ -68,6 +69,8 @@ pub struct Sweep {
     pub railway: Railway,
     /// Where segments go; none, and every sweep is made in one process.
     pub queue: Option<Queue>,
+    /// Where the figures of each sweep go beside the log; none, and nowhere.
+    pub metrics: Option<fn(&Summary)>,
     /// How it is made.
     pub settings: Settings,
     samples: Samples,
@@ -123,6 +126,7 @@ impl Sweep {
             prober,
             railway,
             queue: None,
+            metrics: None,
             settings,
             samples: Samples::default(),
             told: Told::default(),
@@ -295,6 +299,7 @@ pub async fn from_environment(
     };
     Ok(Sweep {
         queue,
+        metrics: Some(metrics::to_stdout),
         webhooks: Webhooks::new(urls.unwrap_or_default(), &clock)?,
         ..Sweep::new(&connection, tables, clock, prober, railway, settings)
     })

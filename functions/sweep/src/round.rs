@@ -118,6 +118,9 @@ impl Sweep {
         };
         self.tell(findings, incident, &mut summary).await;
         summary.log();
+        if let Some(publish) = self.metrics {
+            publish(&summary);
+        }
         if cut_off {
             tracing::warn!("the sweep was cut off: there may be instances that it never met");
         }
