@@ -44,6 +44,7 @@ def good_bodies(agent):
         "registerInstance": {"ownerId": agent["ownerId"], "openclawUrl": agent["url"]},
         "maintainAgent": {"action": "restart"},
         "checkIn": {"instanceId": agent["instanceId"], "gatewayProcessStatus": "active"},
+        "setMaintenanceWindow": {"from": "2026-04-04T03:00:00Z", "until": "2026-04-04T05:00:00Z"},
         "storeConfiguration": {"configuration": {"gateway": {"bind": "lan"}}, "device": None},
     }
 
@@ -116,7 +117,7 @@ def requests_of(operation, method, template, stack, agent):
         yield request(good or {}, "4", instance="not.an-id")
         if is_forwarded:
             yield request({}, "5", instance="nobody-has-it")
-        elif method != "PUT":
+        elif method not in ("PUT", "DELETE"):
             yield request(good, "4", instance="nobody-has-it")
     if takes_body:
         yield request(good, "4", body="{")
@@ -165,7 +166,7 @@ def compare(openapi, stack, watch):
                 # Both at once: an agent that hangs costs its limit only once.
                 local, by_lambda = pool.map(answer, servers)
             else:
-                if method == "PUT" or path.endswith(("/ensure-compatibility", "/heartbeat")):
+                if method in ("PUT", "DELETE") or path.endswith(("/ensure-compatibility", "/heartbeat")):
                     # Something to do the first time only, and the same ever after.
                     answer(servers[0])
                 local, by_lambda = map(answer, servers)

@@ -72,6 +72,13 @@ pub const LOG_LEVEL: &str = "LOG_LEVEL";
 /// Where the platform's support is told of trouble; it is only logged when
 /// unset.
 pub const SUPPORT_WEBHOOK_URL: &str = "SUPPORT_WEBHOOK_URL";
+/// Where people are told of agents that go down and come up again,
+/// comma-separated; it is only logged when unset.
+pub const ALERT_WEBHOOK_URLS: &str = "ALERT_WEBHOOK_URLS";
+/// How many agents have to go down at once to be one incident.
+pub const ALERT_FLEET_MIN: &str = "ALERT_FLEET_MIN";
+/// How many in a hundred agents have to go down at once to be one incident.
+pub const ALERT_FLEET_SHARE: &str = "ALERT_FLEET_SHARE";
 /// The switch for everything that changes an agent; on when unset.
 pub const ENABLE_CONTROLS: &str = "ENABLE_OPENCLAW_CONTROLS";
 /// The same switch under the name that the reference's front end has for it.
@@ -121,13 +128,14 @@ pub const RAILWAY_ENVIRONMENT_ID: &str = "RAILWAY_ENVIRONMENT_ID";
 pub const RAILWAY_PROJECT_ID: &str = "RAILWAY_PROJECT_ID";
 
 /// The variables that are secrets, and may be read from AWS Secrets Manager.
-pub const SECRETS: [&str; 6] = [
+pub const SECRETS: [&str; 7] = [
     INTERNAL_API_KEY,
     NEXTAUTH_SECRET,
     AUTH_SECRET,
     AGENT_VARIABLES,
     RAILWAY_API_KEY,
     SUPPORT_WEBHOOK_URL,
+    ALERT_WEBHOOK_URLS,
 ];
 /// What the name of a variable ends with that names a secret in AWS Secrets
 /// Manager.

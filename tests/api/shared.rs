@@ -351,7 +351,7 @@ async fn every_function_names_everything_that_is_missing_at_once() {
         ),
         (
             fleet::from_environment(nothing, &aws).await,
-            "INTERNAL_API_KEY INSTANCES_TABLE",
+            "INTERNAL_API_KEY INSTANCES_TABLE HISTORY_TABLE",
         ),
         (
             instance::from_environment(nothing, &aws).await,

@@ -74,6 +74,9 @@ fn body(operation: &str) -> Value {
         "registerInstance" => json!({"ownerId": "owner-running"}),
         "maintainAgent" => json!({"action": "restart"}),
         "storeConfiguration" => json!({"configuration": {}}),
+        "setMaintenanceWindow" => {
+            json!({"from": "2026-04-04T03:00:00Z", "until": "2026-04-04T05:00:00Z"})
+        }
         "checkIn" => json!({"instanceId": ID}),
         _ => Value::Null,
     }

@@ -141,6 +141,9 @@ fn good_body(operation: &str) -> Value {
             "configuration": {"tools": {"web": {"x_search": {"apiKey": SETTING}}}},
             "device": {"token": SETTING},
         }),
+        "setMaintenanceWindow" => {
+            json!({"from": "2026-04-04T03:00:00Z", "until": "2026-04-04T05:00:00Z"})
+        }
         "checkIn" => json!({"instanceId": ID, "gatewayProcessStatus": "active"}),
         _ => Value::Null,
     }

@@ -61,6 +61,7 @@ impl Receiver {
 /// An alert as one text for people.
 fn message(alert: &Alert) -> String {
     let severity = match alert.severity {
+        Severity::Info => "Info",
         Severity::Warning => "Warning",
         Severity::Critical => "Critical",
     };

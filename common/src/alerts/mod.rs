@@ -1,10 +1,13 @@
-//! Telling the platform's support that something is wrong.
+//! Telling people that something is wrong.
 //!
-//! An alert never delays or fails what raised it: it is logged, and sent in the
-//! background.
+//! [`Alerts`] are the platform's support's: one never delays or fails what raised
+//! it, and is sent in the background. [`Webhooks`] get those of the fleet, which
+//! [`plan`] decides about; a sweep waits for them, and keeps what nobody took.
 
 mod body;
+mod policy;
 mod webhook;
+mod webhooks;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +15,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+pub use policy::{Plan, Situation, of_incident, plan};
 pub use webhook::{AlertError, InvalidWebhookUrl, Webhook, WebhookUrl};
+pub use webhooks::{InvalidWebhookUrls, WebhookUrls, Webhooks};
 
 use crate::background::Background;
 use crate::model::InstanceId;
@@ -38,10 +43,26 @@ pub struct Alert {
     pub dedup_key: String,
 }
 
+impl Alert {
+    /// Writes it to the log.
+    fn log(&self) {
+        tracing::warn!(
+            severity = ?self.severity,
+            instance = self.instance.as_ref().map(tracing::field::display),
+            key = self.dedup_key,
+            text = self.text,
+            "alert: {}",
+            self.title
+        );
+    }
+}
+
 /// How bad something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
+    /// Something is well again.
+    Info,
     /// It works less well than it should.
     Warning,
     /// It does not work.
@@ -68,14 +89,7 @@ impl Alerts {
 
     /// Logs an alert, and has it sent unless the same one just was.
     pub fn raise(&self, alert: Alert) {
-        tracing::warn!(
-            severity = ?alert.severity,
-            instance = alert.instance.as_ref().map(tracing::field::display),
-            key = alert.dedup_key,
-            text = alert.text,
-            "alert: {}",
-            alert.title
-        );
+        alert.log();
         let Some(webhook) = self.webhook.clone() else {
             return;
         };

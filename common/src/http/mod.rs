@@ -25,5 +25,5 @@ pub use error::{ApiError, ErrorBody, LifecycleError, LifecycleErrorBody};
 pub use gateway::PresentedToken;
 pub use order::{Controlled, OwnerOrder, Refusal};
 pub use origin::{AllowedOrigins, ForeignOrigin, InvalidOrigins};
-pub use path::InstancePath;
+pub use path::{InstancePath, WindowPath};
 pub use session::{COOKIES, Session, SessionRefused};

@@ -16,6 +16,7 @@ mod uptime;
 mod usage;
 mod user_id;
 mod version;
+mod window;
 
 pub use agent_setup::AgentSetup;
 pub use agent_url::{AgentUrl, InvalidAgentUrl};
@@ -33,3 +34,4 @@ pub use uptime::Uptime;
 pub use usage::{Bytes, Percent, Usage};
 pub use user_id::{InvalidUserId, UserId};
 pub use version::{InvalidVersion, OpenclawVersion};
+pub use window::{InvalidWindowId, MaintenanceWindow, WindowId};

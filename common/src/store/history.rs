@@ -81,6 +81,22 @@ impl History {
         })
     }
 
+    /// The transition of an instance that a sweep found.
+    ///
+    /// # Errors
+    /// When DynamoDB fails, or the record is damaged.
+    pub async fn transition(
+        &self,
+        id: &InstanceId,
+        sweep: Timestamp,
+    ) -> Result<Option<Transition>, StoreError> {
+        let sort_key = transition_key(sweep);
+        let key = [(KEY, id.as_str()), (SORT_KEY, sort_key.as_str())];
+        let item = self.connection.item(&self.table, &key).await?;
+        let found = self.decode(item.into_iter().collect(), TransitionRecord::decode)?;
+        Ok(found.into_iter().next())
+    }
+
     /// Adds figures to those of an hour. When its answer is lost it may have
     /// been done, and be done again.
     ///
@@ -123,7 +139,7 @@ impl History {
     ) -> Result<Vec<Item>, StoreError> {
         let mut items = Vec::new();
         if let Some(transition) = &judgement.transition {
-            let key = format!("transition#{}", transition.sweep);
+            let key = transition_key(transition.sweep);
             let record = TransitionRecord::from(transition);
             items.push(item(id, key, transition.sweep, &record)?);
         }
@@ -182,6 +198,10 @@ impl History {
             })
             .collect()
     }
+}
+
+fn transition_key(sweep: Timestamp) -> String {
+    format!("transition#{sweep}")
 }
 
 /// `2026-04-04T03`, which sorts by time.

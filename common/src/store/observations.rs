@@ -14,20 +14,22 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::connection::Item;
+use super::telling::OwedRecord;
 use super::{History, Instances, StoreError, corrupt, history, instances, parse};
 use crate::model::{Instance, InstanceId};
-use crate::watch::{AgentState, Condition, Judgement, Streak, StreakOf, Symptom};
+use crate::watch::{AgentState, Condition, Judgement, Streak, StreakOf, Symptom, Telling};
 
 const OBSERVED: &str = "observed";
 
 /// What a sweep reads of an item: no more than it needs.
-const PROJECTION: &str = "instanceId, ownerId, openclawUrl, runtimeServiceId, observed";
+const PROJECTION: &str =
+    "instanceId, ownerId, openclawUrl, runtimeServiceId, observed, owed, alerted";
 
 /// The states of agents.
 #[derive(Clone, Debug)]
 pub struct Observations {
-    instances: Instances,
-    history: History,
+    pub(super) instances: Instances,
+    pub(super) history: History,
 }
 
 /// A part of the table: this one of so many.
@@ -65,6 +67,8 @@ pub struct Watched {
     pub instance: Instance,
     /// Its state; none where no sweep has seen it.
     pub state: Option<AgentState>,
+    /// What people know of it.
+    pub telling: Telling,
 }
 
 /// What became of a write.
@@ -149,7 +153,9 @@ impl Observations {
     /// Writes what a judgement says, if the record is still the one that was
     /// judged by, which the sweep `read` had written. So a record never goes
     /// back to an older sweep, and of all who find the same transition one wins:
-    /// the transition goes into the history in the same transaction.
+    /// the transition goes into the history in the same transaction. `news` says
+    /// whether people are owed word of it; with any other transition nothing is
+    /// owed any more.
     ///
     /// # Errors
     /// When DynamoDB fails: then nothing was written, or the answer is lost.
@@ -158,8 +164,9 @@ impl Observations {
         id: &InstanceId,
         read: Option<Timestamp>,
         judgement: &Judgement,
+        news: bool,
     ) -> Result<Stored, StoreError> {
-        let write = Write::of(read, &judgement.next)?;
+        let write = Write::of(read, judgement, news)?;
         let events = self.history.events(id, judgement)?;
         if events.is_empty() {
             self.update(id, write).await
@@ -177,7 +184,7 @@ impl Observations {
             .table_name(&self.instances.table)
             .key(instances::KEY, AttributeValue::S(id.to_string()))
             .condition_expression(write.condition)
-            .update_expression(Write::UPDATE)
+            .update_expression(write.update)
             .set_expression_attribute_values(Some(write.values))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
@@ -198,7 +205,7 @@ impl Observations {
             .table_name(&self.instances.table)
             .key(instances::KEY, AttributeValue::S(id.to_string()))
             .condition_expression(write.condition)
-            .update_expression(Write::UPDATE)
+            .update_expression(write.update)
             .set_expression_attribute_values(Some(write.values))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build()
@@ -248,9 +255,14 @@ impl Observations {
             _ => "without an id".to_owned(),
         };
         let state = self.state(&key, &mut item)?;
+        let telling = self.telling(&key, &mut item)?;
         let mut instance = self.instances.decode(item)?;
         instance.observed_at = state.as_ref().map(|state| state.seen_at);
-        Ok(Watched { instance, state })
+        Ok(Watched {
+            instance,
+            state,
+            telling,
+        })
     }
 
     /// Takes the state out of an item.
@@ -271,20 +283,22 @@ impl Observations {
 /// A conditional write of a state.
 struct Write {
     condition: &'static str,
+    update: &'static str,
     values: HashMap<String, AttributeValue>,
 }
 
 impl Write {
-    const UPDATE: &'static str = "SET observed = :next";
-
-    fn of(read: Option<Timestamp>, next: &AgentState) -> Result<Self, StoreError> {
-        let record = StateRecord::from(next);
-        let next =
-            serde_dynamo::to_attribute_value(record).map_err(|error| StoreError::Failed {
-                operation: "writing a state",
-                cause: error.to_string(),
-            })?;
+    fn of(read: Option<Timestamp>, judgement: &Judgement, news: bool) -> Result<Self, StoreError> {
+        let next = value(StateRecord::from(&judgement.next))?;
         let mut values = HashMap::from([(":next".to_owned(), next)]);
+        let update = match &judgement.transition {
+            None => "SET observed = :next",
+            Some(transition) if news => {
+                values.insert(":owed".to_owned(), value(OwedRecord::of(transition))?);
+                "SET observed = :next, owed = :owed"
+            }
+            Some(_) => "SET observed = :next REMOVE owed",
+        };
         // An instance that was deleted meanwhile must not come back as a fragment.
         let condition = match read {
             None => "attribute_exists(instanceId) AND attribute_not_exists(observed)",
@@ -293,8 +307,19 @@ impl Write {
                 "observed.sweep = :read"
             }
         };
-        Ok(Self { condition, values })
+        Ok(Self {
+            condition,
+            update,
+            values,
+        })
     }
+}
+
+fn value(record: impl Serialize) -> Result<AttributeValue, StoreError> {
+    serde_dynamo::to_attribute_value(record).map_err(|error| StoreError::Failed {
+        operation: "writing a state",
+        cause: error.to_string(),
+    })
 }
 
 /// The attribute, before its rules are checked. Times are texts.

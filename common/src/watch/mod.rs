@@ -6,13 +6,16 @@
 //! tested as a table or as a property.
 
 mod availability;
+mod fleet;
 mod histogram;
 mod hosting;
 mod judge;
 mod policy;
 mod state;
+mod telling;
 
 pub use availability::{Availability, Change, Window};
+pub use fleet::{FleetCount, FleetNews, FleetPolicy, Incident, judge_fleet};
 pub use histogram::Histogram;
 pub use hosting::{HostedService, Hosting};
 pub use judge::{Found, Judgement, Sighting, judge};
@@ -20,3 +23,4 @@ pub use policy::Policy;
 pub use state::{
     AgentState, Announcement, Condition, Gap, Streak, StreakOf, Symptom, Transition, Trouble,
 };
+pub use telling::{Owed, Telling};

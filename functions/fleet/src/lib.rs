@@ -1,12 +1,16 @@
 //! What the platform's own services see of all instances and do with them.
 //!
-//! Privilege: the internal key; reads and writes instance records; holds
-//! Railway's key, to look and not to act.
+//! Privilege: the internal key; reads and writes instance records and maintenance
+//! windows; holds Railway's key, to look and not to act.
 
 mod cursor;
 mod list;
 mod register;
+mod remove_window;
+mod set_window;
 mod stats;
+mod window;
+mod windows;
 
 pub use register::registration;
 
@@ -16,12 +20,14 @@ use axum::Router;
 use axum::extract::FromRef;
 use common::aws::Aws;
 use common::clock::{SharedClock, SystemClock};
-use common::config::{AGENT_HOSTS, Environment, INSTANCES_TABLE, INTERNAL_API_KEY, Reader};
+use common::config::{
+    AGENT_HOSTS, Environment, HISTORY_TABLE, INSTANCES_TABLE, INTERNAL_API_KEY, Reader,
+};
 use common::http::InternalKey;
 use common::probe::AllowedHosts;
 use common::process::StartError;
 use common::railway::{Limits, Overview, Railway, RailwaySettings};
-use common::store::{Connection, Instances};
+use common::store::{Connection, History, Instances, Windows};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -34,6 +40,8 @@ pub struct State {
     pub internal_key: InternalKey,
     /// Instance records.
     pub instances: Instances,
+    /// When nobody is alerted.
+    pub windows: Windows,
     /// Where agents may live.
     pub hosts: AllowedHosts,
     /// What Railway says of all containers.
@@ -46,6 +54,9 @@ pub fn routes() -> OpenApiRouter<State> {
         .routes(routes!(list::handler))
         .routes(routes!(register::handler))
         .routes(routes!(stats::handler))
+        .routes(routes!(windows::handler))
+        .routes(routes!(set_window::handler))
+        .routes(routes!(remove_window::handler))
 }
 
 /// The routes, ready to be served.
@@ -62,9 +73,10 @@ pub async fn from_environment(
     aws: &Aws,
 ) -> Result<Router, StartError> {
     let mut reader = Reader::new(environment);
-    let (Some(internal_key), Some(table), Some(hosts), Some(railway)) = (
+    let (Some(internal_key), Some(table), Some(history), Some(hosts), Some(railway)) = (
         reader.required::<InternalKey>(INTERNAL_API_KEY),
         reader.required::<String>(INSTANCES_TABLE),
+        reader.required::<String>(HISTORY_TABLE),
         reader.optional::<AllowedHosts>(AGENT_HOSTS),
         RailwaySettings::read(&mut reader),
     ) else {
@@ -77,7 +89,8 @@ pub async fn from_environment(
         overview: Overview::new(railway, clock.clone()),
         clock,
         internal_key,
-        instances: Instances::new(connection, table),
+        instances: Instances::new(connection.clone(), table),
+        windows: Windows::new(History::new(connection, history)),
         hosts: hosts.unwrap_or_default(),
     }))
 }

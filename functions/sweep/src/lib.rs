@@ -1,7 +1,7 @@
 //! The sweep: asks every agent how it is, once a minute, and keeps what it sees.
 //!
 //! Privilege: reads and writes the states of instances and their history, lists
-//! Railway's services, asks agents, and sends to its own queue.
+//! Railway's services, asks agents, alerts people, and sends to its own queue.
 //!
 //! It is no HTTP function. EventBridge's schedule invokes it, and a queue by
 //! which a sweep of many instances shares its work out in segments.
@@ -9,31 +9,37 @@
 mod event;
 mod found;
 mod hosted;
+mod metrics;
 mod round;
 mod samples;
 mod settings;
 mod summary;
+mod telling;
 mod visit;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use common::alerts::{WebhookUrls, Webhooks};
 use common::aws::Aws;
 use common::clock::{SharedClock, SystemClock};
 use common::config::{
-    AGENT_HOSTS, Environment, HISTORY_TABLE, INSTANCES_TABLE, Reader, SWEEP_QUEUE_URL,
+    AGENT_HOSTS, ALERT_WEBHOOK_URLS, Environment, HISTORY_TABLE, INSTANCES_TABLE, Reader,
+    SWEEP_QUEUE_URL,
 };
 use common::probe::{AllowedHosts, Prober};
 use common::process::StartError;
 use common::queue::{Queue, QueueError};
 use common::railway::{Limits, Railway, RailwaySettings};
 use common::store::{
-    Begun, Connection, History, Instances, Observations, Segment, StoreError, Sweeps,
+    Begun, Connection, History, Incidents, Instances, Observations, Segment, StoreError, Sweeps,
+    Windows,
 };
 use event::{Event, SegmentMessage};
 use jiff::{SignedDuration, Timestamp};
 use samples::Samples;
 use serde_json::{Value, json};
+use telling::{TELLING, Told};
 use tokio::time::Instant;
 
 pub use event::BadEvent;
@@ -51,15 +57,24 @@ pub struct Sweep {
     pub history: History,
     /// What sweeps know of each other.
     pub sweeps: Sweeps,
+    /// The failure of a large part of the fleet.
+    pub incidents: Incidents,
+    /// When nobody is to be alerted.
+    pub windows: Windows,
+    /// Who is told of agents; nobody, and it is only logged.
+    pub webhooks: Webhooks,
     /// Asks agents.
     pub prober: Prober,
     /// Lists services.
     pub railway: Railway,
     /// Where segments go; none, and every sweep is made in one process.
     pub queue: Option<Queue>,
+    /// Where the figures of each sweep go beside the log; none, and nowhere.
+    pub metrics: Option<fn(&Summary)>,
     /// How it is made.
     pub settings: Settings,
     samples: Samples,
+    told: Told,
 }
 
 /// Why an event failed, so that it is delivered again.
@@ -104,12 +119,17 @@ impl Sweep {
             clock,
             observations: Observations::new(instances, history.clone()),
             sweeps: Sweeps::new(history.clone()),
+            incidents: Incidents::new(history.clone()),
+            windows: Windows::new(history.clone()),
+            webhooks: Webhooks::default(),
             history,
             prober,
             railway,
             queue: None,
+            metrics: None,
             settings,
             samples: Samples::default(),
+            told: Told::default(),
         }
     }
 
@@ -120,7 +140,9 @@ impl Sweep {
     /// When the event is none of a sweep, or a scheduled sweep failed as a
     /// whole. Segments that failed are in the answer.
     pub async fn handle(&self, event: Value, remaining: Duration) -> Result<Value, SweepError> {
-        let limit = remaining.min(self.settings.time_limit);
+        // People are told behind it.
+        let limit = remaining.saturating_sub(TELLING);
+        let limit = limit.min(self.settings.time_limit);
         let deadline = Instant::now() + limit;
         match Event::try_from(event)? {
             Event::Schedule(time) => Ok(match self.scheduled(time, deadline).await? {
@@ -246,14 +268,24 @@ pub async fn from_environment(
     aws: &Aws,
 ) -> Result<Sweep, StartError> {
     let mut reader = Reader::new(environment);
-    let (Some(instances), Some(history), Some(hosts), Some(railway), Some(queue), Some(settings)) = (
+    let (
+        Some(instances),
+        Some(history),
+        Some(hosts),
+        Some(railway),
+        Some(queue),
+        Some(settings),
+        Some(urls),
+    ) = (
         reader.required(INSTANCES_TABLE),
         reader.required(HISTORY_TABLE),
         reader.optional::<AllowedHosts>(AGENT_HOSTS),
         RailwaySettings::read(&mut reader),
         reader.optional::<String>(SWEEP_QUEUE_URL),
         Settings::read(&mut reader),
-    ) else {
+        reader.optional::<WebhookUrls>(ALERT_WEBHOOK_URLS),
+    )
+    else {
         return Err(reader.into_error().into());
     };
     let clock: SharedClock = Arc::new(SystemClock);
@@ -267,6 +299,8 @@ pub async fn from_environment(
     };
     Ok(Sweep {
         queue,
+        metrics: Some(metrics::to_stdout),
+        webhooks: Webhooks::new(urls.unwrap_or_default(), &clock)?,
         ..Sweep::new(&connection, tables, clock, prober, railway, settings)
     })
 }

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use common::model::InstanceId;
 use common::store::{Cursor, Segment, StoreError, Watched};
-use common::watch::{Announcement, Histogram};
+use common::watch::{AgentState, Announcement, Condition, FleetCount, Histogram};
 use futures_util::stream::{self, StreamExt};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, timeout_at};
 
 use super::hosted::Hosted;
+use super::telling::{Debt, Findings};
 use super::{Report, Summary, Sweep};
 
 /// How many instances are read at once.
@@ -28,6 +29,8 @@ pub(crate) struct Round<'s> {
     pub(crate) sweep: &'s Sweep,
     pub(crate) time: Timestamp,
     pub(crate) hosted: &'s Hosted,
+    /// Agents that are down since then count as a part of the fleet that fails.
+    fallen_since: Timestamp,
     tally: Mutex<Tally>,
 }
 
@@ -36,6 +39,10 @@ pub(crate) struct Tally {
     pub(crate) summary: Summary,
     pub(crate) latency: Histogram,
     pub(crate) transitions: Vec<Announcement>,
+    /// Those of them that people are to be told.
+    pub(crate) news: Vec<Announcement>,
+    pub(crate) debts: Vec<Debt>,
+    fleet: FleetCount,
     /// Why the instances could not all be read.
     broken: Option<StoreError>,
 }
@@ -55,7 +62,8 @@ enum Place {
 }
 
 impl Sweep {
-    /// Sweeps a segment. It ends at the deadline: agents that it had no time for
+    /// Sweeps a segment, and tells what it found. It ends some seconds after the
+    /// deadline at the latest, whereupon nobody is asked any more. It ends at the deadline: agents that it had no time for
     /// are counted, not asked.
     pub(crate) async fn round(
         &self,
@@ -66,14 +74,21 @@ impl Sweep {
     ) -> Result<Report, StoreError> {
         let begun = Instant::now();
         let summary = Summary::new(time, segment.number, segment.of, hosted.state);
+        let incident = self.last_incident().await;
+        let going_on = incident.as_ref().map(|record| &record.incident);
+        let going_on = going_on.filter(|incident| incident.is_open());
         let round = Round {
             sweep: self,
             time,
             hosted,
+            fallen_since: going_on.map_or_else(|| self.fallen_since(time), |it| it.since),
             tally: Mutex::new(Tally {
                 summary,
                 latency: Histogram::default(),
                 transitions: Vec::new(),
+                news: Vec::new(),
+                debts: Vec::new(),
+                fleet: FleetCount::default(),
                 broken: None,
             }),
         };
@@ -93,7 +108,19 @@ impl Sweep {
         let mut summary = tally.summary;
         summary.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         summary.latency(&tally.latency);
+        let findings = Findings {
+            news: tally.news,
+            debts: tally.debts,
+            count: FleetCount {
+                whole: !cut_off && tally.broken.is_none() && summary.not_reached == 0,
+                ..tally.fleet
+            },
+        };
+        self.tell(findings, incident, &mut summary).await;
         summary.log();
+        if let Some(publish) = self.metrics {
+            publish(&summary);
+        }
         if cut_off {
             tracing::warn!("the sweep was cut off: there may be instances that it never met");
         }
@@ -104,6 +131,14 @@ impl Sweep {
                 transitions: tally.transitions,
             }),
         }
+    }
+
+    /// Who is down since then may have been found down by this sweep or the one
+    /// before: what fails in the middle of a sweep is noticed by two of them.
+    fn fallen_since(&self, time: Timestamp) -> Timestamp {
+        let failures = i32::try_from(self.settings.policy.failures).unwrap_or(i32::MAX);
+        let noticing: SignedDuration = self.settings.interval.saturating_mul(failures);
+        time.saturating_sub(noticing).unwrap_or(Timestamp::MIN)
     }
 
     /// The instances of a segment, page by page.
@@ -175,6 +210,22 @@ impl Round<'_> {
                     self.sweep.samples.add(agent, self.time, bucket);
                 }
             }
+        }
+    }
+
+    /// Counts an agent by what is on record of it now.
+    pub(crate) fn count(&self, state: &AgentState) {
+        let mut tally = self.tally();
+        tally.summary.conditions.count(state.condition);
+        let fleet = &mut tally.fleet;
+        match state.condition {
+            Condition::Up | Condition::Starting => fleet.standing += 1,
+            Condition::Down if state.since >= self.fallen_since => {
+                fleet.fallen += 1;
+                let first = fleet.since.map_or(state.since, |it| it.min(state.since));
+                fleet.since = Some(first);
+            }
+            _ => {}
         }
     }
 

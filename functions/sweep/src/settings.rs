@@ -4,11 +4,11 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use common::config::{
-    Reader, SWEEP_CONCURRENCY, SWEEP_FAILURES, SWEEP_GRACE, SWEEP_HEARTBEAT, SWEEP_INTERVAL,
-    SWEEP_LISTING_INTERVAL, SWEEP_LISTING_MAX_AGE, SWEEP_OUTDATED, SWEEP_SEGMENT_ABOVE,
-    SWEEP_SUCCESSES, SWEEP_TIME_LIMIT,
+    ALERT_FLEET_MIN, ALERT_FLEET_SHARE, Reader, SWEEP_CONCURRENCY, SWEEP_FAILURES, SWEEP_GRACE,
+    SWEEP_HEARTBEAT, SWEEP_INTERVAL, SWEEP_LISTING_INTERVAL, SWEEP_LISTING_MAX_AGE, SWEEP_OUTDATED,
+    SWEEP_SEGMENT_ABOVE, SWEEP_SUCCESSES, SWEEP_TIME_LIMIT,
 };
-use common::watch::Policy;
+use common::watch::{FleetPolicy, Policy};
 use jiff::{SignedDuration, Timestamp};
 
 /// The settings of a sweep.
@@ -27,6 +27,8 @@ pub struct Settings {
     pub segment_above: u32,
     /// The thresholds.
     pub policy: Policy,
+    /// From when on many failures are one incident.
+    pub fleet: FleetPolicy,
     /// The time between two listings of Railway's services.
     pub listing_interval: SignedDuration,
     /// For how long a listing is used while there is no newer one.
@@ -42,6 +44,7 @@ impl Default for Settings {
             concurrency: 256,
             segment_above: 5000,
             policy: Policy::default(),
+            fleet: FleetPolicy::default(),
             listing_interval: SignedDuration::from_secs(60),
             listing_max_age: SignedDuration::from_mins(10),
         }
@@ -69,6 +72,26 @@ impl FromStr for Whole {
     }
 }
 
+/// A share in percent, from 1 to 100.
+struct Share(u32);
+
+/// The text is no such share.
+#[derive(Debug, thiserror::Error)]
+#[error("must be a whole number from 1 to 100")]
+struct NoShare;
+
+impl FromStr for Share {
+    type Err = NoShare;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let share = text.parse().map_err(|_| NoShare)?;
+        (1..=100)
+            .contains(&share)
+            .then_some(Self(share))
+            .ok_or(NoShare)
+    }
+}
+
 impl Settings {
     /// Reads them. `None` means that a problem was noted.
     pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
@@ -86,6 +109,8 @@ impl Settings {
         let heartbeat = number(SWEEP_HEARTBEAT);
         let listing_interval = number(SWEEP_LISTING_INTERVAL);
         let listing_max_age = number(SWEEP_LISTING_MAX_AGE);
+        let fleet_min = number(ALERT_FLEET_MIN);
+        let fleet_share = reader.optional::<Share>(ALERT_FLEET_SHARE);
         let seconds = |given: Option<Whole>, default| {
             given.map_or(default, |Whole(number)| {
                 SignedDuration::from_secs(number.into())
@@ -108,6 +133,11 @@ impl Settings {
                 // Who is seen less often than that has no gap for it.
                 heartbeat: seconds(heartbeat?, default.policy.heartbeat).max(interval),
             },
+            fleet: FleetPolicy {
+                min: count(fleet_min?, default.fleet.min),
+                share: fleet_share?.map_or(default.fleet.share, |Share(share)| share),
+                quiet: interval.saturating_mul(2),
+            },
             listing_interval: seconds(listing_interval?, default.listing_interval),
             listing_max_age: seconds(listing_max_age?, default.listing_max_age),
         })
@@ -118,6 +148,7 @@ impl Settings {
         let seconds = i64::try_from(interval.as_secs()).unwrap_or(i64::MAX).max(1);
         self.interval = SignedDuration::from_secs(seconds);
         self.policy.heartbeat = self.policy.heartbeat.max(self.interval);
+        self.fleet.quiet = self.interval.saturating_mul(2);
         self.listing_interval = self.listing_interval.min(self.interval);
     }
 

@@ -11,9 +11,7 @@ use super::ListingState;
 pub struct Report {
     /// Its figures.
     pub summary: Summary,
-    /// Every transition that this sweep, and no other one, has written: whoever
-    /// is to be told of an agent is told of these. They are on record; a process
-    /// that ends before it has told anybody leaves them in the history.
+    /// Every transition that this sweep, and no other one, has written.
     pub transitions: Vec<Announcement>,
 }
 
@@ -56,6 +54,16 @@ pub struct Summary {
     pub gone: u32,
     /// How many reads and writes failed.
     pub store_errors: u32,
+    /// How many alerts people got.
+    pub alerts_sent: u32,
+    /// How many nobody took: later sweeps send them again.
+    pub alerts_failed: u32,
+    /// How many a maintenance window keeps back.
+    pub alerts_silenced: u32,
+    /// How many are a part of the incident, of which people are told once.
+    pub alerts_in_incident: u32,
+    /// Whether a large part of the fleet is down.
+    pub incident: bool,
     /// How long it took, in milliseconds.
     pub duration_ms: u64,
     /// How long a probe took at the median, in milliseconds.
@@ -123,6 +131,11 @@ impl Summary {
             refused_as_older: 0,
             gone: 0,
             store_errors: 0,
+            alerts_sent: 0,
+            alerts_failed: 0,
+            alerts_silenced: 0,
+            alerts_in_incident: 0,
+            incident: false,
             duration_ms: 0,
             p50_ms: None,
             p95_ms: None,
@@ -163,6 +176,11 @@ impl Summary {
             refused_as_older = self.refused_as_older,
             gone = self.gone,
             store_errors = self.store_errors,
+            alerts_sent = self.alerts_sent,
+            alerts_failed = self.alerts_failed,
+            alerts_silenced = self.alerts_silenced,
+            alerts_in_incident = self.alerts_in_incident,
+            incident = self.incident,
             duration_ms = self.duration_ms,
             p50_ms = self.p50_ms,
             p95_ms = self.p95_ms,

@@ -3,12 +3,13 @@
 use common::model::Instance;
 use common::store::{StoreError, Stored, Watched};
 use common::watch::{
-    AgentState, Announcement, Condition, Found, Hosting, Judgement, Sighting, judge,
+    AgentState, Announcement, Condition, Found, Hosting, Judgement, Sighting, Telling, judge,
 };
 use tokio::time::Instant;
 
 use super::found::found;
 use super::round::Round;
+use super::telling::Debt;
 
 /// How often a state is judged anew that others overtake.
 const ATTEMPTS: usize = 4;
@@ -16,11 +17,21 @@ const ATTEMPTS: usize = 4;
 impl Round<'_> {
     /// Looks at an agent and writes what that means.
     pub(crate) async fn visit(&self, watched: Watched) {
-        let Watched { instance, state } = watched;
+        let Watched {
+            instance,
+            state,
+            telling,
+        } = watched;
+        let debt = Debt::due(&instance, &telling, self.time);
         let Some(sighting) = self.look(&instance, state.as_ref()).await else {
+            self.tally().debts.extend(debt);
             return;
         };
-        let transition = match self.conclude(&instance, state, &sighting).await {
+        let concluded = self.conclude(&instance, state, &telling, &sighting).await;
+        if !matches!(concluded, Ok(true)) {
+            self.tally().debts.extend(debt);
+        }
+        let transition = match concluded {
             Ok(transition) => transition,
             Err(error) => {
                 tracing::error!(%error, agent = %instance.id, "a state is not written");
@@ -94,33 +105,32 @@ impl Round<'_> {
         &self,
         instance: &Instance,
         mut state: Option<AgentState>,
+        telling: &Telling,
         sighting: &Sighting,
     ) -> Result<bool, StoreError> {
         let policy = &self.sweep.settings.policy;
         for _ in 0..ATTEMPTS {
             let Some(judgement) = judge(&instance.id, state.as_ref(), sighting, policy) else {
-                let mut tally = self.tally();
-                tally.summary.refused_as_older += 1;
+                self.tally().summary.refused_as_older += 1;
                 if let Some(state) = &state {
-                    tally.summary.conditions.count(state.condition);
+                    self.count(state);
                 }
                 return Ok(false);
             };
             if !judgement.write {
-                self.tally()
-                    .summary
-                    .conditions
-                    .count(judgement.next.condition);
+                self.count(&judgement.next);
                 return Ok(false);
             }
+            let news = judgement.transition.as_ref();
+            let news = news.is_some_and(|transition| transition.is_news(telling));
             let read = state.as_ref().map(|state| state.sweep);
             let saved = self
                 .sweep
                 .observations
-                .save(&instance.id, read, &judgement)
+                .save(&instance.id, read, &judgement, news)
                 .await?;
             match saved {
-                Stored::Written => return Ok(self.written(instance, judgement)),
+                Stored::Written => return Ok(self.written(instance, judgement, news)),
                 Stored::Overtaken(found) => state = found,
                 Stored::Gone => {
                     self.tally().summary.gone += 1;
@@ -133,10 +143,10 @@ impl Round<'_> {
         Ok(false)
     }
 
-    fn written(&self, instance: &Instance, judgement: Judgement) -> bool {
+    fn written(&self, instance: &Instance, judgement: Judgement, news: bool) -> bool {
+        self.count(&judgement.next);
         let mut tally = self.tally();
         tally.summary.writes += 1;
-        tally.summary.conditions.count(judgement.next.condition);
         let Some(transition) = judgement.transition else {
             return false;
         };
@@ -149,11 +159,15 @@ impl Round<'_> {
             reason = transition.trouble.as_ref().map(|trouble| trouble.reason.as_str()),
             "an agent changed"
         );
-        tally.transitions.push(Announcement {
+        let announcement = Announcement {
             instance: instance.id.clone(),
             owner: instance.owner.clone(),
             transition,
-        });
+        };
+        if news {
+            tally.news.push(announcement.clone());
+        }
+        tally.transitions.push(announcement);
         true
     }
 }

@@ -1,13 +1,13 @@
 //! The functions of the API, mounted on one set of stores and clients.
 
 use axum::Router;
-use common::alerts::{Alerts, Webhook, WebhookUrl};
+use common::alerts::{Alerts, Webhook, WebhookUrl, WebhookUrls, Webhooks};
 use common::background::Background;
 use common::client::ClientError;
 use common::clock::SharedClock;
 use common::config::{
-    AGENT_HOSTS, BACKEND_API_URL, ConfigError, Environment, INTERNAL_API_KEY, OPENCLAW_IMAGE,
-    PROXY_FRONTS, PROXY_TARGET, Reader, SUPPORT_WEBHOOK_URL,
+    AGENT_HOSTS, ALERT_WEBHOOK_URLS, BACKEND_API_URL, ConfigError, Environment, INTERNAL_API_KEY,
+    OPENCLAW_IMAGE, PROXY_FRONTS, PROXY_TARGET, Reader, SUPPORT_WEBHOOK_URL,
 };
 use common::control::{ControlSettings, Controls};
 use common::http::{Authenticator, ControlsSwitch, Fronts, InternalKey, SessionSettings};
@@ -16,7 +16,7 @@ use common::probe::AllowedHosts;
 use common::railway::{Limits, Overview};
 use common::store::{
     Configurations, Connection, History, Instances, Memories, Observations, Operations, Tables,
-    Tickets, Tokens,
+    Tickets, Tokens, Windows,
 };
 use proxy::{Agents, Limits as ProxyLimits, Office, Place, Tunnels};
 use sweep::{Sweep, SweepTables};
@@ -43,6 +43,7 @@ pub(crate) struct Settings {
     controls: ControlSettings,
     sessions: SessionSettings,
     webhook: Option<WebhookUrl>,
+    fleet_webhooks: Option<WebhookUrls>,
     place: Option<Place>,
     fronts: Option<Fronts>,
     pub(crate) sweep: sweep::Settings,
@@ -69,6 +70,7 @@ impl Settings {
             Some(controls),
             Some(sessions),
             Some(webhook),
+            Some(fleet_webhooks),
             Some(sweep),
             Some(place),
             Some(fronts),
@@ -82,6 +84,7 @@ impl Settings {
             ControlSettings::read(&mut reader),
             SessionSettings::read(&mut reader),
             reader.optional(SUPPORT_WEBHOOK_URL),
+            reader.optional(ALERT_WEBHOOK_URLS),
             sweep::Settings::read(&mut reader),
             reader.optional(PROXY_TARGET),
             reader.optional(PROXY_FRONTS),
@@ -99,6 +102,7 @@ impl Settings {
             controls,
             sessions,
             webhook,
+            fleet_webhooks,
             sweep,
             place,
             fronts,
@@ -144,7 +148,7 @@ impl Settings {
             .map(|url| Backend::new(url, self.internal_key.clone()))
             .transpose()?;
 
-        let sweep = Sweep::new(
+        let mut sweep = Sweep::new(
             &connection.named("sweep").persistent(),
             SweepTables {
                 instances: tables.instances.clone(),
@@ -155,6 +159,8 @@ impl Settings {
             shared.railway.clone(),
             self.sweep,
         );
+        sweep.webhooks = Webhooks::new(self.fleet_webhooks.unwrap_or_default(), &clock)?;
+
         let of = own("compatibility")?;
         let compatibility = compatibility::router(compatibility::State {
             clock: clock.clone(),
@@ -169,6 +175,7 @@ impl Settings {
             clock: clock.clone(),
             internal_key: self.internal_key.clone(),
             instances: of.controls.instances,
+            windows: Windows::new(History::new(of.connection, tables.history.clone())),
             hosts: self.hosts.clone(),
             overview: of.overview,
         });

@@ -1,0 +1,305 @@
+//! What becomes of the transitions of agents: who is told, and of what.
+
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+
+use super::{Alert, Severity};
+use crate::clock::iso8601;
+use crate::model::MaintenanceWindow;
+use crate::watch::{Announcement, Condition, Incident};
+
+/// What decides beside the transition itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Situation<'s> {
+    /// The last failure of a large part of the fleet.
+    pub incident: Option<&'s Incident>,
+    /// When nobody is to be alerted.
+    pub windows: &'s [MaintenanceWindow],
+    /// The keys of what was told already.
+    pub seen: &'s HashSet<String>,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// What becomes of a transition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// People are told.
+    Send(Alert),
+    /// They were told already.
+    Known,
+    /// They are told of the incident that it is a part of.
+    InIncident,
+    /// They are told when a maintenance window is over, if it is still so.
+    Held,
+    /// Trouble is over in a maintenance window: they are not told.
+    Silenced,
+}
+
+/// Decides about each transition. All of them are news.
+pub fn plan(announcements: &[Announcement], situation: &Situation<'_>) -> Vec<Plan> {
+    let plan = |announcement| plan_one(announcement, situation);
+    announcements.iter().map(plan).collect()
+}
+
+fn plan_one(announcement: &Announcement, situation: &Situation<'_>) -> Plan {
+    let Announcement {
+        instance,
+        transition,
+        ..
+    } = announcement;
+    let alert = of_agent(announcement);
+    if situation.seen.contains(&alert.dedup_key) {
+        return Plan::Known;
+    }
+    let over = transition.to == Condition::Up;
+    let incident = situation.incident;
+    if !over && incident.is_some_and(|incident| incident.covers(transition.sweep)) {
+        return Plan::InIncident;
+    }
+    let mut windows = situation.windows.iter();
+    match windows.any(|window| window.silences(Some(instance), situation.now)) {
+        true if over => Plan::Silenced,
+        true => Plan::Held,
+        false => Plan::Send(alert),
+    }
+}
+
+/// The alert of a transition. Its key is the agent and the sweep that found the
+/// transition: an agent has one in a sweep at most.
+fn of_agent(announcement: &Announcement) -> Alert {
+    let Announcement {
+        instance,
+        owner,
+        transition,
+    } = announcement;
+    let since = iso8601(transition.since);
+    let (severity, title, what) = match (transition.to, transition.from) {
+        (Condition::Down, Some(Condition::Up)) => (Severity::Critical, "Agent down", "Down"),
+        (Condition::Down, _) => (Severity::Critical, "Agent did not come up", "Down"),
+        (Condition::Setup, _) => (
+            Severity::Warning,
+            "Agent without configuration",
+            "It was up, and waits to be configured",
+        ),
+        _ => (Severity::Info, "Agent up again", "Up"),
+    };
+    let mut text = format!("{what} since {since}. Owner: {owner}.");
+    if let Some(trouble) = &transition.trouble {
+        text = format!("{}. {text}", trouble.reason);
+    }
+    if let (Some(Condition::Down), Some(before)) = (transition.from, transition.from_since) {
+        text.push_str(&format!(" It was down since {}.", iso8601(before)));
+    }
+    Alert {
+        severity,
+        title: title.to_owned(),
+        text,
+        instance: Some(instance.clone()),
+        time: transition.sweep,
+        dedup_key: format!("{instance}@{}", transition.sweep),
+    }
+}
+
+/// The alert of an incident, as it is: open or over. `down` is how many of its
+/// agents the sweep that found it over still found down.
+pub fn of_incident(incident: &Incident, down: u32) -> Alert {
+    let Incident {
+        opened,
+        since,
+        closed,
+        fallen,
+        of,
+        ..
+    } = incident;
+    let since = iso8601(*since);
+    match closed {
+        None => Alert {
+            severity: Severity::Critical,
+            title: "A large part of the fleet is down".to_owned(),
+            text: format!(
+                "{fallen} of {of} agents that a sweep looked at went down since {since}. \
+                 Nobody is told of each of them."
+            ),
+            instance: None,
+            time: *opened,
+            dedup_key: format!("fleet@{opened}"),
+        },
+        Some(closed) => Alert {
+            severity: Severity::Info,
+            title: "The fleet is up again".to_owned(),
+            text: format!(
+                "The incident that began at {since} is over. Of its agents that the last sweep \
+                 looked at, {down} are still down."
+            ),
+            instance: None,
+            time: *closed,
+            dedup_key: format!("fleet@{opened}:over"),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::watch::{Symptom, Transition, Trouble};
+
+    fn at(minute: i64) -> Timestamp {
+        let start: Timestamp = "2026-04-04T03:10:00Z".parse().unwrap();
+        start + SignedDuration::from_mins(minute)
+    }
+
+    fn announcement(from: Condition, to: Condition) -> Announcement {
+        let trouble = (to == Condition::Down).then(|| Trouble {
+            symptom: Symptom::Unreachable,
+            reason: "No probe succeeded".to_owned(),
+        });
+        Announcement {
+            instance: "abc123".parse().unwrap(),
+            owner: "owner".parse().unwrap(),
+            transition: Transition {
+                from: Some(from),
+                from_since: Some(at(-60)),
+                to,
+                since: at(-2),
+                sweep: at(0),
+                trouble,
+            },
+        }
+    }
+
+    fn window(instance: Option<&str>) -> MaintenanceWindow {
+        MaintenanceWindow {
+            id: "window".parse().unwrap(),
+            from: at(-5),
+            until: at(5),
+            instance: instance.map(|id| id.parse().unwrap()),
+        }
+    }
+
+    fn incident(opened: i64, closed: Option<i64>) -> Incident {
+        Incident {
+            opened: at(opened),
+            since: at(opened - 2),
+            extended: at(opened),
+            closed: closed.map(at),
+            fallen: 60,
+            of: 100,
+        }
+    }
+
+    #[test]
+    fn incidents_windows_and_what_is_known_keep_an_alert_back() {
+        let none = HashSet::new();
+        let seen = HashSet::from(["abc123@2026-04-04T03:10:00Z".to_owned()]);
+        let (down, up) = (Condition::Down, Condition::Up);
+        type Row<'r> = (
+            Condition,
+            Option<Incident>,
+            Vec<MaintenanceWindow>,
+            &'r HashSet<String>,
+            Option<Plan>,
+        );
+        let rows: [Row<'_>; 12] = [
+            (down, None, vec![], &none, None),
+            (up, None, vec![], &none, None),
+            (down, None, vec![], &seen, Some(Plan::Known)),
+            (
+                down,
+                Some(incident(-3, None)),
+                vec![],
+                &none,
+                Some(Plan::InIncident),
+            ),
+            (
+                down,
+                Some(incident(-9, Some(0))),
+                vec![],
+                &none,
+                Some(Plan::InIncident),
+            ),
+            (down, Some(incident(-9, Some(-1))), vec![], &none, None),
+            (up, Some(incident(-3, None)), vec![], &none, None),
+            (down, None, vec![window(None)], &none, Some(Plan::Held)),
+            (
+                down,
+                None,
+                vec![window(Some("abc123"))],
+                &none,
+                Some(Plan::Held),
+            ),
+            (down, None, vec![window(Some("other"))], &none, None),
+            (
+                up,
+                None,
+                vec![window(Some("other")), window(None)],
+                &none,
+                Some(Plan::Silenced),
+            ),
+            (
+                down,
+                Some(incident(0, None)),
+                vec![window(None)],
+                &none,
+                Some(Plan::InIncident),
+            ),
+        ];
+        for (to, incident, windows, seen, expected) in rows {
+            let from = if to == up { down } else { up };
+            let announcement = announcement(from, to);
+            let situation = Situation {
+                incident: incident.as_ref(),
+                windows: &windows,
+                seen,
+                now: at(1),
+            };
+            let expected = expected.unwrap_or_else(|| Plan::Send(of_agent(&announcement)));
+            let found = plan(&[announcement], &situation);
+            assert_eq!(found, [expected], "{situation:?}");
+        }
+    }
+
+    #[test]
+    fn an_alert_says_what_changed_since_when_and_why() {
+        for (from, to, severity, title, text) in [
+            (
+                Condition::Up,
+                Condition::Down,
+                Severity::Critical,
+                "Agent down",
+                "No probe succeeded. Down since 2026-04-04T03:08:00.000Z. Owner: owner.",
+            ),
+            (
+                Condition::Starting,
+                Condition::Down,
+                Severity::Critical,
+                "Agent did not come up",
+                "No probe succeeded. Down since 2026-04-04T03:08:00.000Z. Owner: owner.",
+            ),
+            (
+                Condition::Up,
+                Condition::Setup,
+                Severity::Warning,
+                "Agent without configuration",
+                "It was up, and waits to be configured since 2026-04-04T03:08:00.000Z. \
+                 Owner: owner.",
+            ),
+            (
+                Condition::Down,
+                Condition::Up,
+                Severity::Info,
+                "Agent up again",
+                "Up since 2026-04-04T03:08:00.000Z. Owner: owner. It was down since \
+                 2026-04-04T02:10:00.000Z.",
+            ),
+        ] {
+            let alert = of_agent(&announcement(from, to));
+            let told = (alert.severity, alert.title.as_str(), alert.text.as_str());
+            assert_eq!(told, (severity, title, text));
+            assert_eq!(alert.dedup_key, "abc123@2026-04-04T03:10:00Z");
+        }
+    }
+}

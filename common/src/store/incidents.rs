@@ -1,0 +1,189 @@
+//! The failure of a large part of the fleet: one item in the table of history,
+//! the last one. Every change of it is a conditional write, so that of all
+//! processes which find the same one tells people.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::{History, StoreError, corrupt, history, parse};
+use crate::watch::Incident;
+
+/// Instances' ids have no `#`.
+const PARTITION: &str = "#fleet";
+const SORT_KEY: &str = "incident";
+
+/// The record of the last incident.
+#[derive(Clone, Debug)]
+pub struct Incidents {
+    history: History,
+}
+
+/// The last incident, with what people have yet to be told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IncidentRecord {
+    /// The incident.
+    pub incident: Incident,
+    /// The sweep that took it on to tell people how it is, while nobody may know.
+    pub owed: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StoredIncident {
+    opened: String,
+    since: String,
+    /// `extended` and `of` are words of DynamoDB's own.
+    going_on_at: String,
+    closed: Option<String>,
+    fallen: u32,
+    out_of: u32,
+    owed: Option<String>,
+}
+
+impl TryFrom<StoredIncident> for IncidentRecord {
+    type Error = String;
+
+    fn try_from(stored: StoredIncident) -> Result<Self, Self::Error> {
+        let time = |name, text: Option<String>| text.map(|text| parse(name, &text)).transpose();
+        Ok(Self {
+            incident: Incident {
+                opened: parse("opened", &stored.opened)?,
+                since: parse("since", &stored.since)?,
+                extended: parse("goingOnAt", &stored.going_on_at)?,
+                closed: time("closed", stored.closed)?,
+                fallen: stored.fallen,
+                of: stored.out_of,
+            },
+            owed: time("owed", stored.owed)?,
+        })
+    }
+}
+
+impl Incidents {
+    /// The record beside this history.
+    pub fn new(history: History) -> Self {
+        Self { history }
+    }
+
+    /// The last incident.
+    ///
+    /// # Errors
+    /// When DynamoDB fails, or the record is damaged.
+    pub async fn last(&self) -> Result<Option<IncidentRecord>, StoreError> {
+        let key = [(history::KEY, PARTITION), (history::SORT_KEY, SORT_KEY)];
+        let item = self.history.connection.item(&self.history.table, &key);
+        let Some(item) = item.await? else {
+            return Ok(None);
+        };
+        let damaged = |reason| corrupt(&self.history.table, PARTITION, reason);
+        let stored: StoredIncident =
+            serde_dynamo::from_item(item).map_err(|error| damaged(error.to_string()))?;
+        IncidentRecord::try_from(stored).map(Some).map_err(damaged)
+    }
+
+    /// Opens an incident, and owes it to people, unless one is open or was
+    /// closed later. Whether it did.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn open(&self, incident: &Incident) -> Result<bool, StoreError> {
+        let number = |number: u32| AttributeValue::N(number.to_string());
+        self.update(
+            "attribute_not_exists(opened) OR closed < :opened",
+            "SET opened = :opened, since = :since, goingOnAt = :opened, owed = :opened, \
+             fallen = :fallen, outOf = :outOf REMOVE closed",
+            [
+                (":opened", text(incident.opened)),
+                (":since", text(incident.since)),
+                (":fallen", number(incident.fallen)),
+                (":outOf", number(incident.of)),
+            ],
+        )
+        .await
+    }
+
+    /// Notes that an incident goes on.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn extend(&self, incident: &Incident, sweep: Timestamp) -> Result<bool, StoreError> {
+        self.update(
+            "opened = :opened AND attribute_not_exists(closed) AND goingOnAt < :sweep",
+            "SET goingOnAt = :sweep",
+            [(":opened", text(incident.opened)), (":sweep", text(sweep))],
+        )
+        .await
+    }
+
+    /// Closes an incident, and owes that to people, unless it was closed or found
+    /// going on meanwhile. Whether it did.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn close(&self, incident: &Incident, sweep: Timestamp) -> Result<bool, StoreError> {
+        self.update(
+            "opened = :opened AND goingOnAt = :read AND attribute_not_exists(closed)",
+            "SET closed = :sweep, owed = :sweep",
+            [
+                (":opened", text(incident.opened)),
+                (":read", text(incident.extended)),
+                (":sweep", text(sweep)),
+            ],
+        )
+        .await
+    }
+
+    /// Takes on to tell people what another sweep owes them. Whether nobody else
+    /// did.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn take(&self, owed: Timestamp, sweep: Timestamp) -> Result<bool, StoreError> {
+        self.update(
+            "owed = :owed",
+            "SET owed = :sweep",
+            [(":owed", text(owed)), (":sweep", text(sweep))],
+        )
+        .await
+    }
+
+    /// Notes that people know what was owed to them.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn told(&self, owed: Timestamp) -> Result<(), StoreError> {
+        let told = self.update("owed = :owed", "REMOVE owed", [(":owed", text(owed))]);
+        told.await.map(drop)
+    }
+
+    async fn update<const N: usize>(
+        &self,
+        condition: &str,
+        update: &str,
+        values: [(&str, AttributeValue); N],
+    ) -> Result<bool, StoreError> {
+        let mut request = self
+            .history
+            .connection
+            .client
+            .update_item()
+            .table_name(&self.history.table)
+            .key(history::KEY, AttributeValue::S(PARTITION.to_owned()))
+            .key(history::SORT_KEY, AttributeValue::S(SORT_KEY.to_owned()))
+            .condition_expression(condition)
+            .update_expression(update);
+        for (name, value) in values {
+            request = request.expression_attribute_values(name, value);
+        }
+        match request.send().await {
+            Ok(_) => Ok(true),
+            Err(error) => StoreError::refused_item(error).map(|_| false),
+        }
+    }
+}
+
+/// Times of sweeps are whole seconds, so that as texts they sort as times do.
+fn text(at: Timestamp) -> AttributeValue {
+    AttributeValue::S(at.to_string())
+}

@@ -1,0 +1,162 @@
+//! What people were told of an agent, and what they have yet to be: two
+//! attributes of the instance's own item.
+//!
+//! `owed` names a transition, and is set by the write that makes it. It goes when
+//! people know, so that a process which ends in between loses nothing: a later
+//! sweep finds it. `alerted` names the trouble that they were told of.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::connection::Item;
+use super::{Observations, StoreError, corrupt, instances, parse};
+use crate::model::InstanceId;
+use crate::watch::{Owed, Telling, Transition};
+
+const OWED: &str = "owed";
+const ALERTED: &str = "alerted";
+
+/// Times are texts.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OwedRecord {
+    transition: String,
+    taken_by: String,
+}
+
+impl OwedRecord {
+    pub(super) fn of(transition: &Transition) -> Self {
+        Self {
+            transition: transition.sweep.to_string(),
+            taken_by: transition.sweep.to_string(),
+        }
+    }
+}
+
+impl Observations {
+    /// Takes on to tell people of a transition that another sweep owes them;
+    /// none where somebody else did, or it is not to be told any more.
+    ///
+    /// # Errors
+    /// When DynamoDB fails, or the transition's record is damaged.
+    pub async fn take_on(
+        &self,
+        id: &InstanceId,
+        owed: Owed,
+        sweep: Timestamp,
+    ) -> Result<Option<Transition>, StoreError> {
+        let values = [
+            (":transition", owed.transition),
+            (":read", owed.taken_by),
+            (":sweep", sweep),
+        ];
+        let taken = self
+            .update_telling(
+                id,
+                "owed.transition = :transition AND owed.takenBy = :read",
+                "SET owed.takenBy = :sweep",
+                &values,
+            )
+            .await?;
+        if !taken {
+            return Ok(None);
+        }
+        let transition = self.history.transition(id, owed.transition).await?;
+        if transition.is_none() {
+            self.drop_owed(id, owed.transition).await?;
+        }
+        Ok(transition)
+    }
+
+    /// Notes that people know of trouble.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn alerted(&self, id: &InstanceId, transition: Timestamp) -> Result<(), StoreError> {
+        self.settle(id, transition, "SET alerted = :transition REMOVE owed")
+            .await
+    }
+
+    /// Notes that trouble is over, whether people know or not.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn over(&self, id: &InstanceId, transition: Timestamp) -> Result<(), StoreError> {
+        self.settle(id, transition, "REMOVE owed, alerted").await
+    }
+
+    /// Notes that people are not told of a transition.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn drop_owed(
+        &self,
+        id: &InstanceId,
+        transition: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.settle(id, transition, "REMOVE owed").await
+    }
+
+    /// Does nothing where a newer transition took the place.
+    async fn settle(
+        &self,
+        id: &InstanceId,
+        transition: Timestamp,
+        update: &str,
+    ) -> Result<(), StoreError> {
+        let values = [(":transition", transition)];
+        let condition = "owed.transition = :transition";
+        self.update_telling(id, condition, update, &values)
+            .await
+            .map(drop)
+    }
+
+    async fn update_telling(
+        &self,
+        id: &InstanceId,
+        condition: &str,
+        update: &str,
+        values: &[(&str, Timestamp)],
+    ) -> Result<bool, StoreError> {
+        let mut request = self
+            .instances
+            .connection
+            .client
+            .update_item()
+            .table_name(&self.instances.table)
+            .key(instances::KEY, AttributeValue::S(id.to_string()))
+            .condition_expression(condition)
+            .update_expression(update);
+        for (name, at) in values {
+            let at = AttributeValue::S(at.to_string());
+            request = request.expression_attribute_values(*name, at);
+        }
+        match request.send().await {
+            Ok(_) => Ok(true),
+            Err(error) => StoreError::refused_item(error).map(|_| false),
+        }
+    }
+
+    /// Takes the two attributes out of an item.
+    pub(super) fn telling(&self, key: &str, item: &mut Item) -> Result<Telling, StoreError> {
+        let corrupt = |reason: String| corrupt(&self.instances.table, key, reason);
+        let owed = match item.remove(OWED) {
+            None => None,
+            Some(value) => {
+                let record: OwedRecord = serde_dynamo::from_attribute_value(value)
+                    .map_err(|error| corrupt(format!("{OWED}: {error}")))?;
+                Some(Owed {
+                    transition: parse("owed.transition", &record.transition).map_err(corrupt)?,
+                    taken_by: parse("owed.takenBy", &record.taken_by).map_err(corrupt)?,
+                })
+            }
+        };
+        let alerted = match item.remove(ALERTED) {
+            None => None,
+            Some(AttributeValue::S(text)) => Some(parse(ALERTED, &text).map_err(corrupt)?),
+            Some(_) => return Err(corrupt(format!("{ALERTED} is no text"))),
+        };
+        Ok(Telling { owed, alerted })
+    }
+}

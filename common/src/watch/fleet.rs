@@ -1,0 +1,232 @@
+//! When a part of the fleet fails at once, which is one thing to know and not
+//! hundreds.
+
+use jiff::{SignedDuration, Timestamp};
+
+/// From when on many failures are one incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FleetPolicy {
+    /// How many agents have to go down.
+    pub min: u32,
+    /// How many in a hundred of those that were up or starting.
+    pub share: u32,
+    /// How long it has to be over: parts of the fleet are swept by different
+    /// processes, and each one sees its own.
+    pub quiet: SignedDuration,
+}
+
+impl Default for FleetPolicy {
+    fn default() -> Self {
+        Self {
+            min: 10,
+            share: 20,
+            quiet: SignedDuration::from_mins(2),
+        }
+    }
+}
+
+/// A failure of a large part of the fleet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incident {
+    /// The sweep that found it out, which is its name.
+    pub opened: Timestamp,
+    /// Since when agents are down that are a part of it.
+    pub since: Timestamp,
+    /// The last sweep that found it going on.
+    pub extended: Timestamp,
+    /// The sweep that found it over.
+    pub closed: Option<Timestamp>,
+    /// How many agents were down when it was found out.
+    pub fallen: u32,
+    /// Of how many that had been up or starting.
+    pub of: u32,
+}
+
+impl Incident {
+    /// Whether it goes on.
+    pub fn is_open(&self) -> bool {
+        self.closed.is_none()
+    }
+
+    /// Whether what a sweep found is a part of it.
+    pub fn covers(&self, sweep: Timestamp) -> bool {
+        sweep >= self.opened && self.closed.is_none_or(|closed| sweep <= closed)
+    }
+}
+
+/// What a sweep saw of its part of the fleet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FleetCount {
+    /// Agents that are up or starting.
+    pub standing: u32,
+    /// Agents that went down lately, or since the incident began.
+    pub fallen: u32,
+    /// Since when the first of those is down.
+    pub since: Option<Timestamp>,
+    /// Whether all agents were looked at.
+    pub whole: bool,
+}
+
+impl FleetCount {
+    /// Those that should stand.
+    pub fn of(&self) -> u32 {
+        self.standing.saturating_add(self.fallen)
+    }
+
+    fn is_incident(&self, policy: &FleetPolicy) -> bool {
+        let share = u64::from(self.fallen) * 100;
+        self.fallen >= policy.min && share >= u64::from(policy.share) * u64::from(self.of())
+    }
+}
+
+/// What that means for the fleet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FleetNews {
+    /// Nothing has changed.
+    None,
+    /// This has begun.
+    Opens(Incident),
+    /// It goes on.
+    Lasts,
+    /// It is over.
+    Ends,
+}
+
+/// Judges what a sweep saw, by the last incident. One ends when no sweep has
+/// found it going on for a while.
+pub fn judge_fleet(
+    last: Option<&Incident>,
+    count: &FleetCount,
+    sweep: Timestamp,
+    policy: &FleetPolicy,
+) -> FleetNews {
+    match last.filter(|incident| incident.is_open()) {
+        Some(_) if count.is_incident(policy) => FleetNews::Lasts,
+        Some(open) => {
+            let quiet = sweep.duration_since(open.extended) >= policy.quiet;
+            // Who was not looked at may still be down.
+            if quiet && count.whole {
+                FleetNews::Ends
+            } else {
+                FleetNews::None
+            }
+        }
+        None if count.is_incident(policy) => FleetNews::Opens(Incident {
+            opened: sweep,
+            since: count.since.unwrap_or(sweep),
+            extended: sweep,
+            closed: None,
+            fallen: count.fallen,
+            of: count.of(),
+        }),
+        None => FleetNews::None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minute: i64) -> Timestamp {
+        let start: Timestamp = "2026-04-04T03:00:00Z".parse().unwrap();
+        start + SignedDuration::from_mins(minute)
+    }
+
+    fn incident(closed: Option<i64>) -> Incident {
+        Incident {
+            opened: at(0),
+            since: at(-2),
+            extended: at(5),
+            closed: closed.map(at),
+            fallen: 60,
+            of: 100,
+        }
+    }
+
+    fn count(standing: u32, fallen: u32) -> FleetCount {
+        FleetCount {
+            standing,
+            fallen,
+            since: (fallen > 0).then(|| at(-3)),
+            whole: true,
+        }
+    }
+
+    #[test]
+    fn an_incident_is_many_agents_and_a_large_share_of_them() {
+        for (standing, fallen, opens) in [
+            (0, 0, false),
+            (100, 0, false),
+            // A large share of few.
+            (0, 9, false),
+            // Many, and a small share.
+            (10_000, 2_000, false),
+            (8_000, 2_000, true),
+            (40, 10, true),
+            (0, 10, true),
+        ] {
+            let news = judge_fleet(
+                None,
+                &count(standing, fallen),
+                at(10),
+                &FleetPolicy::default(),
+            );
+            let expected = if opens {
+                FleetNews::Opens(Incident {
+                    opened: at(10),
+                    since: at(-3),
+                    extended: at(10),
+                    closed: None,
+                    fallen,
+                    of: standing + fallen,
+                })
+            } else {
+                FleetNews::None
+            };
+            assert_eq!(news, expected, "{fallen} beside {standing}");
+        }
+    }
+
+    #[test]
+    fn an_incident_ends_once_it_was_over_for_a_while_and_everybody_was_looked_at() {
+        let partly = FleetCount {
+            whole: false,
+            ..count(95, 5)
+        };
+        for (last, count, minute, expected) in [
+            (incident(None), count(50, 50), 6, FleetNews::Lasts),
+            (incident(None), count(95, 5), 6, FleetNews::None),
+            (incident(None), count(95, 5), 7, FleetNews::Ends),
+            (incident(None), partly, 9, FleetNews::None),
+            (incident(Some(7)), count(95, 5), 8, FleetNews::None),
+        ] {
+            let news = judge_fleet(Some(&last), &count, at(minute), &FleetPolicy::default());
+            assert_eq!(news, expected, "minute {minute}");
+        }
+        // The next one is another one.
+        let news = judge_fleet(
+            Some(&incident(Some(7))),
+            &count(50, 50),
+            at(8),
+            &FleetPolicy::default(),
+        );
+        assert!(matches!(news, FleetNews::Opens(_)), "{news:?}");
+    }
+
+    #[test]
+    fn what_was_found_while_it_lasted_is_a_part_of_it() {
+        for (closed, minute, covered) in [
+            (None, -1, false),
+            (None, 0, true),
+            (None, 99, true),
+            (Some(7), 7, true),
+            (Some(7), 8, false),
+        ] {
+            assert_eq!(
+                incident(closed).covers(at(minute)),
+                covered,
+                "{closed:?} {minute}"
+            );
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Which changes of an agent people are told of.
+
+use jiff::Timestamp;
+
+use super::{Condition, Transition};
+
+/// What people were told of an agent, and what they have yet to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Telling {
+    /// A transition that nobody may know of yet.
+    pub owed: Option<Owed>,
+    /// The sweep that found the trouble which people were told of last; none
+    /// where they were told that it is over.
+    pub alerted: Option<Timestamp>,
+}
+
+/// A transition that is to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owed {
+    /// The sweep that found it, which is its name.
+    pub transition: Timestamp,
+    /// The sweep that took it on to tell it, last.
+    pub taken_by: Timestamp,
+}
+
+impl Transition {
+    /// Whether people are told: that an agent is down, that one which was up
+    /// waits to be configured, and that it is up again if they were told of
+    /// trouble or should have been. Being stopped on purpose, asleep or on the
+    /// way up is no news.
+    pub fn is_news(&self, telling: &Telling) -> bool {
+        match self.to {
+            Condition::Down => true,
+            Condition::Setup => self.from == Some(Condition::Up),
+            Condition::Up => telling.alerted.is_some() || telling.owed.is_some(),
+            Condition::Starting | Condition::Stopped | Condition::Sleeping => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trouble_is_news_and_its_end_is_if_anybody_knows_of_it() {
+        let sweep: Timestamp = "2026-04-04T03:10:00Z".parse().unwrap();
+        let nothing = Telling::default();
+        let alerted = Telling {
+            alerted: Some(sweep),
+            ..nothing
+        };
+        let owed = Telling {
+            owed: Some(Owed {
+                transition: sweep,
+                taken_by: sweep,
+            }),
+            ..nothing
+        };
+        use Condition::{Down, Setup, Sleeping, Starting, Stopped, Up};
+        for (from, to, telling, news) in [
+            (Some(Up), Down, nothing, true),
+            (Some(Starting), Down, nothing, true),
+            (Some(Up), Setup, nothing, true),
+            (None, Setup, nothing, false),
+            (Some(Starting), Setup, nothing, false),
+            (Some(Down), Setup, alerted, false),
+            (Some(Down), Up, nothing, false),
+            (Some(Down), Up, alerted, true),
+            (Some(Down), Up, owed, true),
+            // It was down, was deployed again, and came up.
+            (Some(Starting), Up, alerted, true),
+            (Some(Starting), Up, nothing, false),
+            (None, Up, nothing, false),
+            (Some(Up), Stopped, nothing, false),
+            (Some(Down), Stopped, alerted, false),
+            (Some(Up), Sleeping, nothing, false),
+            (Some(Down), Starting, alerted, false),
+        ] {
+            let transition = Transition {
+                from,
+                from_since: None,
+                to,
+                since: sweep,
+                sweep,
+                trouble: None,
+            };
+            assert_eq!(
+                transition.is_news(&telling),
+                news,
+                "{from:?} {to:?} {telling:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! `DELETE /api/openclaw/maintenance-windows/{id}`: somebody is done earlier.
+
+use axum::Json;
+use axum::extract::State;
+use common::http::{ApiError, Bearer, ErrorBody, WindowPath};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// What became of a window.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RemovedWindow {
+    #[schema(example = "move-to-europe")]
+    id: String,
+    /// Whether there was one.
+    removed: bool,
+}
+
+/// Remove a maintenance window
+///
+/// Idempotent. People are told of what is still down within two minutes.
+#[utoipa::path(
+    delete,
+    path = "/api/openclaw/maintenance-windows/{id}",
+    operation_id = "removeMaintenanceWindow",
+    tag = "fleet",
+    security(("internalKey" = [])),
+    params(("id" = String, Path, description = "The window's id")),
+    responses(
+        (status = 200, description = "There is no window of this id now", body = RemovedWindow),
+        (status = 400, description = "The id is malformed", body = ErrorBody),
+        (status = 401, description = "No bearer key, or a wrong one", body = ErrorBody),
+        (status = 500, description = "The store failed", body = ErrorBody),
+    )
+)]
+pub(crate) async fn handler(
+    State(state): State<crate::State>,
+    _: Bearer,
+    WindowPath(id): WindowPath,
+) -> Result<Json<RemovedWindow>, ApiError> {
+    let removed = state.windows.remove(&id).await?;
+    Ok(Json(RemovedWindow {
+        id: id.to_string(),
+        removed,
+    }))
+}

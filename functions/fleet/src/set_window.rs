@@ -1,0 +1,118 @@
+//! `PUT /api/openclaw/maintenance-windows/{id}`: somebody is going to work on an
+//! agent, or on all of them, and nobody needs to be woken for it.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use common::http::{ApiError, Bearer, ErrorBody, JsonObject, WindowPath};
+use common::model::{InstanceId, MaintenanceWindow, WindowId};
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use crate::window::WindowView;
+
+/// When nobody is to be alerted, and of what.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(
+    dead_code,
+    reason = "it describes the body for OpenAPI; the body itself is read field by field, to name all bad ones"
+)]
+pub(crate) struct WindowFields {
+    #[schema(format = DateTime, example = "2026-04-04T03:00:00.000Z")]
+    from: String,
+    /// After `from`.
+    #[schema(format = DateTime, example = "2026-04-04T05:00:00.000Z")]
+    until: String,
+    /// An agent; without it, or with null, the window is for all of them.
+    instance_id: Option<String>,
+}
+
+/// Set a maintenance window
+///
+/// Idempotent: it takes the place of the window of this id. Agents are asked as
+/// ever while it lasts, and what becomes of them is on record.
+#[utoipa::path(
+    put,
+    path = "/api/openclaw/maintenance-windows/{id}",
+    operation_id = "setMaintenanceWindow",
+    tag = "fleet",
+    security(("internalKey" = [])),
+    params(("id" = String, Path, description = "The window's id: 1 to 64 letters, digits, hyphens or underscores")),
+    request_body = WindowFields,
+    responses(
+        (status = 200, description = "The window was replaced", body = WindowView),
+        (status = 201, description = "The window was made", body = WindowView),
+        (status = 400, description = "A field is bad; the message names all that are", body = ErrorBody),
+        (status = 401, description = "No bearer key, or a wrong one", body = ErrorBody),
+        (status = 413, description = "The body is too large", body = ErrorBody),
+        (status = 500, description = "The store failed", body = ErrorBody),
+    )
+)]
+pub(crate) async fn handler(
+    State(state): State<crate::State>,
+    _: Bearer,
+    WindowPath(id): WindowPath,
+    JsonObject(body): JsonObject,
+) -> Result<(StatusCode, Json<WindowView>), ApiError> {
+    let window = window(id, body)?;
+    let made = state.windows.store(&window).await?;
+    let status = if made {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    Ok((status, Json(window.into())))
+}
+
+fn window(id: WindowId, mut body: Map<String, Value>) -> Result<MaintenanceWindow, ApiError> {
+    let mut problems = Vec::new();
+    let mut take = |name| body.remove(name).filter(|value| !value.is_null());
+    let time = |value: Option<Value>| {
+        let value = value.ok_or("is required")?;
+        let read = value
+            .as_str()
+            .and_then(|text| text.parse::<Timestamp>().ok());
+        read.ok_or("must be an ISO 8601 time with its offset, such as 2026-04-01T00:00:00.000Z")
+    };
+    let mut read_time = |name: &str, value| {
+        time(value)
+            .inspect_err(|rule| problems.push(format!("{name} {rule}")))
+            .ok()
+    };
+    let from = read_time("from", take("from"));
+    let until = read_time("until", take("until"));
+    if let (Some(from), Some(until)) = (from, until)
+        && until <= from
+    {
+        problems.push("until must be after from".to_owned());
+    }
+    let instance = take("instanceId").and_then(|value| {
+        parsed::<InstanceId>(&value)
+            .inspect_err(|rule| problems.push(format!("instanceId {rule}")))
+            .ok()
+    });
+    for name in body.keys() {
+        problems.push(format!(
+            "{name:?} is no field; allowed are from, until and instanceId"
+        ));
+    }
+    match (from, until) {
+        (Some(from), Some(until)) if problems.is_empty() => Ok(MaintenanceWindow {
+            id,
+            from,
+            until,
+            instance,
+        }),
+        _ => Err(ApiError::BadRequest(problems.join("; "))),
+    }
+}
+
+fn parsed<T: FromStr<Err: Display>>(value: &Value) -> Result<T, String> {
+    let text = value.as_str().ok_or("must be a string")?;
+    text.parse().map_err(|error: T::Err| error.to_string())
+}

@@ -1,0 +1,38 @@
+//! `GET /api/openclaw/maintenance-windows`: when nobody is alerted.
+
+use axum::Json;
+use axum::extract::State;
+use common::http::{ApiError, Bearer, ErrorBody};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::window::WindowView;
+
+/// The maintenance windows.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct WindowList {
+    /// By their ids. Windows that are over go after a week.
+    windows: Vec<WindowView>,
+}
+
+/// List maintenance windows
+#[utoipa::path(
+    get,
+    path = "/api/openclaw/maintenance-windows",
+    operation_id = "listMaintenanceWindows",
+    tag = "fleet",
+    security(("internalKey" = [])),
+    responses(
+        (status = 200, description = "The windows", body = WindowList),
+        (status = 401, description = "No bearer key, or a wrong one", body = ErrorBody),
+        (status = 500, description = "The store failed", body = ErrorBody),
+    )
+)]
+pub(crate) async fn handler(
+    State(state): State<crate::State>,
+    _: Bearer,
+) -> Result<Json<WindowList>, ApiError> {
+    let windows = state.windows.all().await?;
+    let windows = windows.into_iter().map(WindowView::from).collect();
+    Ok(Json(WindowList { windows }))
+}
