@@ -16,7 +16,6 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 
 #[path = "../../tests/src/login.rs"]
-#[expect(dead_code, reason = "the tests use more of it")]
 mod login;
 
 use login::Signer;
