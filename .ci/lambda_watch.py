@@ -25,7 +25,7 @@ from harness import ENVIRONMENT, ROOT, Failed, ask, check, command_of, descendan
 from harness import equal, free_port, local_stack, main, shown_on_failure, until
 
 # Differ from answer to answer by their nature.
-VOLATILE = {"deployedAt", "expiresAt", "ticket", "uptime"}
+VOLATILE = {"deployedAt", "expiresAt", "from", "ticket", "until", "uptime"}
 # So do these of a container, which controls deploy meanwhile, and which each server
 # looks at in its own moment.
 OF_A_CONTAINER = {"status", "state", "createdAt", "timestamp", "uptimeFormatted", "cpu", "memory"}
