@@ -39,7 +39,7 @@ def run():
         done = subprocess.run(
             [schemathesis, "run", ROOT / "openapi.json", "--url", stack["api"]]
             + ["--checks", ",".join(CHECKS), "--seed", SEED, "--max-examples", EXAMPLES]
-            + ["--phases", "examples,coverage,fuzzing", "--no-shrink", "--workers", "2"]
+            + ["--phases", "examples,coverage,fuzzing", "--no-shrink", "--workers", "1"]
             + ["--exclude-path-regex", NOT_OURS]
             + ["--request-timeout", "30", "--continue-on-failure", "--no-color"],
             # It keeps examples where it runs.

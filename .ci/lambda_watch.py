@@ -65,6 +65,10 @@ def requests(openapi, stack):
     # Each control gets an agent of its own, for an agent takes one at a time.
     agents = itertools.cycle(stack["agents"])
     for template, operations in openapi["paths"].items():
+        # What is passed on is answered by an agent, and those come and go
+        # with the controls that are asked for here.
+        if "{path}" in template:
+            continue
         for method, operation in operations.items():
             # What is forwarded only needs one that is up.
             any_agent = method == "get" or template.endswith("/{path}")
