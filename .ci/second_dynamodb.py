@@ -1,7 +1,5 @@
 """The tests of the API pass against moto's DynamoDB too, but for those that show
-where moto is no DynamoDB.
-
-second_dynamodb.py FOLDER, where moto and its dependencies are installed.
+where moto is no DynamoDB. Runs in the Python that `.ci/moto` prints.
 """
 
 import subprocess
@@ -33,13 +31,12 @@ def is_up(base):
 
 
 def run():
-    [_, packages] = sys.argv
     port = free_port()
     base = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryFile("w+") as log, shown_on_failure(log):
         server = subprocess.Popen(
             [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-            env=ENVIRONMENT | {"PYTHONPATH": packages},
+            env=ENVIRONMENT,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -2,7 +2,7 @@
 coordinator sends segments, and each one, delivered as Lambda delivers it, is
 swept. The queue is moto's; the function is served by `cargo lambda watch`.
 
-Usage: sweep_queue.py FOLDER, where moto and its dependencies are installed.
+Runs in the Python that `.ci/moto` prints. Where RECORD_CALLS names a file, it notes there what the function asks of SQS.
 """
 
 import contextlib
@@ -13,6 +13,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import boto3
@@ -23,6 +26,8 @@ from harness import shown_on_failure, until
 
 ABOVE = 2
 AGENTS = 60
+# As the template calls it.
+QUEUE = "SweepQueue"
 # The first invocation waits for the compiler.
 COMPILING = 900
 
@@ -52,8 +57,41 @@ def served(log, *command, port, seconds, **variables):
         check(process.poll() is None, f"{command[0]} ended at once")
         yield base
     finally:
-        os.killpg(process.pid, signal.SIGINT)
-        process.wait(15)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGINT)
+            process.wait(15)
+
+
+@contextlib.contextmanager
+def recorder(upstream, calls):
+    """Passes SQS' requests on, and notes what IAM would have to allow."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            operation = self.headers["X-Amz-Target"].rpartition(".")[2]
+            queue = json.loads(body)["QueueUrl"].rpartition("/")[2]
+            # IAM knows no batches.
+            calls.add(f"sweep sqs:{operation.removesuffix('Batch')} {queue}")
+            request = urllib.request.Request(upstream, body, dict(self.headers.items()))
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                self.send_response(answer.status)
+                for name in ("Content-Type", "Content-Length", "x-amzn-requestid"):
+                    if name in answer.headers:
+                        self.send_header(name, answer.headers[name])
+                self.end_headers()
+                self.wfile.write(answer.read())
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def client(service, endpoint):
@@ -103,18 +141,18 @@ def states(dynamodb):
 
 
 def run():
-    packages = Path(sys.argv[1])
+    calls = set()
     with tempfile.TemporaryDirectory() as folder, open(
         Path(folder) / "log", "w+"
     ) as log, shown_on_failure(log):
         variables = Path(folder) / "variables"
         moto_port, watch_port = free_port(), free_port()
-        moto = [sys.executable, packages / "bin/moto_server", "-H", "127.0.0.1"]
+        moto = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1"]
         with local_stack("--sweep", "0", "--env-file", variables) as stack, served(
-            log, *moto, "-p", str(moto_port), port=moto_port, seconds=60, PYTHONPATH=str(packages)
-        ) as sqs_url:
+            log, *moto, "-p", str(moto_port), port=moto_port, seconds=60
+        ) as sqs_url, recorder(sqs_url, calls) as recorded_url:
             dynamodb, sqs = client("dynamodb", stack["dynamodb"]), client("sqs", sqs_url)
-            queue = sqs.create_queue(QueueName="sweep")["QueueUrl"]
+            queue = sqs.create_queue(QueueName=QUEUE)["QueueUrl"]
             for number in range(AGENTS):
                 item = {"instanceId": f"agent-{number}", "ownerId": "owner"}
                 item["openclawUrl"] = "http://127.0.0.1:1"
@@ -122,16 +160,22 @@ def run():
                     TableName="instances", Item={name: {"S": it} for name, it in item.items()}
                 )
             with open(variables, "a") as file:
-                file.write(f"AWS_ENDPOINT_URL_SQS={sqs_url}\n")
+                file.write(f"AWS_ENDPOINT_URL_SQS={recorded_url}\n")
                 file.write(f"SWEEP_QUEUE_URL={queue}\nSWEEP_SEGMENT_ABOVE={ABOVE}\n")
             watch = ["cargo", "lambda", "watch", "--ignore-changes", "--env-file", variables]
             watch += ["--invoke-address", "127.0.0.1", "--invoke-port", str(watch_port)]
             with served(log, *watch, port=watch_port, seconds=30):
                 sweep_by_queue(dynamodb, sqs, queue, watch_port, folder)
+    check(calls, "the function asked nothing of SQS")
+    if recording := os.environ.get("RECORD_CALLS"):
+        with open(recording, "a") as file:
+            file.writelines(f"{line}\n" for line in sorted(calls))
 
 
 def sweep_by_queue(dynamodb, sqs, queue, port, folder):
     count = AGENTS + 7
+    # Compiling may take longer than a segment stays good.
+    equal(invoke(port, {"Records": []}, folder), {"batchItemFailures": []}, "the answer to no message")
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     event = json.loads((ROOT / "events/sweep.json").read_text()) | {"time": now}
     segments = -(-count // ABOVE)

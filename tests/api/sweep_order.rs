@@ -5,7 +5,7 @@ use std::time::Duration;
 use common::aws::{Aws, Endpoint};
 use common::clock::Clock;
 use common::queue::Queue;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use local::agents::Behaviour;
 use serde_json::{Value, json};
 use sweep::{Outcome, Settings, SweepError};
@@ -196,11 +196,36 @@ async fn what_a_sweep_has_no_time_for_is_counted_and_seen_by_the_next_one() {
     let scheduled = json!({"time": world.clock.now()});
     let sweep = &world.stack.sweep;
     let summary = sweep
-        .handle(scheduled, Duration::from_millis(1))
+        .handle(scheduled, Duration::from_millis(8_001))
         .await
         .unwrap();
     assert_eq!(summary["probed"], 0, "{summary}");
     assert_eq!(world.condition(ID).await, Value::Null);
     let summary = world.sweep().await.summary;
     assert_eq!((summary.probed, summary.not_reached), (7, 0));
+}
+
+#[tokio::test]
+async fn an_invocation_that_has_no_time_for_a_sweep_fails() {
+    let world = world().await;
+    let scheduled = json!({"time": world.clock.now()});
+    let sweep = &world.stack.sweep;
+    let failed = sweep.handle(scheduled, Duration::from_secs(8)).await;
+    assert_eq!(
+        failed.unwrap_err().to_string(),
+        "no time is left to ask agents: an invocation has to last for more than 10s"
+    );
+}
+
+#[tokio::test]
+async fn an_invocation_that_ended_before_it_began_lasts_as_long_as_the_settings_allow() {
+    let world = world().await;
+    let sweep = &world.stack.sweep;
+    let soon = world.clock.now() + SignedDuration::from_secs(30);
+    assert_eq!(sweep.remaining(soon), Duration::from_secs(28));
+    assert_eq!(sweep.remaining(world.clock.now()), Duration::ZERO);
+    assert_eq!(
+        sweep.remaining(Timestamp::UNIX_EPOCH),
+        Duration::from_secs(58)
+    );
 }

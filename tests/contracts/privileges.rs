@@ -1,8 +1,8 @@
 //! Each function may do what it does, and nothing else.
 //!
-//! What it does in DynamoDB is what the tests saw it do, if all of them ran with
-//! `RECORD_CALLS`. What it does elsewhere follows from its variables: the secrets
-//! and queues that they name are what it works with.
+//! What it does in DynamoDB and SQS is what the tests and `.ci/sweep_queue.py` saw it
+//! do, if all of them ran with `RECORD_CALLS`. Which secrets it reads follows from
+//! its variables, which name them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,12 +18,12 @@ type Resources = BTreeMap<String, Resource>;
 
 #[test]
 #[ignore = "compares what all other tests recorded: `.ci/run` has them record it"]
-fn policies_allow_what_the_functions_do_in_dynamodb_and_nothing_else() {
+fn policies_allow_what_the_functions_do_in_dynamodb_and_sqs_and_nothing_else() {
     let file = tests::environment::recorded_calls();
     let file = file.expect("RECORD_CALLS names the file that the other tests wrote");
     let recorded = std::fs::read_to_string(&file).unwrap();
     let resources = template::resources().unwrap();
-    let differences = differences(&recorded_privileges(&recorded), &in_dynamodb(&resources));
+    let differences = differences(&recorded_privileges(&recorded), &recordable(&resources));
     assert!(
         differences.is_empty(),
         "infra/template.yaml: {differences:#?}"
@@ -59,7 +59,7 @@ fn planted_differences_are_found() {
             ("InstancesTable".to_owned(), table()),
             ("TokensTable".to_owned(), table()),
         ]);
-        differences(&recorded_privileges(recorded), &in_dynamodb(&resources))
+        differences(&recorded_privileges(recorded), &recordable(&resources))
     };
     let one = json!([
         {"Effect": "Allow", "Action": ["dynamodb:GetItem"], "Resource": sessions},
@@ -123,32 +123,25 @@ fn planted_differences_are_found() {
 }
 
 #[test]
-fn planted_differences_of_secrets_and_queues_are_found() {
+fn planted_differences_of_secrets_are_found() {
     let secret = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${Key}-??????";
     let batch =
         json!({"Effect": "Allow", "Action": "secretsmanager:BatchGetSecretValue", "Resource": "*"});
     let read = json!({"Effect": "Allow", "Action": "secretsmanager:GetSecretValue",
         "Resource": [["HasKey", secret, "AWS::NoValue"]]});
-    let send = json!({"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "WorkQueue.Arn"});
     let differences_of = |statements: Value, variables: Value| {
-        let queue = json!({"Type": "AWS::SQS::Queue"});
-        let resources = BTreeMap::from([
-            ("One".to_owned(), function("one", &statements, &variables)),
-            (
-                "WorkQueue".to_owned(),
-                serde_json::from_value(queue).unwrap(),
-            ),
-        ]);
+        let function = function("one", &statements, &variables);
+        let resources = BTreeMap::from([("One".to_owned(), function)]);
         differences(&named(&resources), &elsewhere(&resources))
     };
-    let variables = json!({"API_KEY_FROM": "Key", "WORK_QUEUE_URL": "WorkQueue", "OTHER": "Key"});
-    let good = json!([batch, read, send]);
+    let variables = json!({"API_KEY_FROM": "Key", "OTHER": "Key"});
+    let good = json!([batch, read]);
     assert_eq!(
         differences_of(good.clone(), variables.clone()),
         Vec::<String>::new()
     );
     assert_eq!(
-        differences_of(json!([batch, send]), variables),
+        differences_of(json!([batch]), variables),
         ["one needs secretsmanager:GetSecretValue Key, and may not"]
     );
     assert_eq!(
@@ -156,8 +149,27 @@ fn planted_differences_of_secrets_and_queues_are_found() {
         [
             "one may secretsmanager:BatchGetSecretValue *, and no test needs it",
             "one may secretsmanager:GetSecretValue Key, and no test needs it",
-            "one may sqs:SendMessage WorkQueue, and no test needs it",
         ]
+    );
+}
+
+#[test]
+fn planted_differences_of_queues_are_found() {
+    let send = json!({"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "WorkQueue.Arn"});
+    let differences_of = |recorded: &str, statements: Value| {
+        let function = function("one", &statements, &json!({}));
+        let resources = BTreeMap::from([("One".to_owned(), function)]);
+        differences(&recorded_privileges(recorded), &recordable(&resources))
+    };
+    let sent = "one sqs:SendMessage WorkQueue\n";
+    assert_eq!(differences_of(sent, json!([send])), Vec::<String>::new());
+    assert_eq!(
+        differences_of(sent, json!([])),
+        ["one needs sqs:SendMessage WorkQueue, and may not"]
+    );
+    assert_eq!(
+        differences_of("", json!([send])),
+        ["one may sqs:SendMessage WorkQueue, and no test needs it"]
     );
 }
 
@@ -189,21 +201,25 @@ fn recorded_privileges(lines: &str) -> Privileges {
     lines.lines().map(privilege).collect()
 }
 
-/// What policies allow in DynamoDB.
-fn in_dynamodb(resources: &Resources) -> Privileges {
+/// What policies allow where calls are recorded.
+fn recordable(resources: &Resources) -> Privileges {
     let mut granted = granted(resources);
-    granted.retain(|(_, action, _)| action.starts_with("dynamodb:"));
+    granted.retain(|(_, action, _)| is_recorded(action));
     granted
 }
 
 /// What policies allow anywhere else.
 fn elsewhere(resources: &Resources) -> Privileges {
     let mut granted = granted(resources);
-    granted.retain(|(_, action, _)| !action.starts_with("dynamodb:"));
+    granted.retain(|(_, action, _)| !is_recorded(action));
     granted
 }
 
-/// What functions need because a variable names a secret or a queue.
+fn is_recorded(action: &str) -> bool {
+    action.starts_with("dynamodb:") || action.starts_with("sqs:")
+}
+
+/// What functions need because a variable names a secret.
 fn named(resources: &Resources) -> Privileges {
     let mut needed = Privileges::new();
     for (function, properties) in functions(resources) {
@@ -218,12 +234,6 @@ fn named(resources: &Resources) -> Privileges {
             if variable.ends_with(FROM_SUFFIX) {
                 need("secretsmanager:BatchGetSecretValue", "*");
                 need("secretsmanager:GetSecretValue", value);
-            }
-            if resources
-                .get(value)
-                .is_some_and(|it| it.kind == "AWS::SQS::Queue")
-            {
-                need("sqs:SendMessage", value);
             }
         }
     }

@@ -36,7 +36,7 @@ use common::store::{
     Windows,
 };
 use event::{Event, SegmentMessage};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use samples::Samples;
 use serde_json::{Value, json};
 use telling::{TELLING, Told};
@@ -89,6 +89,9 @@ pub enum SweepError {
     /// Segments could not be handed out.
     #[error(transparent)]
     Queue(#[from] QueueError),
+    /// The invocation ends too soon for anything.
+    #[error("no time is left to ask agents: an invocation has to last for more than {0:?}")]
+    NoTime(Duration),
 }
 
 /// What became of a scheduled sweep.
@@ -137,13 +140,15 @@ impl Sweep {
     /// tells what Lambda is to be answered.
     ///
     /// # Errors
-    /// When the event is none of a sweep, or a scheduled sweep failed as a
-    /// whole. Segments that failed are in the answer.
+    /// When the event is none of a sweep, there is no time for one, or a
+    /// scheduled sweep failed as a whole. Segments that failed are in the answer.
     pub async fn handle(&self, event: Value, remaining: Duration) -> Result<Value, SweepError> {
         // People are told behind it.
         let limit = remaining.saturating_sub(TELLING);
-        let limit = limit.min(self.settings.time_limit);
-        let deadline = Instant::now() + limit;
+        if limit.is_zero() {
+            return Err(SweepError::NoTime(RESERVE + TELLING));
+        }
+        let deadline = Instant::now() + limit.min(self.settings.time_limit);
         match Event::try_from(event)? {
             Event::Schedule(time) => Ok(match self.scheduled(time, deadline).await? {
                 Outcome::Made(report) => json!(report.summary),
@@ -164,6 +169,17 @@ impl Sweep {
                 }
                 Ok(json!({"batchItemFailures": failures}))
             }
+        }
+    }
+
+    /// What is left of an invocation that ends at a time, with a reserve to end
+    /// well in. One that should have ended before it began lasts as long as the
+    /// settings allow: `cargo lambda watch` tells every invocation that it ends
+    /// in 1970.
+    pub fn remaining(&self, until: Timestamp) -> Duration {
+        match Duration::try_from(until.duration_since(self.clock.now())) {
+            Ok(left) => left.saturating_sub(RESERVE),
+            Err(_) => self.settings.time_limit.saturating_add(TELLING),
         }
     }
 
@@ -247,6 +263,9 @@ impl Sweep {
     }
 }
 
+/// What an invocation has to have left when it ends.
+const RESERVE: Duration = Duration::from_secs(2);
+
 /// The most segments of a sweep: each one is an invocation of its own.
 const MAX_SEGMENTS: u32 = 1000;
 
@@ -303,12 +322,4 @@ pub async fn from_environment(
         webhooks: Webhooks::new(urls.unwrap_or_default(), &clock)?,
         ..Sweep::new(&connection, tables, clock, prober, railway, settings)
     })
-}
-
-/// What is left of an invocation that ends at a time, with a reserve to end well
-/// in.
-pub fn remaining(until: Timestamp, now: Timestamp) -> Duration {
-    const RESERVE: SignedDuration = SignedDuration::from_secs(2);
-    let left = until.duration_since(now) - RESERVE;
-    Duration::try_from(left).unwrap_or_default()
 }

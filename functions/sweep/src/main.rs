@@ -23,8 +23,7 @@ async fn serve() -> Result<(), lambda_runtime::Error> {
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
         let until = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
         let until = Timestamp::from_millisecond(until).unwrap_or(Timestamp::MAX);
-        let remaining = sweep::remaining(until, sweep.clock.now());
-        let answer = sweep.handle(event.payload, remaining).await;
+        let answer = sweep.handle(event.payload, sweep.remaining(until)).await;
         answer.map_err(lambda_runtime::Error::from)
     }))
     .await
