@@ -10,7 +10,7 @@ const INVOCATION: f64 = 0.20 / 1e6;
 /// Dollars for a write request unit, on demand: 1 KB.
 const WRITE: f64 = 0.625 / 1e6;
 /// Dollars for a read request unit, on demand: 4 KB, or 8 KB that may be a
-/// moment old.
+/// moment old, as a sweep reads them.
 const READ: f64 = 0.125 / 1e6;
 /// Lambda gives a whole processor to so many megabytes, and to others their
 /// share of it.
@@ -28,9 +28,16 @@ pub(crate) struct Need {
     /// What the sweep would take however fast the processor were: agents that
     /// hang.
     pub(crate) waiting_seconds: f64,
-    /// What is read of an agent in each sweep, in bytes, possibly a moment old.
-    pub(crate) read_bytes: f64,
-    /// How often something is written about an agent in an hour, of 1 KB at most.
+    /// What DynamoDB counted.
+    pub(crate) capacity: Capacity,
+}
+
+/// What DynamoDB counts for an agent.
+#[derive(Clone, Copy)]
+pub(crate) struct Capacity {
+    /// Read request units in each sweep.
+    pub(crate) reads_per_sweep: f64,
+    /// Write request units in an hour.
     pub(crate) writes_per_hour: f64,
 }
 
@@ -55,8 +62,8 @@ impl Bill {
         Self {
             sweep_seconds,
             lambda: SWEEPS * (gb_seconds * GB_SECOND + INVOCATION) / need.agents,
-            reads: SWEEPS * need.read_bytes / 8192.0 * READ,
-            writes: HOURS * need.writes_per_hour * WRITE,
+            reads: SWEEPS * need.capacity.reads_per_sweep * READ,
+            writes: HOURS * need.capacity.writes_per_hour * WRITE,
         }
     }
 
@@ -73,8 +80,10 @@ mod tests {
         agents: 10_000.0,
         cpu_seconds: 10.0,
         waiting_seconds: 15.0,
-        read_bytes: 8192.0,
-        writes_per_hour: 4.0,
+        capacity: Capacity {
+            reads_per_sweep: 1.0,
+            writes_per_hour: 4.0,
+        },
     };
 
     fn close(found: f64, expected: f64) {

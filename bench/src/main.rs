@@ -13,12 +13,13 @@
 mod agents;
 mod bill;
 mod cold_start;
+mod database;
 mod emulator;
 mod figures;
-mod probing;
 mod process;
 mod rivals;
 mod sweep;
+mod sweeping;
 mod tools;
 
 use std::error::Error;
@@ -46,9 +47,12 @@ enum What {
     /// One of its processes: agents that answer
     #[command(hide = true)]
     Agents(agents::Options),
-    /// One of its processes: the prober
+    /// One of its processes: DynamoDB with their records
     #[command(hide = true)]
-    Probe(probing::Options),
+    Database(database::Options),
+    /// One of its processes: the sweep
+    #[command(hide = true)]
+    Sweeps(sweeping::Options),
 }
 
 async fn run(what: What) -> Result<(), Failed> {
@@ -56,16 +60,17 @@ async fn run(what: What) -> Result<(), Failed> {
         What::Sweep(options) => sweep::run(&options).await,
         What::ColdStart(options) => cold_start::run(&options).await,
         What::Agents(options) => agents::run(&options).await,
-        What::Probe(options) => probing::run(&options).await,
+        What::Database(options) => database::run(&options).await,
+        What::Sweeps(options) => sweeping::run(&options).await,
     }
 }
 
 fn main() -> ExitCode {
     let what = Arguments::parse().what;
-    // Agents answer with all processors, everything else asks with one, as on
-    // Lambda.
+    // Agents and DynamoDB answer with all processors, everything else asks with
+    // one, as on Lambda.
     let runtime = match what {
-        What::Agents(_) => Builder::new_multi_thread().enable_all().build(),
+        What::Agents(_) | What::Database(_) => Builder::new_multi_thread().enable_all().build(),
         _ => Builder::new_current_thread().enable_all().build(),
     };
     let done = runtime

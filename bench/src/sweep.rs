@@ -1,4 +1,4 @@
-//! `bench sweep`: everything about probing a fleet, as sections of BENCHMARKS.md.
+//! `bench sweep`: everything about sweeping a fleet, as sections of BENCHMARKS.md.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use clap::Args;
 
 use crate::Failed;
 use crate::agents::Speak;
-use crate::bill::{Bill, Need};
+use crate::bill::{Bill, Capacity, Need};
 use crate::figures::{load, median};
-use crate::probing::Swept;
-use crate::process::Agents;
+use crate::process::{Agents, Database};
 use crate::rivals::{Blackbox, Probed, wrk};
+use crate::sweeping::Swept;
 use crate::tools::Tool;
 
 /// How much is measured.
@@ -25,12 +25,9 @@ pub(crate) struct Options {
     /// How often each side has its turn
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// Bytes read of an agent in each sweep, for the bill
-    #[arg(long, default_value_t = 1024.0)]
-    read_bytes: f64,
-    /// Writes about an agent in an hour, for the bill
-    #[arg(long, default_value_t = 8.0)]
-    writes_per_hour: f64,
+    /// The largest fleet of the curve
+    #[arg(long, default_value_t = 100_000)]
+    largest: usize,
 }
 
 /// The requests of one of our probes.
@@ -41,6 +38,10 @@ const HANGING: usize = 5;
 const LIMIT: f64 = 5.0;
 /// How long `wrk` has its turn.
 const WRK: Duration = Duration::from_secs(3);
+/// How many agents are swept for an hour.
+const FOR_AN_HOUR: usize = 1000;
+/// How many sweeps that is.
+const SWEEPS_OF_AN_HOUR: usize = 60;
 
 /// Measures, and prints Markdown.
 pub(crate) async fn run(options: &Options) -> Result<(), Failed> {
@@ -58,7 +59,8 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failed> {
     drop(plain);
     let needed = handshakes(options).await?;
     let waiting = hanging(options).await?;
-    bill(options, &needed, waiting);
+    let hour = an_hour(options).await?;
+    bill(options, &needed, waiting, &hour);
     println!("Load average after: {}", load()?);
     Ok(())
 }
@@ -66,19 +68,23 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failed> {
 async fn throughput(options: &Options, agents: &Agents) -> Result<(), Failed> {
     let blackbox = Tool::find("prometheus-blackbox-exporter").await?;
     let wrk_tool = Tool::find("wrk").await?;
+    let mut database = Database::start(agents, options.agents, false).await?;
+    // The first one writes a state of every agent.
+    well(
+        &database.sweep(options.concurrency, 1).await?,
+        options.agents,
+    )?;
     let (mut ours, mut theirs, mut rates) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..options.rounds {
-        ours.push(sweep(agents, options.agents, options.concurrency).await?);
+        let swept = database.sweep(options.concurrency, 1).await?;
+        ours.push(well(&swept, options.agents)?);
         let exporter = Blackbox::start(&blackbox).await?;
         theirs.push(exporter.probe(&agents.targets, options.concurrency).await?);
         drop(exporter);
         rates.push(wrk(&wrk_tool, &agents.targets, options.concurrency, WRK).await?);
     }
     let per_second = median(ours.iter().map(Swept::per_second));
-    let cpu = median(
-        ours.iter()
-            .map(|it| it.cpu_seconds * 1e6 / it.agents as f64),
-    );
+    let cpu = median(ours.iter().map(Swept::cpu_micros));
     let theirs_per_second = median(theirs.iter().map(|it: &Probed| it.per_second));
     let theirs_cpu = median(theirs.iter().map(|it| it.cpu_micros));
     let rate = median(rates.into_iter());
@@ -86,7 +92,7 @@ async fn throughput(options: &Options, agents: &Agents) -> Result<(), Failed> {
     println!("| | agents/s | requests/s | CPU of the side itself, µs per request |");
     println!("|---|---|---|---|");
     println!(
-        "| prober: three requests to each agent, one process, one thread | {per_second:.0} | {:.0} | {:.0} |",
+        "| sweep: three requests to each agent, one process, one thread, agents read from DynamoDB | {per_second:.0} | {:.0} | {:.0} |",
         per_second * PATHS,
         cpu / PATHS
     );
@@ -117,19 +123,32 @@ async fn throughput(options: &Options, agents: &Agents) -> Result<(), Failed> {
 
 async fn curve(options: &Options, agents: &Agents) -> Result<(), Failed> {
     println!("### Time and memory by the number of agents\n");
-    println!("| agents | seconds | CPU, µs per agent | peak memory, MiB |\n|---|---|---|---|");
-    for share in [0.01, 0.1, 1.0, 10.0] {
-        let many = (options.agents as f64 * share).ceil() as usize;
-        let swept = sweep(agents, many, options.concurrency).await?;
+    println!(
+        "| agents | first sweep, s | writes | next sweep, s | writes | CPU of it, µs per agent | peak memory, MiB |"
+    );
+    println!("|---|---|---|---|---|---|---|");
+    let mut many = 100;
+    while many <= options.largest {
+        let mut database = Database::start(agents, many, false).await?;
+        let sweeps = database.sweep(options.concurrency, 2).await?;
+        let (first, next) = match sweeps.as_slice() {
+            [first, next] => (well(&[*first], many)?, well(&[*next], many)?),
+            _ => return Err("two sweeps were to be made".into()),
+        };
         println!(
-            "| {many} | {:.3} | {:.0} | {:.1} |",
-            swept.seconds,
-            swept.cpu_seconds * 1e6 / many as f64,
-            swept.peak_mib
+            "| {many} | {:.2} | {} | {:.2} | {} | {:.0} | {:.1} |",
+            first.seconds,
+            first.writes,
+            next.seconds,
+            next.writes,
+            next.cpu_micros(),
+            next.peak_mib
         );
+        many *= 10;
     }
     println!(
-        "\nThe last row asks each of {} sockets ten times.\n",
+        "\nBeyond {} agents, several records share a socket. The first sweep of a fleet waits for DynamoDB, \
+         here the embedded one on the same processors.\n",
         options.agents
     );
     Ok(())
@@ -145,15 +164,22 @@ async fn handshakes(options: &Options) -> Result<Swept, Failed> {
     let mut last = None;
     for (name, speak) in [("HTTP/1.1", Speak::Tls), ("HTTP/2", Speak::Http2)] {
         let mut agents = Agents::start(options.agents, speak, 0).await?;
-        let swept = sweep(&agents, options.agents, options.concurrency).await?;
+        let mut database = Database::start(&agents, options.agents, false).await?;
+        well(
+            &database.sweep(options.concurrency, 1).await?,
+            options.agents,
+        )?;
+        let before = agents.counts().await?;
+        let swept = database.sweep(options.concurrency, 1).await?;
+        let swept = well(&swept, options.agents)?;
         let counts = agents.counts().await?;
         println!(
             "| {name} | {} | {} | {} | {:.0} | {:.0} | {:.1} |",
             swept.agents,
-            counts.handshakes,
-            counts.requests,
+            counts.handshakes - before.handshakes,
+            counts.requests - before.requests,
             swept.per_second(),
-            swept.cpu_seconds * 1e6 / swept.agents as f64,
+            swept.cpu_micros(),
             swept.peak_mib
         );
         last = Some(swept);
@@ -170,11 +196,11 @@ async fn hanging(options: &Options) -> Result<f64, Failed> {
         ..
     } = *options;
     let servers = Agents::start(agents, Speak::Plain, HANGING).await?;
-    let swept = servers.sweep(agents, concurrency).await?;
-    if swept.running + swept.unreachable != agents {
-        return Err(format!("not every agent is running or unreachable: {swept:?}").into());
-    }
-    let silent = swept.unreachable as f64;
+    let mut database = Database::start(&servers, agents, false).await?;
+    database.sweep(concurrency, 1).await?;
+    let swept = database.sweep(concurrency, 1).await?;
+    let swept = *swept.last().ok_or("no sweep was made")?;
+    let silent = (swept.agents - swept.up) as f64;
     // Places are taken for the whole limit by agents that hang, and for the time
     // on the processor by all; and the last one to begin may hang.
     let waiting = silent * LIMIT / concurrency as f64 + LIMIT;
@@ -189,22 +215,53 @@ async fn hanging(options: &Options) -> Result<f64, Failed> {
     );
     println!(
         "The bound is {silent} × {LIMIT} s / {concurrency} + {LIMIT} s for the last one to begin, and the \
-         {:.1} s that the prober computed.\n",
+         {:.1} s that the sweep computed.\n",
         swept.cpu_seconds
     );
     Ok(waiting)
 }
 
-fn bill(options: &Options, swept: &Swept, waiting: f64) {
+/// Gives what DynamoDB counts for an agent that stays as it is.
+async fn an_hour(options: &Options) -> Result<Capacity, Failed> {
+    let agents = Agents::start(FOR_AN_HOUR, Speak::Plain, 0).await?;
+    let mut database = Database::start(&agents, FOR_AN_HOUR, true).await?;
+    well(&database.sweep(options.concurrency, 1).await?, FOR_AN_HOUR)?;
+    let first = database.used().await?;
+    let sweeps = database
+        .sweep(options.concurrency, SWEEPS_OF_AN_HOUR)
+        .await?;
+    well(&sweeps, FOR_AN_HOUR)?;
+    let used = database.used().await?;
+    let agents = FOR_AN_HOUR as f64;
+    let capacity = Capacity {
+        reads_per_sweep: used.reads / agents / SWEEPS_OF_AN_HOUR as f64,
+        writes_per_hour: used.writes / agents,
+    };
+    println!("### An hour of {FOR_AN_HOUR} agents that are well\n");
+    println!("| | requests to DynamoDB | read units | write units |\n|---|---|---|---|");
+    println!(
+        "| the first sweep | {} | {:.1} | {:.1} |",
+        first.requests, first.reads, first.writes
+    );
+    println!(
+        "| {SWEEPS_OF_AN_HOUR} more | {} | {:.1} | {:.1} |",
+        used.requests, used.reads, used.writes
+    );
+    println!(
+        "\nThat is {:.4} read units for an agent and sweep, and {:.2} write units for an agent and hour, as \
+         the embedded DynamoDB counts them.\n",
+        capacity.reads_per_sweep, capacity.writes_per_hour
+    );
+    Ok(capacity)
+}
+
+fn bill(options: &Options, swept: &Swept, waiting: f64, capacity: &Capacity) {
     println!("### The bill\n");
     println!(
         "Dollars for an agent and a month at one probe a minute, for {} agents over HTTP/2 under TLS, \
-         {:.0} µs of CPU each; {} bytes read of an agent in each sweep and {} writes an hour (both are \
-         assumed, not measured).\n",
+         {:.0} µs of CPU each, and the units of the hour above.\n",
         options.agents,
-        swept.cpu_seconds * 1e6 / swept.agents as f64,
-        options.read_bytes,
-        options.writes_per_hour
+        swept.cpu_micros()
     );
     println!(
         "| Lambda's memory, MB | agents that hang | a sweep takes, s | Lambda | reads | writes | total |"
@@ -217,8 +274,7 @@ fn bill(options: &Options, swept: &Swept, waiting: f64) {
                     agents: options.agents as f64,
                     cpu_seconds: swept.cpu_seconds,
                     waiting_seconds,
-                    read_bytes: options.read_bytes,
-                    writes_per_hour: options.writes_per_hour,
+                    capacity: *capacity,
                 },
                 memory_mb,
             );
@@ -235,12 +291,10 @@ fn bill(options: &Options, swept: &Swept, waiting: f64) {
     println!();
 }
 
-/// Sweeps agents that are all well.
-async fn sweep(agents: &Agents, many: usize, concurrency: usize) -> Result<Swept, Failed> {
-    let swept = agents.sweep(many, concurrency).await?;
-    if swept.running == many {
-        Ok(swept)
-    } else {
-        Err(format!("not every agent is running: {swept:?}").into())
+/// The last of sweeps of agents that are all well.
+fn well(sweeps: &[Swept], agents: usize) -> Result<Swept, Failed> {
+    match sweeps.iter().find(|it| it.up != agents) {
+        Some(swept) => Err(format!("not every agent is up: {swept:?}").into()),
+        None => Ok(*sweeps.last().ok_or("no sweep was made")?),
     }
 }

@@ -40,7 +40,10 @@ pub fn resources() -> Result<BTreeMap<String, Resource>, TemplateError> {
 
 /// The tables of the template. The name of `SomeTable` is in the variable
 /// `SOME_TABLE`, as it is for the functions.
-pub(crate) fn tables(environment: &dyn Environment) -> Result<Vec<Definition>, TemplateError> {
+///
+/// # Errors
+/// When a table has a property that is not imitated, or no name.
+pub fn tables(environment: &dyn Environment) -> Result<Vec<Definition>, TemplateError> {
     let mut reader = Reader::new(environment);
     let mut definitions = Vec::new();
     for (id, resource) in resources()? {

@@ -1,0 +1,129 @@
+//! The whole sweep in a process of its own: one thread, as on Lambda, the agents
+//! of a table, and so many of them at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use clap::Args;
+use common::aws::{Aws, Endpoint};
+use common::clock::{SharedClock, SystemClock};
+use common::probe::Prober;
+use common::railway::{Limits, Railway, RailwaySettings};
+use common::store::Connection;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sweep::{Outcome, Settings, Sweep, SweepTables};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::time::Instant;
+
+use crate::Failed;
+use crate::database::TABLES;
+use crate::process;
+
+/// What is swept: a [`Fleet`] is read as one line.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// How many agents are asked at once.
+    #[arg(long)]
+    concurrency: usize,
+    /// How many sweeps are made, a minute apart by their own time.
+    #[arg(long)]
+    sweeps: usize,
+    /// The time of the first one.
+    #[arg(long)]
+    from: Timestamp,
+}
+
+/// Where everything is.
+#[derive(Deserialize, Serialize)]
+pub(crate) struct Fleet {
+    /// DynamoDB.
+    pub(crate) database: String,
+    /// The certificate to trust, in Base64.
+    pub(crate) root: Option<String>,
+}
+
+/// What a sweep took: a line of output.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub(crate) struct Swept {
+    /// How many agents it asked.
+    pub(crate) agents: usize,
+    /// How many are up.
+    pub(crate) up: usize,
+    /// How many states and figures it wrote.
+    pub(crate) writes: usize,
+    /// From the first read to the last answer or write.
+    pub(crate) seconds: f64,
+    /// On the processor, in that time.
+    pub(crate) cpu_seconds: f64,
+    /// The most memory that the process ever held.
+    pub(crate) peak_mib: f64,
+}
+
+impl Swept {
+    pub(crate) fn per_second(&self) -> f64 {
+        self.agents as f64 / self.seconds
+    }
+
+    pub(crate) fn cpu_micros(&self) -> f64 {
+        self.cpu_seconds * 1e6 / self.agents as f64
+    }
+}
+
+/// Sweeps, and prints a line of [`Swept`] for each sweep.
+pub(crate) async fn run(options: &Options) -> Result<(), Failed> {
+    /// Longer than the largest fleet takes.
+    const LIMIT: Duration = Duration::from_secs(900);
+    let mut line = String::new();
+    BufReader::new(tokio::io::stdin())
+        .read_line(&mut line)
+        .await?;
+    let sweep = sweep(&serde_json::from_str(&line)?, options.concurrency).await?;
+    let mut time = options.from;
+    for _ in 0..options.sweeps {
+        let before = process::cpu_seconds("self")?;
+        let start = Instant::now();
+        let outcome = sweep.scheduled(time, start + LIMIT).await?;
+        let Outcome::Made(report) = outcome else {
+            return Err(format!("the sweep was not made: {outcome:?}").into());
+        };
+        let summary = report.summary;
+        if summary.store_errors > 0 || summary.probed != summary.instances {
+            return Err(format!("not every agent was swept: {summary:?}").into());
+        }
+        let swept = Swept {
+            agents: summary.probed as usize,
+            up: summary.conditions.up as usize,
+            writes: (summary.writes + summary.figures) as usize,
+            seconds: start.elapsed().as_secs_f64(),
+            cpu_seconds: process::cpu_seconds("self")? - before,
+            peak_mib: process::peak_mib("self")?,
+        };
+        println!("{}", serde_json::to_string(&swept)?);
+        time += sweep.settings.interval;
+    }
+    Ok(())
+}
+
+/// The sweep as its function makes it, without Railway.
+async fn sweep(fleet: &Fleet, concurrency: usize) -> Result<Sweep, Failed> {
+    let root = fleet.root.as_ref().map(|root| STANDARD.decode(root));
+    let roots = root.transpose()?.map(Into::into).into_iter().collect();
+    let aws = Aws::new(Endpoint::Local(fleet.database.clone()));
+    let clock: SharedClock = Arc::new(SystemClock);
+    let [instances, history] = TABLES.map(str::to_owned);
+    let settings = Settings {
+        concurrency,
+        ..Settings::default()
+    };
+    Ok(Sweep::new(
+        &Connection::open(&aws).await.persistent(),
+        SweepTables { instances, history },
+        clock.clone(),
+        Prober::trusting("127.0.0.1".parse()?, roots)?,
+        Railway::new(RailwaySettings::default(), Limits::default(), clock)?,
+        settings,
+    ))
+}
