@@ -131,10 +131,10 @@ impl Instances {
 
     /// The instance of this owner; of several, the one created last: a platform
     /// that provisions anew means the new one. Found through an index, which
-    /// may lag behind a write by a moment.
+    /// may lag behind a write by a moment; what it finds is read anew.
     ///
     /// # Errors
-    /// When DynamoDB fails, or one of the owner's records is damaged.
+    /// When DynamoDB fails, or the record is damaged.
     pub async fn of_owner(&self, owner: &UserId) -> Result<Option<Instance>, StoreError> {
         let mut pages = self
             .connection
@@ -148,18 +148,16 @@ impl Instances {
             .into_paginator()
             .items()
             .send();
-        let mut latest: Option<Instance> = None;
+        let mut latest: Option<(Option<Timestamp>, InstanceId)> = None;
         while let Some(item) = pages.next().await {
-            let instance = self.decode(item.map_err(StoreError::failed("Query"))?)?;
-            let age = |instance: &Instance| (instance.created_at, instance.id.clone());
-            if latest
-                .as_ref()
-                .is_none_or(|best| age(best) < age(&instance))
-            {
-                latest = Some(instance);
-            }
+            let found = self.indexed(item.map_err(StoreError::failed("Query"))?)?;
+            latest = latest.max(Some(found));
         }
-        Ok(latest)
+        let Some((_, id)) = latest else {
+            return Ok(None);
+        };
+        let instance = self.get(&id).await?;
+        Ok(instance.filter(|instance| instance.owner == *owner))
     }
 
     /// Makes a record, or changes what the registration mentions of it, in one
@@ -283,6 +281,27 @@ impl Instances {
             .send()
             .await;
         StoreError::unless_refused(answer)
+    }
+
+    /// When an instance of the index was created, and its id.
+    fn indexed(&self, item: Item) -> Result<(Option<Timestamp>, InstanceId), StoreError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Indexed {
+            instance_id: String,
+            created_at: Option<String>,
+        }
+
+        let Indexed {
+            instance_id,
+            created_at,
+        } = serde_dynamo::from_item(item)
+            .map_err(|error| corrupt(&self.table, OWNER_INDEX, error.to_string()))?;
+        let corrupt = |reason| corrupt(&self.table, &instance_id, reason);
+        Ok((
+            optional("createdAt", created_at).map_err(corrupt)?,
+            parse("instanceId", &instance_id).map_err(corrupt)?,
+        ))
     }
 
     pub(super) fn decode(&self, item: Item) -> Result<Instance, StoreError> {

@@ -42,7 +42,7 @@ pub use operations::{OperationPage, Operations, UsedKey};
 pub use rotations::Rotation;
 pub use sessions::{SessionKey, Sessions};
 pub use sweeps::{Begun, Listing, Sweeps};
-pub use tables::{Definition, Tables, create_missing_tables};
+pub use tables::{Definition, Index, Tables, create_missing_tables};
 pub use tickets::{NotIssued, Ticket, Tickets};
 pub use tokens::Tokens;
 pub use windows::Windows;

@@ -67,10 +67,21 @@ pub struct Definition {
     pub key: String,
     /// The one that items of one key are sorted by.
     pub sort_key: Option<String>,
-    /// The indexes over all attributes: the name of each, and its key.
-    pub indexes: Vec<(String, String)>,
+    /// Its other keys.
+    pub indexes: Vec<Index>,
     /// The attribute with the second at which an item may go.
     pub expiry: Option<String>,
+}
+
+/// Another key of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Index {
+    /// Its name.
+    pub name: String,
+    /// The attribute that items are found by.
+    pub key: String,
+    /// What else an item has there, beside the keys.
+    pub attributes: Vec<String>,
 }
 
 /// Makes the tables that are not there yet. Tables on AWS are the template's
@@ -105,19 +116,20 @@ async fn create(connection: &Connection, table: &Definition) -> Result<bool, Sto
             .attribute_definitions(text_attribute(sort_key)?)
             .key_schema(key(sort_key, KeyType::Range)?);
     }
-    for (name, attribute) in &table.indexes {
-        let everything = Projection::builder()
-            .projection_type(ProjectionType::All)
+    for index in &table.indexes {
+        let projection = Projection::builder()
+            .projection_type(ProjectionType::Include)
+            .set_non_key_attributes(Some(index.attributes.clone()))
             .build();
-        let index = GlobalSecondaryIndex::builder()
-            .index_name(name)
-            .key_schema(key(attribute, KeyType::Hash)?)
-            .projection(everything)
+        let secondary = GlobalSecondaryIndex::builder()
+            .index_name(&index.name)
+            .key_schema(key(&index.key, KeyType::Hash)?)
+            .projection(projection)
             .build()
             .map_err(StoreError::build)?;
         request = request
-            .attribute_definitions(text_attribute(attribute)?)
-            .global_secondary_indexes(index);
+            .attribute_definitions(text_attribute(&index.key)?)
+            .global_secondary_indexes(secondary);
     }
     match request.send().await {
         Ok(_) => Ok(true),

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use common::config::{ConfigError, Environment, Reader};
-use common::store::Definition;
+use common::store::{Definition, Index};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -96,7 +96,7 @@ struct Table {
     attribute_definitions: Vec<Attribute>,
     key_schema: Vec<Key>,
     #[serde(default)]
-    global_secondary_indexes: Vec<Index>,
+    global_secondary_indexes: Vec<SecondaryIndex>,
     time_to_live_specification: Option<TimeToLive>,
 }
 
@@ -135,24 +135,24 @@ enum KeyType {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct Index {
+struct SecondaryIndex {
     index_name: String,
     key_schema: Vec<Key>,
-    #[serde(rename = "Projection")]
-    _projection: Projection,
+    projection: Projection,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Projection {
     #[serde(rename = "ProjectionType")]
-    _projection_type: All,
+    _projection_type: Include,
+    non_key_attributes: Vec<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
-enum All {
-    All,
+enum Include {
+    Include,
 }
 
 #[derive(Deserialize)]
@@ -171,7 +171,11 @@ impl Table {
             let (key, None) = keys(index.key_schema, attributes)? else {
                 return Err(format!("the index {} is sorted", index.index_name));
             };
-            indexes.push((index.index_name, key));
+            indexes.push(Index {
+                name: index.index_name,
+                key,
+                attributes: index.projection.non_key_attributes,
+            });
         }
         let expiry = self.time_to_live_specification.filter(|it| it.enabled);
         Ok(Definition {
@@ -255,7 +259,7 @@ mod tests {
                 json!([{
                     "IndexName": "by-owner",
                     "KeySchema": [key("owner", "HASH")],
-                    "Projection": {"ProjectionType": "ALL"},
+                    "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["since"]},
                 }]),
             ),
             (
@@ -269,7 +273,11 @@ mod tests {
                 name: "some".to_owned(),
                 key: "id".to_owned(),
                 sort_key: Some("at".to_owned()),
-                indexes: vec![("by-owner".to_owned(), "owner".to_owned())],
+                indexes: vec![Index {
+                    name: "by-owner".to_owned(),
+                    key: "owner".to_owned(),
+                    attributes: vec!["since".to_owned()],
+                }],
                 expiry: Some("expiresAt".to_owned()),
             })
         );
