@@ -160,6 +160,9 @@ impl Settings {
             self.sweep,
         );
         sweep.webhooks = Webhooks::new(self.fleet_webhooks.unwrap_or_default(), &clock)?;
+        if self.sweep.may_heal(self.switch) {
+            sweep.hands = Some(own("sweep")?.controls);
+        }
 
         let of = own("compatibility")?;
         let compatibility = compatibility::router(compatibility::State {
