@@ -179,7 +179,7 @@ async fn an_agent_that_a_restart_brings_back_is_not_repaired_and_has_its_chances
 #[tokio::test]
 async fn a_hanging_agent_and_a_crashed_one_are_restarted() {
     let builder = World::with(SELF_HEALING, "on").with(SELF_HEALING_AFTER, "1");
-    let (world, _) = world_of(builder).await;
+    let (world, _people) = world_of(builder).await;
     behave(&world, "demo-hanging", Behaviour::Hanging);
     behave(&world, ID, Behaviour::Unreachable);
     let service = "service-agentbot-agent-demo-running";
@@ -234,7 +234,7 @@ async fn restarts_that_an_owner_orders_are_no_crashes() {
 
 #[tokio::test]
 async fn two_sweeps_at_once_make_one_step_and_so_does_one_delivered_twice() {
-    let (world, _) = world().await;
+    let (world, _people) = world().await;
     let mut other = world.sweeper(&world.stack.connection, true, world.stack.sweep.settings);
     other.hands = world.stack.sweep.hands.clone();
     behave(&world, ID, Behaviour::Unreachable);
@@ -311,7 +311,7 @@ async fn a_page_that_nobody_takes_is_sent_again() {
 #[tokio::test]
 async fn no_more_steps_are_taken_in_a_sweep_than_are_allowed() {
     let builder = World::with(SELF_HEALING, "on").with(SELF_HEALING_STEPS, "1");
-    let (world, _) = world_of(builder).await;
+    let (world, _people) = world_of(builder).await;
     behave(&world, ID, Behaviour::Unreachable);
     sweeps(&world, 1).await;
     behave(&world, OTHER, Behaviour::Unreachable);

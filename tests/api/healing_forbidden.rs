@@ -22,7 +22,7 @@ async fn nothing_is_done_and_nothing_noted_unless_it_is_wanted_and_controls_are_
         World::with(SELF_HEALING, "off"),
         World::with(SELF_HEALING, "on").with(ENABLE_CONTROLS, "false"),
     ] {
-        let (world, _) = world_of(builder).await;
+        let (world, _people) = world_of(builder).await;
         behave(&world, ID, Behaviour::Unreachable);
         assert_eq!(steps(&sweeps(&world, 20).await), 0);
         assert_eq!(world.condition(ID).await, "down");
@@ -37,7 +37,7 @@ async fn nothing_is_done_while_a_large_part_of_the_fleet_is_down() {
     let builder = World::with(SELF_HEALING, "on")
         .with(ALERT_FLEET_MIN, "3")
         .with(ALERT_FLEET_SHARE, "40");
-    let (world, _) = world_of(builder).await;
+    let (world, _people) = world_of(builder).await;
     let failing = [ID, OTHER, "demo-setup", "demo-starting"];
     for id in failing {
         behave(&world, id, Behaviour::Unreachable);
@@ -68,7 +68,7 @@ async fn an_incident_that_this_very_sweep_finds_forbids_it_too() {
         .with(common::config::SELF_HEALING_AFTER, "1")
         .with(ALERT_FLEET_MIN, "3")
         .with(ALERT_FLEET_SHARE, "40");
-    let (world, _) = world_of(builder).await;
+    let (world, _people) = world_of(builder).await;
     for id in [ID, OTHER, "demo-setup", "demo-starting"] {
         behave(&world, id, Behaviour::Unreachable);
     }
@@ -82,7 +82,7 @@ async fn an_incident_that_this_very_sweep_finds_forbids_it_too() {
 
 #[tokio::test]
 async fn a_lease_that_somebody_holds_puts_a_step_off_and_is_no_try() {
-    let (world, _) = world().await;
+    let (world, _people) = world().await;
     behave(&world, ID, Behaviour::Unreachable);
     sweeps(&world, 4).await;
     let table = world.stack.tables.operations.clone();
@@ -109,7 +109,7 @@ async fn a_lease_that_somebody_holds_puts_a_step_off_and_is_no_try() {
 
 #[tokio::test]
 async fn whatever_an_owner_has_done_gets_its_time() {
-    let (world, _) = world().await;
+    let (world, _people) = world().await;
     behave(&world, ID, Behaviour::Unreachable);
     sweeps(&world, 3).await;
     let path = format!("/api/instance/{ID}/restart");
@@ -126,7 +126,7 @@ async fn whatever_an_owner_has_done_gets_its_time() {
 
 #[tokio::test]
 async fn agents_that_are_stopped_asleep_or_without_configuration_are_left_alone() {
-    let (world, _) = world().await;
+    let (world, _people) = world().await;
     behave(&world, ID, Behaviour::Unreachable);
     behave(&world, OTHER, Behaviour::Unreachable);
     behave(&world, "demo-setup", Behaviour::Setup);
@@ -144,7 +144,7 @@ async fn agents_that_are_stopped_asleep_or_without_configuration_are_left_alone(
 
 #[tokio::test]
 async fn a_stop_that_railway_has_not_told_of_yet_is_not_undone() {
-    let (world, _) = world().await;
+    let (world, _people) = world().await;
     behave(&world, ID, Behaviour::Unreachable);
     sweeps(&world, 4).await;
     // The listing of this minute is there when the owner stops the agent.
@@ -188,7 +188,7 @@ async fn a_maintenance_window_spares_an_agent_until_it_is_over() {
 
 #[tokio::test]
 async fn nothing_is_done_while_railway_cannot_be_listed() {
-    let (world, _) = world().await;
+    let (world, _people) = world().await;
     behave(&world, ID, Behaviour::Unreachable);
     sweeps(&world, 4).await;
     let fault = || Fault::Errors("not today".to_owned());
@@ -201,7 +201,7 @@ async fn nothing_is_done_while_railway_cannot_be_listed() {
 
 #[tokio::test]
 async fn a_damaged_record_of_healing_is_counted_and_stops_nobody() {
-    let (world, _) = world().await;
+    let (world, _people) = world().await;
     let mut record = world.records.instance(OTHER).await;
     record["healing"] = json!({"revision": 1, "tries": [{"step": "dance", "at": "today"}]});
     world.records.put_instance(&record).await;
