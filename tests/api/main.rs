@@ -25,6 +25,7 @@ mod leases;
 mod lifecycle;
 mod maintenance;
 mod maintenance_act;
+mod metrics;
 mod operations;
 mod people;
 mod probing;
