@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use common::clock::Clock;
 use common::config::{ALERT_WEBHOOK_URLS, SELF_HEALING, SELF_HEALING_AFTER, SELF_HEALING_STEPS};
+use common::control::Controls;
+use common::store::Operations;
 use jiff::SignedDuration;
 use local::agents::Behaviour;
 use local::railway::Fault;
 use serde_json::{Value, json};
 use sweep::Summary;
-use tests::{Builder, Reply, World, made};
+use tests::{Builder, Fate, FaultyDynamoDb, Reply, World, made};
 use tokio::time::{sleep, timeout};
 
 use crate::people::People;
@@ -325,4 +327,50 @@ async fn no_more_steps_are_taken_in_a_sweep_than_are_allowed() {
         (1, 0)
     );
     assert_eq!(operations(&world, OTHER).await, [healed("restart")]);
+}
+
+#[tokio::test]
+async fn a_step_that_could_not_be_noted_is_noted_later_and_not_taken_twice() {
+    let (world, _people) = world().await;
+    behave(&world, ID, Behaviour::Unreachable);
+    sweeps(&world, 4).await;
+    let dynamodb = FaultyDynamoDb::start(&world.stack.dynamodb).await;
+    let connection = dynamodb.connect().await;
+    let settings = world.stack.sweep.settings;
+    let mut other = world.sweeper(&connection, true, settings);
+    other.hands = world.stack.sweep.hands.clone();
+    dynamodb.decide(|operation, body| match operation {
+        "UpdateItem" if body.contains("tries") => Fate::Failed,
+        _ => Fate::Answered,
+    });
+    world.sweep_with(&other).await;
+    assert_eq!(operations(&world, ID).await, [healed("restart")]);
+    fail_again(&world, ID, Behaviour::Unreachable).await;
+    let tries = async || world.records.instance(ID).await["healing"]["tries"].clone();
+    assert_eq!(tries().await, Value::Null);
+    world.sweep().await;
+    assert_eq!(operations(&world, ID).await, [healed("restart")]);
+    let tried = json!([{"step": "restart", "at": "2026-04-04T03:17:00Z"}]);
+    assert_eq!(tries().await, tried);
+}
+
+#[tokio::test]
+async fn a_step_waits_for_a_store_that_fails() {
+    let (world, _people) = world().await;
+    behave(&world, ID, Behaviour::Unreachable);
+    sweeps(&world, 4).await;
+    let dynamodb = FaultyDynamoDb::start(&world.stack.dynamodb).await;
+    let connection = dynamodb.connect().await;
+    let mut other = world.sweeper(&world.stack.connection, true, world.stack.sweep.settings);
+    let hands = world.stack.sweep.hands.clone().unwrap();
+    let table = world.stack.tables.operations.clone();
+    other.hands = Some(Controls {
+        operations: Operations::new(connection, table),
+        ..hands
+    });
+    dynamodb.decide(|_, _| Fate::Failed);
+    let summary = world.sweep_with(&other).await.summary;
+    assert_eq!((summary.healing_postponed, summary.healing_failed), (1, 0));
+    assert_eq!(operations(&world, ID).await, []);
+    assert_eq!(steps(&sweeps(&world, 1).await), 1);
 }

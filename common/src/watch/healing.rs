@@ -33,7 +33,8 @@ pub struct HealingPolicy {
     pub pause: SignedDuration,
     /// For how long after a deployment or a step the process may be a new one.
     pub grace: SignedDuration,
-    /// How long an agent has to be up until what was tried is forgotten.
+    /// How long an agent has to be well, or need not run, until what was tried is
+    /// forgotten.
     pub stable: SignedDuration,
 }
 
@@ -125,7 +126,7 @@ pub enum Decision {
     Take(Step),
     /// Nothing more is done, and people are told.
     GiveUp(Why),
-    /// It is well again: the next trouble is another one.
+    /// It is well again, or need not be: the next trouble is another one.
     Forget,
 }
 
@@ -173,7 +174,8 @@ impl Healing {
     ) -> Decision {
         let past = |since: Timestamp, time: SignedDuration| sweep.duration_since(since) >= time;
         let last_try = self.tries.last();
-        if agent.condition == Condition::Up && agent.streak.is_none() {
+        let fails = matches!(agent.condition, Condition::Down | Condition::Starting);
+        if !fails && agent.streak.is_none() {
             let trouble = last_try.map(|it| it.at).max(self.crashes.last().copied());
             let quiet = trouble.is_none_or(|at| past(at, policy.stable));
             let tried = self.end.is_some() || last_try.is_some();
@@ -191,8 +193,8 @@ impl Healing {
         if should_run && self.is_crash_loop(sweep) {
             return Decision::GiveUp(Why::CrashLoop);
         }
-        let fails = may_act && agent.condition == Condition::Down && agent.streak.is_none();
-        if !fails || !past(agent.since, policy.after) {
+        let is_down = may_act && agent.condition == Condition::Down && agent.streak.is_none();
+        if !is_down || !past(agent.since, policy.after) {
             return Decision::Nothing;
         }
         let Some(last) = last_try else {

@@ -153,7 +153,7 @@ fn an_agent_that_is_not_plainly_down_is_left_alone() {
 
 #[test]
 fn what_was_tried_is_forgotten_once_the_agent_was_up_for_long() {
-    use Condition::{Down, Up};
+    use Condition::{Down, Setup, Sleeping, Starting, Stopped, Up};
     let flapping = after(&[tried(Step::Restart, 250)]);
     let looping = Healing {
         crashes: vec![at(700), at(800), at(900)],
@@ -163,6 +163,12 @@ fn what_was_tried_is_forgotten_once_the_agent_was_up_for_long() {
         (&flapping, agent(Up, 400), 2199, false),
         (&flapping, agent(Up, 400), 2200, true),
         (&flapping, agent(Down, 400), 9000, false),
+        (&flapping, agent(Starting, 400), 9000, false),
+        // Whoever starts it again means something else.
+        (&flapping, agent(Stopped, 400), 2199, false),
+        (&flapping, agent(Stopped, 400), 2200, true),
+        (&flapping, agent(Sleeping, 400), 2200, true),
+        (&flapping, agent(Setup, 400), 2200, true),
         (&ended(Why::Exhausted), agent(Up, 1000), 2799, false),
         (&ended(Why::Exhausted), agent(Up, 1000), 2800, true),
         // Up all the time, as far as sweeps saw, and crashing.

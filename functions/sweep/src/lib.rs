@@ -18,6 +18,7 @@ mod samples;
 mod settings;
 mod summary;
 mod telling;
+mod treat;
 mod visit;
 
 use std::sync::Arc;
