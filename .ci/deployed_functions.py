@@ -139,10 +139,12 @@ def answers(program, variables, files):
 
 
 def variables_of(properties, parameters, stack_variables, secrets):
-    """The variables that the template sets, with the parameters' defaults, and the
-    local stack's tables and addresses in the place of AWS's."""
+    """The variables that the template sets, also on a condition, with the parameters'
+    defaults, and the local stack's tables and addresses in the place of AWS's."""
     variables = {}
     for name, value in properties["Environment"]["Variables"].items():
+        if isinstance(value, dict) and "Fn::If" in value:
+            _, value, _ = value["Fn::If"]
         named = value.get("Ref") if isinstance(value, dict) else None
         if name.endswith("_FROM"):
             secret = parameters[named]["Default"]
@@ -165,6 +167,8 @@ def variables_of(properties, parameters, stack_variables, secrets):
 
 def run():
     template = yaml_parse((ROOT / "infra/template.yaml").read_text())
+    # What needs more variables than the default.
+    template["Parameters"]["SelfHealing"]["Default"] = "on"
     functions = {
         name: it
         for name, it in template["Resources"].items()

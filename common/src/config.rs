@@ -47,6 +47,14 @@ pub const SWEEP_HEARTBEAT: &str = "SWEEP_HEARTBEAT";
 pub const SWEEP_LISTING_INTERVAL: &str = "SWEEP_LISTING_INTERVAL";
 /// The seconds for which a listing is used while there is no newer one.
 pub const SWEEP_LISTING_MAX_AGE: &str = "SWEEP_LISTING_MAX_AGE";
+/// Whether sweeps restart and repair agents that fail: `on` or `off`, the default.
+pub const SELF_HEALING: &str = "SELF_HEALING";
+/// After how many failing sweeps an agent is restarted.
+pub const SELF_HEALING_AFTER: &str = "SELF_HEALING_AFTER";
+/// The seconds that a step has until the next one is taken.
+pub const SELF_HEALING_PAUSE: &str = "SELF_HEALING_PAUSE";
+/// How many steps one process takes in a sweep.
+pub const SELF_HEALING_STEPS: &str = "SELF_HEALING_STEPS";
 /// The DynamoDB table of tickets for WebSockets.
 pub const TICKETS_TABLE: &str = "TICKETS_TABLE";
 /// The bearer key of the platform's own services.

@@ -1,8 +1,5 @@
 //! Who is told of what sweeps find, by `ALERT_WEBHOOK_URLS`, and who is not.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
-
 use common::clock::Clock;
 use common::config::{ALERT_FLEET_MIN, ALERT_FLEET_SHARE, ALERT_WEBHOOK_URLS};
 use jiff::SignedDuration;
@@ -12,50 +9,12 @@ use serde_json::{Value, json};
 use sweep::{Settings, Summary};
 use tests::{Reply, ScriptedServer, World, made};
 
+use crate::people::People;
+
 const ID: &str = "demo-running";
 const OTHER: &str = "demo-legacy";
 const SERVICE: &str = "service-agentbot-agent-demo-running";
 const WINDOW: &str = "/api/openclaw/maintenance-windows/work";
-
-/// People who take alerts, unless they are told to answer otherwise first.
-#[derive(Clone)]
-struct People {
-    server: Arc<ScriptedServer>,
-    first: Arc<Mutex<VecDeque<Reply>>>,
-}
-
-impl People {
-    async fn start() -> Self {
-        let first = Arc::new(Mutex::new(VecDeque::new()));
-        let script = first.clone();
-        let server = ScriptedServer::start(move |_| {
-            let first: Option<Reply> = script.lock().unwrap().pop_front();
-            first.unwrap_or_else(|| Reply::http(204, "text/plain", ""))
-        });
-        Self {
-            server: Arc::new(server.await),
-            first,
-        }
-    }
-
-    fn answer_first(&self, replies: impl IntoIterator<Item = Reply>) {
-        self.first.lock().unwrap().extend(replies);
-    }
-
-    fn alerts(&self) -> Vec<Value> {
-        let bodies = self.server.bodies();
-        let bodies = bodies.iter();
-        bodies.map(|it| serde_json::from_str(it).unwrap()).collect()
-    }
-
-    /// Title and agent of each alert, sorted.
-    fn told(&self) -> Vec<String> {
-        let one = |alert: Value| format!("{}: {}", alert["title"], alert["instanceId"]);
-        let mut told: Vec<_> = self.alerts().into_iter().map(one).collect();
-        told.sort();
-        told
-    }
-}
 
 /// A world in which all seven agents are up, and the people who are alerted.
 async fn world() -> (World, People) {

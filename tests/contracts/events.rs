@@ -95,6 +95,8 @@ fn rows() -> Vec<(&'static str, &'static str, u16, Value)> {
             400,
             json!({}),
         ),
+        ("fleet", "metrics", 200, json!({})),
+        ("fleet", "refused-metrics", 401, unauthorized.clone()),
         ("fleet", "windows", 200, json!({"windows": []})),
         ("fleet", "refused-windows", 401, unauthorized.clone()),
         (
@@ -258,11 +260,14 @@ async fn answer(world: &World, function: &str, event: &str) -> (u16, Option<Stri
     let status = answer.status().as_u16();
     let id = answer.headers().get("x-request-id");
     let id = id.map(|id| id.to_str().expect("text").to_owned());
+    let kind = answer.headers().get("content-type").cloned();
     let body = to_bytes(answer.into_body(), usize::MAX).await;
     let body = body.expect("a body");
-    let body = match body.is_empty() {
-        true => json!({}),
-        false => serde_json::from_slice(&body).expect("a body of JSON"),
+    let is_text = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    let body = match (body.is_empty(), is_text) {
+        (true, _) => json!({}),
+        (_, true) => String::from_utf8_lossy(&body).into(),
+        (_, false) => serde_json::from_slice(&body).expect("a body of JSON"),
     };
     (status, id, body)
 }

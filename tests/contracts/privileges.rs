@@ -43,6 +43,23 @@ fn policies_allow_what_variables_name_and_nothing_else() {
 }
 
 #[test]
+fn the_sweep_may_do_nothing_to_agents_unless_it_heals() {
+    let resources = template::resources().unwrap();
+    let mut functions = functions(&resources);
+    let (_, sweep) = functions.find(|(name, _)| name == "sweep").unwrap();
+    let statements = texts_or_items(&sweep["Policies"])
+        .flat_map(|policy| texts_or_items(&policy["Statement"]))
+        .collect::<Vec<_>>();
+    for table in ["OperationsTable.Arn", "TokensTable.Arn"] {
+        let of_table = statements
+            .iter()
+            .filter(|it| unconditional(it)["Resource"] == table);
+        let conditions: Vec<_> = of_table.map(|it| &it[0]).collect();
+        assert_eq!(conditions, ["Heals"], "{table}");
+    }
+}
+
+#[test]
 fn planted_differences_are_found() {
     let recorded = "one dynamodb:GetItem sessions\n\
                     one dynamodb:Query instances/index/by-owner\n\
@@ -136,6 +153,18 @@ fn planted_differences_of_secrets_are_found() {
     };
     let variables = json!({"API_KEY_FROM": "Key", "OTHER": "Key"});
     let good = json!([batch, read]);
+    // The same, where it is there on a condition.
+    let when = |it: &Value, otherwise: &str| json!(["Wanted", it, otherwise]);
+    let conditional = json!([batch, when(&read, "AWS::NoValue")]);
+    let key = json!({"API_KEY_FROM": when(&json!("Key"), "")});
+    assert_eq!(
+        differences_of(conditional, key.clone()),
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        differences_of(json!([batch]), key),
+        ["one needs secretsmanager:GetSecretValue Key, and may not"]
+    );
     assert_eq!(
         differences_of(good.clone(), variables.clone()),
         Vec::<String>::new()
@@ -228,7 +257,7 @@ fn named(resources: &Resources) -> Privileges {
         };
         let variables = properties["Environment"]["Variables"].as_object();
         for (variable, value) in variables.into_iter().flatten() {
-            let Some(value) = value.as_str() else {
+            let Some(value) = unconditional(value).as_str() else {
                 continue;
             };
             if variable.ends_with(FROM_SUFFIX) {
@@ -282,10 +311,11 @@ fn texts_or_items(value: &Value) -> impl Iterator<Item = &Value> {
         .chain(value.as_array().into_iter().flatten())
 }
 
-/// What `!If [SomeCondition, this, !Ref AWS::NoValue]` says.
+/// What `!If [SomeCondition, this, !Ref AWS::NoValue]` says, or with an empty text
+/// in the place of nothing.
 fn unconditional(value: &Value) -> &Value {
     match value.as_array().map(Vec::as_slice) {
-        Some([_, then, otherwise]) if otherwise == "AWS::NoValue" => then,
+        Some([_, then, otherwise]) if otherwise == "AWS::NoValue" || otherwise == "" => then,
         _ => value,
     }
 }

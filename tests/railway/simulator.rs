@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use common::clock::SystemClock;
 use common::model::OpenclawVersion;
 use common::railway::TokenType;
 use local::agents::{Agent, Behaviour};
@@ -40,7 +41,8 @@ async fn until(agent: &Agent, behaviour: Behaviour) {
 #[tokio::test]
 async fn controls_move_the_agent_itself() {
     let simulator = simulator(1000).await;
-    let agent = Agent::start(Behaviour::Running, OpenclawVersion::BASELINE).unwrap();
+    let clock = Arc::new(SystemClock);
+    let agent = Agent::start(Behaviour::Running, OpenclawVersion::BASELINE, clock).unwrap();
     let agent = Arc::new(agent);
     let id = simulator.add_service("abc", IMAGE, Some(agent.clone()));
     let railway = client(simulator.settings(TokenType::Account));

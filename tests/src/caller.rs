@@ -21,7 +21,8 @@ pub struct Answer {
     pub status: u16,
     /// All headers.
     pub headers: HeaderMap,
-    /// The body, which is always JSON; null where there is none.
+    /// The body, which is always JSON; null where there is none, and a text where it
+    /// is Prometheus'.
     pub body: Value,
 }
 
@@ -119,8 +120,12 @@ fn parse(answer: &[u8]) -> Answer {
 
 impl Answer {
     fn new(status: u16, headers: HeaderMap, body: &[u8]) -> Self {
+        let kind = headers.get("content-type").map(HeaderValue::as_bytes);
+        let is_metrics = kind.is_some_and(|kind| kind.starts_with(b"text/plain; version=0.0.4"));
         let body = if body.is_empty() {
             Value::Null
+        } else if is_metrics {
+            String::from_utf8_lossy(body).into()
         } else {
             serde_json::from_slice(body).unwrap_or_else(|_| {
                 panic!(

@@ -22,6 +22,9 @@ pub enum ControlError {
         /// When to try again.
         retry_after: Duration,
     },
+    /// Somebody has ordered something a moment before.
+    #[error("{0} was ordered a moment before (operation {1})")]
+    Touched(Control, OperationId),
     /// The idempotency key stands for something else.
     #[error("This Idempotency-Key was used for {0}")]
     KeyReused(Control),

@@ -72,8 +72,37 @@ impl Controls {
     /// When another control is running, the key was used for something else,
     /// the service cannot be located, or Railway or the store fails.
     pub async fn run(&self, control: Control, order: Order) -> Result<Operation, ControlError> {
+        self.run_to_its_end(control, order, None).await
+    }
+
+    /// The same, unless somebody else has ordered something of this instance since
+    /// a time. That is found out under the lease: what an owner does a moment
+    /// before is never undone.
+    ///
+    /// # Errors
+    /// As [`Controls::run`], and when somebody has.
+    pub async fn run_if_untouched(
+        &self,
+        control: Control,
+        order: Order,
+        since: Timestamp,
+    ) -> Result<Operation, ControlError> {
+        self.run_to_its_end(control, order, Some(since)).await
+    }
+
+    async fn run_to_its_end(
+        &self,
+        control: Control,
+        order: Order,
+        untouched_since: Option<Timestamp>,
+    ) -> Result<Operation, ControlError> {
         let controls = self.clone();
-        tokio::spawn(async move { controls.lease_and_run(control, order).await })
+        let running = async move {
+            controls
+                .lease_and_run(control, order, untouched_since)
+                .await
+        };
+        tokio::spawn(running)
             .await
             .map_err(ControlError::Panicked)?
     }
@@ -82,6 +111,7 @@ impl Controls {
         &self,
         control: Control,
         order: Order,
+        untouched_since: Option<Timestamp>,
     ) -> Result<Operation, ControlError> {
         if let Some(before) = self.done_before(control, &order).await? {
             return Ok(before);
@@ -97,11 +127,28 @@ impl Controls {
                 operation: holder.operation,
                 retry_after: busy_for(holder.expires_at, now),
             })?;
-        let outcome = self.run_under(&lease, control, &order).await;
+        let outcome = match self.check_untouched(&order, untouched_since).await {
+            Ok(()) => self.run_under(&lease, control, &order).await,
+            Err(error) => Err(error),
+        };
         if let Err(error) = self.operations.give_back(lease).await {
             tracing::error!(%error, operation = %id, "a lease stays until it expires");
         }
         outcome
+    }
+
+    async fn check_untouched(
+        &self,
+        order: &Order,
+        since: Option<Timestamp>,
+    ) -> Result<(), ControlError> {
+        let Some(since) = since else {
+            return Ok(());
+        };
+        let newest = self.operations.list(&order.instance.id, 1, None).await?;
+        let mut theirs = newest.operations.into_iter();
+        let theirs = theirs.find(|it| it.requested_by != order.user && it.started_at >= since);
+        theirs.map_or(Ok(()), |it| Err(ControlError::Touched(it.control, it.id)))
     }
 
     async fn run_under(

@@ -234,7 +234,7 @@ impl ApiError {
 /// that fail.
 fn control_status(error: &ControlError) -> StatusCode {
     match error {
-        ControlError::Busy { .. } => StatusCode::CONFLICT,
+        ControlError::Busy { .. } | ControlError::Touched(..) => StatusCode::CONFLICT,
         ControlError::KeyReused(_) => StatusCode::UNPROCESSABLE_ENTITY,
         ControlError::CannotTell(_) => StatusCode::SERVICE_UNAVAILABLE,
         _ => match error.failure_kind() {

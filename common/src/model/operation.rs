@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{Image, InstanceId, UserId};
 
-/// Something that an owner can have done to an agent.
+/// Something that an owner can have done to an agent, and the plane does itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Control {
@@ -94,7 +94,7 @@ pub struct Operation {
     pub instance: InstanceId,
     /// What was to be done.
     pub control: Control,
-    /// Who wanted it.
+    /// Who wanted it: a user, or self-healing.
     pub requested_by: UserId,
     /// When it began.
     pub started_at: Timestamp,

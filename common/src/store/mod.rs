@@ -9,6 +9,7 @@ mod check_ins;
 mod configurations;
 mod connection;
 mod error;
+mod healings;
 mod history;
 mod incidents;
 mod instances;

@@ -17,13 +17,13 @@ use super::connection::Item;
 use super::telling::OwedRecord;
 use super::{History, Instances, StoreError, corrupt, history, instances, parse};
 use crate::model::{Instance, InstanceId};
-use crate::watch::{AgentState, Condition, Judgement, Streak, StreakOf, Symptom, Telling};
+use crate::watch::{AgentState, Condition, Healing, Judgement, Streak, StreakOf, Symptom, Telling};
 
 const OBSERVED: &str = "observed";
 
 /// What a sweep reads of an item: no more than it needs.
 const PROJECTION: &str =
-    "instanceId, ownerId, openclawUrl, runtimeServiceId, observed, owed, alerted";
+    "instanceId, ownerId, openclawUrl, runtimeServiceId, observed, owed, alerted, healing";
 
 /// The states of agents.
 #[derive(Clone, Debug)]
@@ -69,6 +69,8 @@ pub struct Watched {
     pub state: Option<AgentState>,
     /// What people know of it.
     pub telling: Telling,
+    /// What self-healing knows of it.
+    pub healing: Healing,
 }
 
 /// What became of a write.
@@ -256,12 +258,14 @@ impl Observations {
         };
         let state = self.state(&key, &mut item)?;
         let telling = self.telling(&key, &mut item)?;
+        let healing = self.healing(&key, &mut item)?;
         let mut instance = self.instances.decode(item)?;
         instance.observed_at = state.as_ref().map(|state| state.seen_at);
         Ok(Watched {
             instance,
             state,
             telling,
+            healing,
         })
     }
 

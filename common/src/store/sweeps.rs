@@ -272,6 +272,7 @@ mod tests {
                 name: format!("agentbot-agent-{number}"),
                 hosting: Hosting::Sleeping,
                 deployed_at: Timestamp::UNIX_EPOCH,
+                crashed_at: None,
             })
             .collect();
         let parts = parts(&services).unwrap();

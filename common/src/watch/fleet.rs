@@ -73,7 +73,8 @@ impl FleetCount {
         self.standing.saturating_add(self.fallen)
     }
 
-    fn is_incident(&self, policy: &FleetPolicy) -> bool {
+    /// Whether so many fell that it is one thing and not many.
+    pub fn is_incident(&self, policy: &FleetPolicy) -> bool {
         let share = u64::from(self.fallen) * 100;
         self.fallen >= policy.min && share >= u64::from(policy.share) * u64::from(self.of())
     }

@@ -28,4 +28,7 @@ pub struct HostedService {
     pub hosting: Hosting,
     /// When its last deployment was made.
     pub deployed_at: Timestamp,
+    /// When its process ended by itself, if it was not started again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crashed_at: Option<Timestamp>,
 }

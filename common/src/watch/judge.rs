@@ -21,6 +21,14 @@ pub struct Sighting {
     pub deploying: bool,
 }
 
+impl Sighting {
+    /// Whether a deployment is on its way or so young that failures do not count.
+    pub fn is_in_grace(&self, policy: &Policy) -> bool {
+        let young = |at: Timestamp| self.at.duration_since(at) < policy.grace;
+        self.deploying || self.deployed_at.is_some_and(young)
+    }
+}
+
 /// What was seen of an agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
@@ -149,7 +157,7 @@ fn condition_of(
             }
             _ => steady(Condition::Up),
         },
-        Found::Failing(_) if in_grace(sighting, policy) => match before {
+        Found::Failing(_) if sighting.is_in_grace(policy) => match before {
             // It came up, or was given up, after the deployment was made.
             Some(before)
                 if matches!(before.condition, Condition::Up | Condition::Down)
@@ -178,11 +186,6 @@ fn condition_of(
             }
         }
     }
-}
-
-fn in_grace(sighting: &Sighting, policy: &Policy) -> bool {
-    let young = |at: Timestamp| sighting.at.duration_since(at) < policy.grace;
-    sighting.deploying || sighting.deployed_at.is_some_and(young)
 }
 
 fn longer(streak: Option<Streak>, of: StreakOf, now: Timestamp) -> Streak {

@@ -7,6 +7,7 @@
 
 mod availability;
 mod fleet;
+mod healing;
 mod histogram;
 mod hosting;
 mod judge;
@@ -16,6 +17,7 @@ mod telling;
 
 pub use availability::{Availability, Change, Window};
 pub use fleet::{FleetCount, FleetNews, FleetPolicy, Incident, judge_fleet};
+pub use healing::{Decision, End, Healing, HealingPolicy, Process, Step, Try, Why};
 pub use histogram::Histogram;
 pub use hosting::{HostedService, Hosting};
 pub use judge::{Found, Judgement, Sighting, judge};

@@ -1,10 +1,13 @@
 //! What the platform's own services see of all instances and do with them.
 //!
 //! Privilege: the internal key; reads and writes instance records and maintenance
-//! windows; holds Railway's key, to look and not to act.
+//! windows; reads what sweeps know of each other; holds Railway's key, to look and
+//! not to act.
 
 mod cursor;
+mod figures;
 mod list;
+mod metrics;
 mod register;
 mod remove_window;
 mod set_window;
@@ -27,7 +30,7 @@ use common::http::InternalKey;
 use common::probe::AllowedHosts;
 use common::process::StartError;
 use common::railway::{Limits, Overview, Railway, RailwaySettings};
-use common::store::{Connection, History, Instances, Windows};
+use common::store::{Connection, History, Incidents, Instances, Observations, Sweeps, Windows};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -40,6 +43,12 @@ pub struct State {
     pub internal_key: InternalKey,
     /// Instance records.
     pub instances: Instances,
+    /// What sweeps see of agents.
+    pub observations: Observations,
+    /// What sweeps know of each other.
+    pub sweeps: Sweeps,
+    /// The failure of a large part of the fleet.
+    pub incidents: Incidents,
     /// When nobody is alerted.
     pub windows: Windows,
     /// Where agents may live.
@@ -54,6 +63,7 @@ pub fn routes() -> OpenApiRouter<State> {
         .routes(routes!(list::handler))
         .routes(routes!(register::handler))
         .routes(routes!(stats::handler))
+        .routes(routes!(metrics::handler))
         .routes(routes!(windows::handler))
         .routes(routes!(set_window::handler))
         .routes(routes!(remove_window::handler))
@@ -83,14 +93,19 @@ pub async fn from_environment(
         return Err(reader.into_error().into());
     };
     let connection = Connection::open(aws).await;
+    let instances = Instances::new(connection.clone(), table);
+    let history = History::new(connection, history);
     let clock: SharedClock = Arc::new(SystemClock);
     let railway = Railway::new(railway, Limits::default(), clock.clone())?;
     Ok(router(State {
         overview: Overview::new(railway, clock.clone()),
         clock,
         internal_key,
-        instances: Instances::new(connection.clone(), table),
-        windows: Windows::new(History::new(connection, history)),
+        observations: Observations::new(instances.clone(), history.clone()),
+        instances,
+        sweeps: Sweeps::new(history.clone()),
+        incidents: Incidents::new(history.clone()),
+        windows: Windows::new(history),
         hosts: hosts.unwrap_or_default(),
     }))
 }

@@ -27,7 +27,7 @@ pub(crate) struct OperationView {
     /// What was to be done.
     control: Control,
     status: OperationStatus,
-    /// The user who wanted it.
+    /// The user who wanted it, or `self-healing`.
     requested_by: String,
     #[schema(format = DateTime)]
     started_at: String,

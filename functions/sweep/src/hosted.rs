@@ -154,13 +154,16 @@ fn hosted(service: &FleetService, now: Timestamp, policy: &Policy) -> Option<Hos
         _ if deploying => Hosting::Deploying,
         DeploymentState::Sleeping => Hosting::Sleeping,
         DeploymentState::Stopped | DeploymentState::Stopping => Hosting::Stopped,
+        DeploymentState::Crashed => Hosting::Deployed,
         _ if age < policy.grace => Hosting::Deployed,
         _ => return None,
     };
+    let crashed = current.state == DeploymentState::Crashed;
     Some(HostedService {
         id: service.id.clone(),
         name: service.name.clone(),
         hosting,
         deployed_at: made_at,
+        crashed_at: crashed.then(|| current.since()),
     })
 }

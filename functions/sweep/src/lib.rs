@@ -2,12 +2,15 @@
 //!
 //! Privilege: reads and writes the states of instances and their history, lists
 //! Railway's services, asks agents, alerts people, and sends to its own queue.
+//! With self-healing also what a restart and a repair need: operations, gateway
+//! tokens, agents' variables.
 //!
 //! It is no HTTP function. EventBridge's schedule invokes it, and a queue by
 //! which a sweep of many instances shares its work out in segments.
 
 mod event;
 mod found;
+mod heal;
 mod hosted;
 mod metrics;
 mod round;
@@ -15,6 +18,7 @@ mod samples;
 mod settings;
 mod summary;
 mod telling;
+mod treat;
 mod visit;
 
 use std::sync::Arc;
@@ -27,6 +31,8 @@ use common::config::{
     AGENT_HOSTS, ALERT_WEBHOOK_URLS, Environment, HISTORY_TABLE, INSTANCES_TABLE, Reader,
     SWEEP_QUEUE_URL,
 };
+use common::control::{ControlSettings, Controls};
+use common::http::ControlsSwitch;
 use common::probe::{AllowedHosts, Prober};
 use common::process::StartError;
 use common::queue::{Queue, QueueError};
@@ -36,6 +42,7 @@ use common::store::{
     Windows,
 };
 use event::{Event, SegmentMessage};
+use heal::HEALING;
 use jiff::Timestamp;
 use samples::Samples;
 use serde_json::{Value, json};
@@ -71,6 +78,8 @@ pub struct Sweep {
     pub queue: Option<Queue>,
     /// Where the figures of each sweep go beside the log; none, and nowhere.
     pub metrics: Option<fn(&Summary)>,
+    /// What agents are healed with; none, and nothing is done to them.
+    pub hands: Option<Controls>,
     /// How it is made.
     pub settings: Settings,
     samples: Samples,
@@ -130,6 +139,7 @@ impl Sweep {
             railway,
             queue: None,
             metrics: None,
+            hands: None,
             settings,
             samples: Samples::default(),
             told: Told::default(),
@@ -143,10 +153,9 @@ impl Sweep {
     /// When the event is none of a sweep, there is no time for one, or a
     /// scheduled sweep failed as a whole. Segments that failed are in the answer.
     pub async fn handle(&self, event: Value, remaining: Duration) -> Result<Value, SweepError> {
-        // People are told behind it.
-        let limit = remaining.saturating_sub(TELLING);
+        let limit = remaining.saturating_sub(self.aftermath());
         if limit.is_zero() {
-            return Err(SweepError::NoTime(RESERVE + TELLING));
+            return Err(SweepError::NoTime(RESERVE + self.aftermath()));
         }
         let deadline = Instant::now() + limit.min(self.settings.time_limit);
         match Event::try_from(event)? {
@@ -179,8 +188,13 @@ impl Sweep {
     pub fn remaining(&self, until: Timestamp) -> Duration {
         match Duration::try_from(until.duration_since(self.clock.now())) {
             Ok(left) => left.saturating_sub(RESERVE),
-            Err(_) => self.settings.time_limit.saturating_add(TELLING),
+            Err(_) => self.settings.time_limit + self.aftermath(),
         }
+    }
+
+    /// How long people are told, and agents healed, behind a sweep.
+    fn aftermath(&self) -> Duration {
+        TELLING + self.hands.as_ref().map_or(Duration::ZERO, |_| HEALING)
     }
 
     /// Makes the sweep of a time, which is cut to the interval: whole, or in
@@ -295,6 +309,7 @@ pub async fn from_environment(
         Some(queue),
         Some(settings),
         Some(urls),
+        Some(switch),
     ) = (
         reader.required(INSTANCES_TABLE),
         reader.required(HISTORY_TABLE),
@@ -303,9 +318,18 @@ pub async fn from_environment(
         reader.optional::<String>(SWEEP_QUEUE_URL),
         Settings::read(&mut reader),
         reader.optional::<WebhookUrls>(ALERT_WEBHOOK_URLS),
+        ControlsSwitch::read(&mut reader),
     )
     else {
         return Err(reader.into_error().into());
+    };
+    // Who does not heal needs none of its variables.
+    let controls = match settings.may_heal(switch) {
+        true => match ControlSettings::read(&mut reader) {
+            Some(controls) => Some(controls),
+            None => return Err(reader.into_error().into()),
+        },
+        false => None,
     };
     let clock: SharedClock = Arc::new(SystemClock);
     let connection = Connection::open(aws).await.persistent();
@@ -316,8 +340,10 @@ pub async fn from_environment(
         Some(url) => Some(Queue::open(aws, url).await),
         None => None,
     };
+    let hands = controls.map(|controls| controls.open(&connection, clock.clone()));
     Ok(Sweep {
         queue,
+        hands: hands.transpose()?,
         metrics: Some(metrics::to_stdout),
         webhooks: Webhooks::new(urls.unwrap_or_default(), &clock)?,
         ..Sweep::new(&connection, tables, clock, prober, railway, settings)

@@ -11,6 +11,7 @@ use futures_util::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, timeout_at};
 
+use super::heal::Patient;
 use super::hosted::Hosted;
 use super::telling::{Debt, Findings};
 use super::{Report, Summary, Sweep};
@@ -42,6 +43,8 @@ pub(crate) struct Tally {
     /// Those of them that people are to be told.
     pub(crate) news: Vec<Announcement>,
     pub(crate) debts: Vec<Debt>,
+    /// Agents about which something is to be done.
+    pub(crate) patients: Vec<Patient>,
     fleet: FleetCount,
     /// Why the instances could not all be read.
     broken: Option<StoreError>,
@@ -62,9 +65,9 @@ enum Place {
 }
 
 impl Sweep {
-    /// Sweeps a segment, and tells what it found. It ends some seconds after the
-    /// deadline at the latest, whereupon nobody is asked any more. It ends at the deadline: agents that it had no time for
-    /// are counted, not asked.
+    /// Sweeps a segment, tells what it found, and heals who is to be healed. It ends
+    /// some seconds after the deadline at the latest, whereupon nobody is asked any
+    /// more: agents that it had no time for are counted.
     pub(crate) async fn round(
         &self,
         time: Timestamp,
@@ -88,6 +91,7 @@ impl Sweep {
                 transitions: Vec::new(),
                 news: Vec::new(),
                 debts: Vec::new(),
+                patients: Vec::new(),
                 fleet: FleetCount::default(),
                 broken: None,
             }),
@@ -108,15 +112,17 @@ impl Sweep {
         let mut summary = tally.summary;
         summary.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         summary.latency(&tally.latency);
+        let count = FleetCount {
+            whole: !cut_off && tally.broken.is_none() && summary.not_reached == 0,
+            ..tally.fleet
+        };
         let findings = Findings {
             news: tally.news,
             debts: tally.debts,
-            count: FleetCount {
-                whole: !cut_off && tally.broken.is_none() && summary.not_reached == 0,
-                ..tally.fleet
-            },
+            count,
         };
         self.tell(findings, incident, &mut summary).await;
+        self.heal(tally.patients, &count, &mut summary).await;
         summary.log();
         if let Some(publish) = self.metrics {
             publish(&summary);

@@ -4,11 +4,13 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use common::config::{
-    ALERT_FLEET_MIN, ALERT_FLEET_SHARE, Reader, SWEEP_CONCURRENCY, SWEEP_FAILURES, SWEEP_GRACE,
+    ALERT_FLEET_MIN, ALERT_FLEET_SHARE, Reader, SELF_HEALING, SELF_HEALING_AFTER,
+    SELF_HEALING_PAUSE, SELF_HEALING_STEPS, SWEEP_CONCURRENCY, SWEEP_FAILURES, SWEEP_GRACE,
     SWEEP_HEARTBEAT, SWEEP_INTERVAL, SWEEP_LISTING_INTERVAL, SWEEP_LISTING_MAX_AGE, SWEEP_OUTDATED,
     SWEEP_SEGMENT_ABOVE, SWEEP_SUCCESSES, SWEEP_TIME_LIMIT,
 };
-use common::watch::{FleetPolicy, Policy};
+use common::http::ControlsSwitch;
+use common::watch::{FleetPolicy, HealingPolicy, Policy};
 use jiff::{SignedDuration, Timestamp};
 
 /// The settings of a sweep.
@@ -33,6 +35,14 @@ pub struct Settings {
     pub listing_interval: SignedDuration,
     /// For how long a listing is used while there is no newer one.
     pub listing_max_age: SignedDuration,
+    /// Whether agents that fail are restarted and repaired.
+    pub heals: bool,
+    /// After how many failing sweeps.
+    pub healing_after: u32,
+    /// How long a step has until the next one.
+    pub healing_pause: SignedDuration,
+    /// How many steps are taken in a sweep.
+    pub healing_steps: usize,
 }
 
 impl Default for Settings {
@@ -47,6 +57,10 @@ impl Default for Settings {
             fleet: FleetPolicy::default(),
             listing_interval: SignedDuration::from_secs(60),
             listing_max_age: SignedDuration::from_mins(10),
+            heals: false,
+            healing_after: 5,
+            healing_pause: SignedDuration::from_mins(5),
+            healing_steps: 5,
         }
     }
 }
@@ -92,6 +106,30 @@ impl FromStr for Share {
     }
 }
 
+/// Whether agents are healed.
+#[derive(PartialEq)]
+enum Healing {
+    On,
+    Off,
+}
+
+/// The text is neither.
+#[derive(Debug, thiserror::Error)]
+#[error("must be on or off")]
+struct NoHealing;
+
+impl FromStr for Healing {
+    type Err = NoHealing;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "on" => Ok(Self::On),
+            "off" => Ok(Self::Off),
+            _ => Err(NoHealing),
+        }
+    }
+}
+
 impl Settings {
     /// Reads them. `None` means that a problem was noted.
     pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
@@ -110,7 +148,11 @@ impl Settings {
         let listing_interval = number(SWEEP_LISTING_INTERVAL);
         let listing_max_age = number(SWEEP_LISTING_MAX_AGE);
         let fleet_min = number(ALERT_FLEET_MIN);
+        let healing_after = number(SELF_HEALING_AFTER);
+        let healing_pause = number(SELF_HEALING_PAUSE);
+        let healing_steps = number(SELF_HEALING_STEPS);
         let fleet_share = reader.optional::<Share>(ALERT_FLEET_SHARE);
+        let heals = reader.optional::<Healing>(SELF_HEALING);
         let seconds = |given: Option<Whole>, default| {
             given.map_or(default, |Whole(number)| {
                 SignedDuration::from_secs(number.into())
@@ -140,7 +182,37 @@ impl Settings {
             },
             listing_interval: seconds(listing_interval?, default.listing_interval),
             listing_max_age: seconds(listing_max_age?, default.listing_max_age),
+            heals: heals?.is_some_and(|it| it == Healing::On),
+            healing_after: count(healing_after?, default.healing_after),
+            healing_pause: seconds(healing_pause?, default.healing_pause),
+            healing_steps: healing_steps?
+                .map_or(default.healing_steps, |Whole(number)| number as usize),
         })
+    }
+
+    /// Whether agents are healed: not while controls are off.
+    pub fn may_heal(&self, switch: ControlsSwitch) -> bool {
+        if self.heals && switch == ControlsSwitch::Off {
+            tracing::warn!("controls are off, so nobody is healed");
+        }
+        self.heals && switch == ControlsSwitch::On
+    }
+
+    /// How patient healing is.
+    pub fn healing(&self) -> HealingPolicy {
+        /// Longer than a flapping agent is up in between.
+        const STABLE: SignedDuration = SignedDuration::from_mins(30);
+
+        // The first of so many failing sweeps is no time ago; half an interval for
+        // sweeps that come a little late or early.
+        let seconds = self.interval.as_secs();
+        let after = i64::from(self.healing_after) * seconds - seconds * 3 / 2;
+        HealingPolicy {
+            after: SignedDuration::from_secs(after),
+            pause: self.healing_pause,
+            grace: self.policy.grace,
+            stable: STABLE,
+        }
     }
 
     /// Has sweeps follow each other in this time, and services listed for each.
@@ -172,13 +244,16 @@ mod tests {
             (SWEEP_INTERVAL, "0".to_owned()),
             (SWEEP_CONCURRENCY, "many".to_owned()),
             (SWEEP_FAILURES, "5".to_owned()),
+            (SELF_HEALING, "true".to_owned()),
+            (SELF_HEALING_PAUSE, "5m".to_owned()),
         ]);
         let mut reader = Reader::new(&environment);
         assert!(Settings::read(&mut reader).is_none());
         assert_eq!(
             reader.into_error().to_string(),
             "bad configuration: SWEEP_INTERVAL must be a whole number from 1 to 1000000; \
-             SWEEP_CONCURRENCY must be a whole number from 1 to 1000000"
+             SWEEP_CONCURRENCY must be a whole number from 1 to 1000000; SELF_HEALING_PAUSE \
+             must be a whole number from 1 to 1000000; SELF_HEALING must be on or off"
         );
     }
 
@@ -187,6 +262,22 @@ mod tests {
         let environment = BTreeMap::from([(SWEEP_INTERVAL, "3600".to_owned())]);
         let settings = Settings::read(&mut Reader::new(&environment)).unwrap();
         assert_eq!(settings.policy.heartbeat, SignedDuration::from_hours(1));
+    }
+
+    #[test]
+    fn nobody_is_healed_unless_it_is_wanted_and_controls_are_on() {
+        use ControlsSwitch::{Off, On};
+        for (value, switch, heals) in [
+            (None, On, false),
+            (Some("off"), On, false),
+            (Some("on"), On, true),
+            (Some("on"), Off, false),
+        ] {
+            let value = value.unwrap_or_default().to_owned();
+            let environment = BTreeMap::from([(SELF_HEALING, value)]);
+            let settings = Settings::read(&mut Reader::new(&environment)).unwrap();
+            assert_eq!(settings.may_heal(switch), heals, "{environment:?}");
+        }
     }
 
     #[test]

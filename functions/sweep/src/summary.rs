@@ -62,6 +62,19 @@ pub struct Summary {
     pub alerts_silenced: u32,
     /// How many are a part of the incident, of which people are told once.
     pub alerts_in_incident: u32,
+    /// How many agents it restarted.
+    pub healing_restarts: u32,
+    /// How many it repaired.
+    pub healing_repairs: u32,
+    /// How many Railway would not have restarted or repaired.
+    pub healing_failed: u32,
+    /// How many have to wait: for an operation, for the end of an incident or of a
+    /// maintenance window, or for their turn.
+    pub healing_postponed: u32,
+    /// How many it gave up, because all steps were in vain.
+    pub healing_given_up: u32,
+    /// How many crash again and again.
+    pub crash_loops: u32,
     /// Whether a large part of the fleet is down.
     pub incident: bool,
     /// How long it took, in milliseconds.
@@ -135,6 +148,12 @@ impl Summary {
             alerts_failed: 0,
             alerts_silenced: 0,
             alerts_in_incident: 0,
+            healing_restarts: 0,
+            healing_repairs: 0,
+            healing_failed: 0,
+            healing_postponed: 0,
+            healing_given_up: 0,
+            crash_loops: 0,
             incident: false,
             duration_ms: 0,
             p50_ms: None,
@@ -180,6 +199,12 @@ impl Summary {
             alerts_failed = self.alerts_failed,
             alerts_silenced = self.alerts_silenced,
             alerts_in_incident = self.alerts_in_incident,
+            healing_restarts = self.healing_restarts,
+            healing_repairs = self.healing_repairs,
+            healing_failed = self.healing_failed,
+            healing_postponed = self.healing_postponed,
+            healing_given_up = self.healing_given_up,
+            crash_loops = self.crash_loops,
             incident = self.incident,
             duration_ms = self.duration_ms,
             p50_ms = self.p50_ms,

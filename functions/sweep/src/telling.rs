@@ -27,7 +27,7 @@ const AT_ONCE: usize = 8;
 
 /// How long whoever took it on has to tell something: longer than an invocation
 /// lasts.
-const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
+pub(crate) const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
 
 /// For how long a process knows what it told.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(1);
@@ -286,8 +286,14 @@ impl Sweep {
         (plan, Outcome::Done)
     }
 
+    /// Whether this process told people of it a moment ago.
+    pub(crate) fn knows(&self, alert: &Alert) -> bool {
+        let now = self.clock.now();
+        self.told.keys(now).contains(&alert.dedup_key)
+    }
+
     /// Whether people know now.
-    async fn send(&self, alert: &Alert) -> bool {
+    pub(crate) async fn send(&self, alert: &Alert) -> bool {
         let sent = self.webhooks.send(alert).await.is_ok();
         if sent {
             self.told.note(&alert.dedup_key, self.clock.now());

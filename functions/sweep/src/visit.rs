@@ -3,16 +3,27 @@
 use common::model::Instance;
 use common::store::{StoreError, Stored, Watched};
 use common::watch::{
-    AgentState, Announcement, Condition, Found, Hosting, Judgement, Sighting, Telling, judge,
+    AgentState, Announcement, Condition, Found, Hosting, Judgement, Process, Sighting, Telling,
+    judge,
 };
 use tokio::time::Instant;
 
+use super::ListingState;
 use super::found::found;
 use super::round::Round;
 use super::telling::Debt;
 
 /// How often a state is judged anew that others overtake.
 const ATTEMPTS: usize = 4;
+
+/// What a sighting came to.
+#[derive(Default)]
+struct Concluded {
+    /// Whether this sweep has written a change of the condition.
+    transition: bool,
+    /// How the agent is; none where another sweep knows better.
+    state: Option<AgentState>,
+}
 
 impl Round<'_> {
     /// Looks at an agent and writes what that means.
@@ -21,18 +32,19 @@ impl Round<'_> {
             instance,
             state,
             telling,
+            healing,
         } = watched;
         let debt = Debt::due(&instance, &telling, self.time);
-        let Some(sighting) = self.look(&instance, state.as_ref()).await else {
+        let Some((sighting, process)) = self.look(&instance, state.as_ref()).await else {
             self.tally().debts.extend(debt);
             return;
         };
         let concluded = self.conclude(&instance, state, &telling, &sighting).await;
-        if !matches!(concluded, Ok(true)) {
+        if !matches!(&concluded, Ok(it) if it.transition) {
             self.tally().debts.extend(debt);
         }
-        let transition = match concluded {
-            Ok(transition) => transition,
+        let concluded = match concluded {
+            Ok(concluded) => concluded,
             Err(error) => {
                 tracing::error!(%error, agent = %instance.id, "a state is not written");
                 self.tally().summary.store_errors += 1;
@@ -40,15 +52,31 @@ impl Round<'_> {
             }
         };
         let policy = &self.sweep.settings.policy;
-        if transition || self.sweep.samples.is_due(&instance.id, self.time, policy) {
+        if concluded.transition || self.sweep.samples.is_due(&instance.id, self.time, policy) {
             self.write_figures_of(&instance.id).await;
+        }
+        if let (Some(_), Some(state)) = (&self.sweep.hands, &concluded.state) {
+            let may_act = matches!(sighting.found, Found::Failing(_))
+                && self.hosted.state == ListingState::Listed
+                && !sighting.is_in_grace(policy);
+            self.examine(instance, healing, &process, state, may_act)
+                .await;
         }
     }
 
-    /// What is to be seen of an agent; none where it must not be asked and
-    /// nobody else can tell.
-    async fn look(&self, instance: &Instance, state: Option<&AgentState>) -> Option<Sighting> {
+    /// What is to be seen of an agent and of its process; none where it must not be
+    /// asked and nobody else can tell.
+    async fn look(
+        &self,
+        instance: &Instance,
+        state: Option<&AgentState>,
+    ) -> Option<(Sighting, Process)> {
         let service = self.hosted.service_of(instance);
+        let mut process = Process {
+            began: None,
+            crashed: service.and_then(|service| service.crashed_at),
+            deployed: service.map(|service| service.deployed_at),
+        };
         let (found, at) = match service.map(|service| service.hosting) {
             Some(Hosting::Sleeping) => {
                 self.tally().summary.skipped_sleeping += 1;
@@ -58,7 +86,7 @@ impl Round<'_> {
                 self.tally().summary.skipped_stopped += 1;
                 (Found::Stopped, self.sweep.clock.now())
             }
-            Some(Hosting::Deployed | Hosting::Deploying) => self.ask(instance).await,
+            Some(Hosting::Deployed | Hosting::Deploying) => self.ask(instance, &mut process).await,
             // Nobody knows whether it still sleeps, and asking would wake it.
             None if !self.hosted.is_known() => match state.map(|state| state.condition) {
                 Some(condition @ (Condition::Sleeping | Condition::Stopped)) => {
@@ -70,24 +98,27 @@ impl Round<'_> {
                     summary.conditions.count(condition);
                     return None;
                 }
-                _ => self.ask(instance).await,
+                _ => self.ask(instance, &mut process).await,
             },
-            None => self.ask(instance).await,
+            None => self.ask(instance, &mut process).await,
         };
-        Some(Sighting {
+        let sighting = Sighting {
             sweep: self.time,
             at,
             found,
             deployed_at: service.map(|service| service.deployed_at),
             deploying: service.is_some_and(|service| service.hosting == Hosting::Deploying),
-        })
+        };
+        Some((sighting, process))
     }
 
-    async fn ask(&self, instance: &Instance) -> (Found, jiff::Timestamp) {
+    async fn ask(&self, instance: &Instance, process: &mut Process) -> (Found, jiff::Timestamp) {
         let begun = Instant::now();
         let report = self.sweep.prober.probe(&instance.url()).await;
         let took = begun.elapsed();
         let at = self.sweep.clock.now();
+        let uptime = report.uptime.map(|uptime| uptime.duration());
+        process.began = uptime.and_then(|uptime| at.checked_sub(uptime).ok());
         let found = found(report);
         let well = !matches!(found, Found::Failing(_));
         self.sweep
@@ -99,15 +130,14 @@ impl Round<'_> {
         (found, at)
     }
 
-    /// Writes what a sighting means, judged by what is on record then. Whether
-    /// it is a transition.
+    /// Writes what a sighting means, judged by what is on record then.
     async fn conclude(
         &self,
         instance: &Instance,
         mut state: Option<AgentState>,
         telling: &Telling,
         sighting: &Sighting,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Concluded, StoreError> {
         let policy = &self.sweep.settings.policy;
         for _ in 0..ATTEMPTS {
             let Some(judgement) = judge(&instance.id, state.as_ref(), sighting, policy) else {
@@ -115,11 +145,14 @@ impl Round<'_> {
                 if let Some(state) = &state {
                     self.count(state);
                 }
-                return Ok(false);
+                return Ok(Concluded::default());
             };
             if !judgement.write {
                 self.count(&judgement.next);
-                return Ok(false);
+                return Ok(Concluded {
+                    transition: false,
+                    state: Some(judgement.next),
+                });
             }
             let news = judgement.transition.as_ref();
             let news = news.is_some_and(|transition| transition.is_news(telling));
@@ -134,21 +167,25 @@ impl Round<'_> {
                 Stored::Overtaken(found) => state = found,
                 Stored::Gone => {
                     self.tally().summary.gone += 1;
-                    return Ok(false);
+                    return Ok(Concluded::default());
                 }
             }
         }
         // Others were faster again and again, so that there is a newer state.
         self.tally().summary.refused_as_older += 1;
-        Ok(false)
+        Ok(Concluded::default())
     }
 
-    fn written(&self, instance: &Instance, judgement: Judgement, news: bool) -> bool {
+    fn written(&self, instance: &Instance, judgement: Judgement, news: bool) -> Concluded {
         self.count(&judgement.next);
         let mut tally = self.tally();
         tally.summary.writes += 1;
+        let state = Some(judgement.next);
         let Some(transition) = judgement.transition else {
-            return false;
+            return Concluded {
+                transition: false,
+                state,
+            };
         };
         tally.summary.transitions += 1;
         tracing::info!(
@@ -168,6 +205,9 @@ impl Round<'_> {
             tally.news.push(announcement.clone());
         }
         tally.transitions.push(announcement);
-        true
+        Concluded {
+            transition: true,
+            state,
+        }
     }
 }

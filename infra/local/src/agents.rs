@@ -7,21 +7,23 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::{Json, Router};
+use common::clock::SharedClock;
 use common::model::OpenclawVersion;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::Instant;
 
 /// How a simulated agent behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -84,18 +86,23 @@ struct Life {
     /// It was started without the platform's wrapper, and stays so.
     plain: bool,
     version: OpenclawVersion,
-    started: Instant,
+    clock: SharedClock,
+    started: Timestamp,
     token: Option<String>,
     /// Whether its own configuration names the token, above its variables.
     keeps_token: bool,
 }
 
 impl Agent {
-    /// Starts an agent on a free port of the loopback.
+    /// Starts an agent on a free port of the loopback, whose uptime goes by a clock.
     ///
     /// # Errors
     /// When no port is to be had.
-    pub fn start(behaviour: Behaviour, version: OpenclawVersion) -> io::Result<Self> {
+    pub fn start(
+        behaviour: Behaviour,
+        version: OpenclawVersion,
+        clock: SharedClock,
+    ) -> io::Result<Self> {
         let holder = socket(0)?;
         let agent = Self {
             address: holder.local_addr()?,
@@ -104,7 +111,8 @@ impl Agent {
                 behaviour,
                 plain: behaviour == Behaviour::Legacy,
                 version,
-                started: Instant::now(),
+                started: clock.now(),
+                clock,
                 token: None,
                 keeps_token: false,
             })),
@@ -136,7 +144,7 @@ impl Agent {
         {
             let mut life = lock(&self.life);
             life.behaviour = behaviour;
-            life.started = Instant::now();
+            life.started = life.clock.now();
         }
         if behaviour != Behaviour::Unreachable {
             let listener = socket(self.address.port())?.listen(128)?;
@@ -224,7 +232,8 @@ async fn answer(
             life.plain,
             version,
             token,
-            life.started.elapsed(),
+            // A test may turn its clock back.
+            Duration::try_from(life.clock.now().duration_since(life.started)).unwrap_or_default(),
         )
     };
     if behaviour == Behaviour::Hanging {

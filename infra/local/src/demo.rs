@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use common::clock::SharedClock;
 use common::config::Environment;
 use common::model::{AgentUrl, GatewayToken, InstanceId, OpenclawVersion, PinnedImage, UserId};
 use common::store::{Change, Instances, Registration, SessionKey, Sessions, StoreError, Tokens};
@@ -56,7 +57,10 @@ pub(crate) struct Demo {
 impl Demo {
     /// Starts an agent of each behaviour, but those for which
     /// `AGENT_URL_<BEHAVIOUR>` names a real one.
-    pub(crate) fn start(environment: &dyn Environment) -> Result<Self, StackError> {
+    pub(crate) fn start(
+        environment: &dyn Environment,
+        clock: &SharedClock,
+    ) -> Result<Self, StackError> {
         let mut simulated = Vec::new();
         let mut agents = Vec::new();
         for behaviour in Behaviour::ALL {
@@ -65,7 +69,7 @@ impl Demo {
             let url = match environment.get(&variable) {
                 Some(url) => url,
                 None => {
-                    let agent = Agent::start(behaviour, OpenclawVersion::BASELINE)
+                    let agent = Agent::start(behaviour, OpenclawVersion::BASELINE, clock.clone())
                         .map_err(StackError::Listen)?;
                     let url = agent.url();
                     simulated.push(Arc::new(agent));

@@ -15,8 +15,8 @@ use common::model::Image;
 use common::probe::AllowedHosts;
 use common::railway::{Limits, Overview};
 use common::store::{
-    Configurations, Connection, History, Instances, Memories, Observations, Operations, Tables,
-    Tickets, Tokens, Windows,
+    Configurations, Connection, History, Incidents, Instances, Memories, Observations, Operations,
+    Sweeps, Tables, Tickets, Tokens, Windows,
 };
 use proxy::{Agents, Limits as ProxyLimits, Office, Place, Tunnels};
 use sweep::{Sweep, SweepTables};
@@ -160,6 +160,9 @@ impl Settings {
             self.sweep,
         );
         sweep.webhooks = Webhooks::new(self.fleet_webhooks.unwrap_or_default(), &clock)?;
+        if self.sweep.may_heal(self.switch) {
+            sweep.hands = Some(own("sweep")?.controls);
+        }
 
         let of = own("compatibility")?;
         let compatibility = compatibility::router(compatibility::State {
@@ -171,11 +174,15 @@ impl Settings {
             tokens: of.controls.tokens,
         });
         let of = own("fleet")?;
+        let history = History::new(of.connection, tables.history.clone());
         let fleet = fleet::router(fleet::State {
             clock: clock.clone(),
             internal_key: self.internal_key.clone(),
+            observations: Observations::new(of.controls.instances.clone(), history.clone()),
             instances: of.controls.instances,
-            windows: Windows::new(History::new(of.connection, tables.history.clone())),
+            sweeps: Sweeps::new(history.clone()),
+            incidents: Incidents::new(history.clone()),
+            windows: Windows::new(history),
             hosts: self.hosts.clone(),
             overview: of.overview,
         });

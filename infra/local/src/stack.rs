@@ -196,7 +196,7 @@ impl Stack {
         let instances = Instances::new(connection.clone(), tables.instances.clone());
         let demo = if is_on_this_machine(&dynamodb) {
             create_missing_tables(&connection, &template::tables(environment)?).await?;
-            let mut demo = Demo::start(environment)?;
+            let mut demo = Demo::start(environment, &options.clock)?;
             let tokens = Tokens::new(connection.clone(), tables.tokens.clone());
             let now = options.clock.now();
             demo.seed(&instances, &sessions, &tokens, now).await?;

@@ -1,0 +1,100 @@
+//! `GET /api/openclaw/metrics`: how the fleet is, as Prometheus reads it.
+//!
+//! It is what the last sweeps have on record. Neither Railway nor an agent is
+//! asked, so that a scrape costs a scan of the table and wakes nobody.
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use common::http::{ApiError, Bearer, ErrorBody};
+use common::store::{Observations, Segment, StoreError};
+use prometheus_client::encoding::text::encode_registry;
+use prometheus_client::registry::Registry;
+use serde::Deserialize;
+
+use crate::figures::{AgentFigures, Figures};
+
+/// How many instances are read at once.
+const PAGE: i32 = 1000;
+
+/// What is wanted.
+#[derive(Deserialize)]
+pub(crate) struct Wanted {
+    agents: Option<String>,
+}
+
+/// Metrics
+///
+/// How the fleet is and each of its agents, as the last sweeps have it on record,
+/// in the text format of Prometheus. All of it are gauges. Up to seven series are
+/// about each agent.
+#[utoipa::path(
+    get,
+    path = "/api/openclaw/metrics",
+    operation_id = "showMetrics",
+    tag = "fleet",
+    security(("internalKey" = [])),
+    params(
+        ("agents" = Option<bool>, Query, description = "`false` leaves out what is about single agents"),
+    ),
+    responses(
+        (status = 200, description = "The metrics", body = String, content_type = "text/plain"),
+        (status = 400, description = "A parameter is bad", body = ErrorBody),
+        (status = 401, description = "No bearer key, or a wrong one", body = ErrorBody),
+        (status = 500, description = "The store failed", body = ErrorBody),
+    )
+)]
+pub(crate) async fn handler(
+    State(state): State<crate::State>,
+    _: Bearer,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Result<Response, ApiError> {
+    let Query(wanted) = wanted.map_err(|error| ApiError::BadRequest(error.body_text()))?;
+    let with_agents = match wanted.agents.as_deref() {
+        None | Some("true") => true,
+        Some("false") => false,
+        Some(_) => return Err(ApiError::BadRequest("agents must be true or false".into())),
+    };
+    let (seen, sweep, incident) = tokio::try_join!(
+        seen(&state.observations),
+        state.sweeps.newest(),
+        state.incidents.last(),
+    )?;
+    let incident = incident.is_some_and(|record| record.incident.is_open());
+    let mut registry = Registry::with_prefix("openclaw");
+    registry.register_collector(Box::new(Figures {
+        with_agents,
+        sweep,
+        incident,
+        ..seen
+    }));
+    let mut text = String::new();
+    // Writing to a text does not fail.
+    let _ = encode_registry(&mut text, &registry);
+    let kind = "text/plain; version=0.0.4; charset=utf-8";
+    Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
+}
+
+/// What is on record of all agents, by their ids.
+async fn seen(observations: &Observations) -> Result<Figures, StoreError> {
+    let mut figures = Figures::default();
+    let mut after = None;
+    loop {
+        let page = observations.page(Segment::ALL, PAGE, after).await?;
+        for watched in page.instances {
+            match watched {
+                Ok(watched) => figures.agents.push(AgentFigures::from(watched)),
+                Err(error) => {
+                    tracing::error!(%error, "a record is left out");
+                    figures.damaged += 1;
+                }
+            }
+        }
+        after = page.next;
+        if after.is_none() {
+            figures.agents.sort_by(|one, other| one.id.cmp(&other.id));
+            return Ok(figures);
+        }
+    }
+}
