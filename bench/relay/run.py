@@ -69,7 +69,7 @@ def wrk(url):
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1])
     count = int(re.search(r"(\d+) requests in", text)[1])
-    latency = {name: re.search(rf"{name}%\s+(\S+)", text)[1] for name in ("50", "99")}
+    latency = {name: re.search(rf"^\s+{name}%\s+(\S+)$", text, re.M)[1] for name in ("50", "99")}
     return rate, count, latency, re.search(r"Non-2xx.*|Socket errors.*", text)
 
 

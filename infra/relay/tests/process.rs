@@ -31,7 +31,7 @@ impl Running {
             if TcpStream::connect(address).is_ok() {
                 return running;
             }
-            std::thread::sleep(Duration::from_millis(20));
+            pause();
         }
         panic!("it does not start");
     }
@@ -51,6 +51,11 @@ impl Running {
         answer.truncate(len);
         (stream, String::from_utf8(answer).unwrap())
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this test is no server")]
+fn pause() {
+    std::thread::sleep(Duration::from_millis(20));
 }
 
 impl Drop for Running {
@@ -79,7 +84,7 @@ fn all_threads_serve_and_end_on_sigterm_with_every_line_logged() {
             break;
         }
         assert!(asked < 500, "{metrics}");
-        std::thread::sleep(Duration::from_millis(20));
+        pause();
     }
 
     let pid = relay.0.id().to_string();
