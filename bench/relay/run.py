@@ -2,7 +2,7 @@
 through nginx to the same agent, WebSockets through it and without it, and the
 memory of connections that are idle. Figures are printed, and judged by nobody.
 
-    cargo build -p local && cargo build --release -p relay -p bench-relay
+    cargo build -p local && cargo build --profile server -p relay -p bench-relay
     python3 bench/relay/run.py
 
 It needs curl, nginx and wrk (Debian's packages are nginx-light and wrk).
@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / ".ci"))
 
-from harness import ENVIRONMENT, TARGET, ask, equal, free_port, local_stack, main, until  # noqa: E402
+from harness import ENVIRONMENT, TARGET, ask, descendants, equal, free_port, local_stack, main, until  # noqa: E402
 
 SECONDS, CONNECTIONS, ROUNDS, IDLE = 6, 64, 3, 5_000
 
@@ -68,8 +68,9 @@ def wrk(url):
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "--latency", url]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1])
-    latency = {name: re.search(rf"{name}%\s+(\S+)", text)[1] for name in ("50", "99")}
-    return rate, latency, re.search(r"Non-2xx.*|Socket errors.*", text)
+    count = int(re.search(r"(\d+) requests in", text)[1])
+    latency = {name: re.search(rf"^\s+{name}%\s+(\S+)$", text, re.M)[1] for name in ("50", "99")}
+    return rate, count, latency, re.search(r"Non-2xx.*|Socket errors.*", text)
 
 
 def memory(process):
@@ -77,7 +78,20 @@ def memory(process):
     return int(re.search(r"VmRSS:\s+(\d+)", text)[1])
 
 
-def http(relay, nginx, agent):
+def processor_seconds(process):
+    """What a process and its children have used so far, user and system."""
+    used = 0
+    for pid in [process.pid, *descendants(process.pid)]:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        used += int(fields[11]) + int(fields[12])
+    return used / os.sysconf("SC_CLK_TCK")
+
+
+def median(values):
+    return sorted(values)[len(values) // 2]
+
+
+def http(relay, nginx, agent, processes):
     urls = {
         "agent": f"{agent}/json",
         "nginx": f"{nginx}/api/openclaw/proxy/bench-http/json",
@@ -85,22 +99,31 @@ def http(relay, nginx, agent):
     }
     bodies = {subprocess.check_output(["curl", "-sf", url]) for url in urls.values()}
     equal(len(bodies), 1, "number of different answers")
-    rates = {name: [] for name in urls}
+    rates, costs = {name: [] for name in urls}, {name: [] for name in processes}
     for _ in range(ROUNDS):
         # In turns, so that what else the machine does hits all alike.
         for name, url in urls.items():
-            rate, latency, problem = wrk(url)
+            process = processes.get(name)
+            before = processor_seconds(process) if process else 0
+            rate, count, latency, problem = wrk(url)
             rates[name].append(rate)
-            print(f"  {name}: {rate:9.0f} requests/s, half within {latency['50']}, 99 % within {latency['99']}"
-                  + (f", {problem[0]}" if problem else ""))
+            line = f"  {name}: {rate:9.0f} requests/s, half within {latency['50']}, 99 % within {latency['99']}"
+            if process:
+                costs[name].append((processor_seconds(process) - before) * 1e6 / count)
+                line += f", {costs[name][-1]:.1f} µs of a processor each"
+            print(line + (f", {problem[0]}" if problem else ""), flush=True)
     best = {name: max(found) for name, found in rates.items()}
-    pairs = [relay / nginx for relay, nginx in zip(rates["relay"], rates["nginx"])]
+    ratio = median([relay / nginx for relay, nginx in zip(rates["relay"], rates["nginx"])])
     print(f"HTTP: relay/nginx {best['relay'] / best['nginx']:.2f} by the best rounds, "
-          f"{sorted(pairs)[len(pairs) // 2]:.2f} by the median of rounds")
+          f"{ratio:.2f} by the median of rounds")
+    # What else the machine does hardly changes these.
+    cost = {name: median(found) for name, found in costs.items()}
+    print(f"HTTP: a request takes the relay {cost['relay']:.1f} µs of a processor and nginx {cost['nginx']:.1f} µs, "
+          f"which is {cost['nginx'] / cost['relay']:.2f}")
 
 
 def echo(url, key):
-    command = [TARGET / "release/bench-relay", "echo", url, "--key", key, "--seconds", str(SECONDS)]
+    command = [TARGET / "server/bench-relay", "echo", url, "--key", key, "--seconds", str(SECONDS)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)["messagesPerSecond"]
 
@@ -113,14 +136,14 @@ def sockets(relay, agent, key):
         direct, through = echo(direct_url, ""), echo(relay_url, key)
         pairs.append((direct, through))
         print(f"  echo: {direct} messages/s directly, {through} through the relay")
-    ratio = sorted(through / direct for direct, through in pairs)[ROUNDS // 2]
+    ratio = median([through / direct for direct, through in pairs])
     print(f"WebSocket echo: relay/direct {ratio:.2f} by the median of rounds")
     return relay_url
 
 
 def idle(relay_process, relay_url, key):
     before = memory(relay_process)
-    command = [TARGET / "release/bench-relay", "idle", relay_url, "--key", key, "--sockets", IDLE]
+    command = [TARGET / "server/bench-relay", "idle", relay_url, "--key", key, "--sockets", IDLE]
     with running(*command, stdout=subprocess.PIPE, text=True) as clients:
         equal(line_of(clients, 120), {"open": IDLE}, "idle connections")
         after = memory(relay_process)
@@ -130,7 +153,7 @@ def idle(relay_process, relay_url, key):
 
 def run():
     print(f"load average before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
-    binary = TARGET / "release"
+    binary = TARGET / "server"
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         local = stack.enter_context(local_stack())
@@ -155,7 +178,7 @@ def run():
         configuration = NGINX.format(folder=folder, port=nginx_port, agent=agent["http"].replace("http://", ""))
         (folder / "nginx.conf").write_text(configuration)
         nginx_command = ["nginx", "-p", folder, "-c", folder / "nginx.conf", "-e", folder / "error.log"]
-        stack.enter_context(running(*nginx_command))
+        nginx_process = stack.enter_context(running(*nginx_command))
         nginx = f"http://127.0.0.1:{nginx_port}"
 
         def answers(base):
@@ -163,7 +186,7 @@ def run():
                 return ask(base, "GET", "/").status > 0
 
         until(lambda: answers(relay) and answers(nginx), 20, "the relay and nginx answer")
-        http(relay, nginx, agent["http"])
+        http(relay, nginx, agent["http"], {"nginx": nginx_process, "relay": relay_process})
         relay_url = sockets(relay, agent["sockets"], local["bearer"])
         idle(relay_process, relay_url, local["bearer"])
     print(f"load average after: {os.getloadavg()[0]:.1f}")

@@ -1,5 +1,10 @@
 //! The one place that takes randomness from the operating system.
 
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use uuid::{Builder, Uuid};
+
 use crate::model::GatewayToken;
 
 /// A gateway token that nobody has.
@@ -18,6 +23,21 @@ pub fn bytes() -> Result<[u8; 32], RandomError> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(RandomError)?;
     Ok(bytes)
+}
+
+/// An id that no other request has, in this process or another one. It may be
+/// guessed, and opens nothing: the system is asked once, and then it is counted.
+pub fn request_id() -> Uuid {
+    static PROCESS: OnceLock<[u8; 32]> = OnceLock::new();
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    // Without randomness the requests of one process can still be told apart.
+    let process = PROCESS.get_or_init(|| bytes().unwrap_or_default());
+    let count = COUNT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    let mut id = [0; 16];
+    for (byte, value) in id.iter_mut().zip(process.iter().take(8).chain(&count)) {
+        *byte = *value;
+    }
+    Builder::from_custom_bytes(id).into_uuid()
 }
 
 /// The operating system's random source failed.

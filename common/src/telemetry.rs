@@ -9,7 +9,11 @@
 //! clients and SDKs write headers and bodies. Whatever `LOG_LEVEL` says, they
 //! have no more than their warnings logged.
 
+mod lines;
+
+use std::fs::File;
 use std::io::{self, IsTerminal, stderr};
+use std::os::fd::AsFd;
 use std::str::FromStr;
 
 use tracing::level_filters::LevelFilter;
@@ -20,6 +24,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, registry};
+
+use lines::{Line, Members};
 
 /// The crates of this project.
 pub const OURS: [&str; 12] = [
@@ -70,9 +76,14 @@ impl FromStr for LogLevel {
     }
 }
 
-/// Starts logging as JSON lines on stdout, which CloudWatch takes apart.
+/// Starts logging as JSON lines on stdout, which CloudWatch takes apart. Each
+/// line is one write of its own, for which no thread waits for another one, and
+/// none is lost when the process ends.
 pub fn init_json(level: LogLevel) {
-    json(level, io::stdout).init();
+    match io::stdout().as_fd().try_clone_to_owned() {
+        Ok(stdout) => json(level, File::from(stdout)).init(),
+        Err(_) => json(level, io::stdout).init(),
+    }
 }
 
 /// What logs JSON lines, for a process that says where to.
@@ -81,11 +92,8 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let lines = fmt::layer()
-        .json()
-        .flatten_event(true)
-        .with_target(false)
-        .with_current_span(true)
-        .with_span_list(false)
+        .fmt_fields(Members)
+        .event_format(Line)
         .with_writer(writer);
     registry().with(lines.with_filter(filter(level)))
 }

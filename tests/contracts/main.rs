@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod callers;
+mod container;
 mod events;
 mod files;
 mod layering;

@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::{RawSocket, Reply, ScriptedServer};
+use tests::{Reply, ScriptedServer};
 
 use crate::support::{Proxied, sent};
 
@@ -170,6 +170,22 @@ async fn unreachable_and_unknown_agents_are_the_specs_502() {
 }
 
 #[tokio::test]
+async fn an_agent_whose_address_is_the_proxys_own_is_found_out() {
+    let proxied = Proxied::start().await;
+    let world = &proxied.world;
+    world.deploy("self", "owner", &world.stack.api).await;
+    let inner = "/api/openclaw/proxy/self/healthz";
+    let answer = world
+        .anonymous()
+        .get(&format!("/api/openclaw/proxy/self{inner}"))
+        .await;
+    answer.is(
+        508,
+        json!({"error": "The agent's address leads back to this proxy"}),
+    );
+}
+
+#[tokio::test]
 async fn ids_of_other_characters_and_dot_segments_are_refused() {
     let proxied = Proxied::start().await;
     let before = proxied.agent.connections();
@@ -279,70 +295,4 @@ async fn a_status_that_cannot_be_read_is_not_passed_on() {
     let sentence =
         "The agent's answer is larger than 65536 bytes, the most that can be passed on here";
     answer.is(502, json!({"error": sentence}));
-}
-
-/// Requests that two servers could understand in two ways.
-#[tokio::test]
-async fn ambiguous_requests_are_refused_or_sent_on_with_one_meaning() {
-    let proxied = Proxied::start().await;
-    let head = "POST /api/openclaw/proxy/echo/x HTTP/1.1\r\nhost: a\r\n";
-    for (name, headers, body) in [
-        (
-            "two lengths",
-            "content-length: 5\r\ncontent-length: 6\r\n",
-            "hello",
-        ),
-        ("a list of lengths", "content-length: 5, 6\r\n", "hello"),
-        ("a signed length", "content-length: +5\r\n", "hello"),
-        (
-            "a folded header",
-            "x-a: 1\r\n content-length: 5\r\n",
-            "hello",
-        ),
-        (
-            "a space before the colon",
-            "content-length : 5\r\n",
-            "hello",
-        ),
-        (
-            "a coding that is not chunked",
-            "transfer-encoding: gzip\r\n",
-            "hello",
-        ),
-        (
-            "chunked not last",
-            "transfer-encoding: chunked, gzip\r\n",
-            "0\r\n\r\n",
-        ),
-        ("a bare CR", "x-a: 1\rcontent-length: 5\r\n", "hello"),
-        ("a NUL", "x-a: 1\0\r\n", ""),
-        ("no name", ": 1\r\n", ""),
-    ] {
-        let before = proxied.agent.connections();
-        let mut socket = RawSocket::connect(&proxied.world.stack.api).await;
-        socket
-            .send(format!("{head}{headers}\r\n{body}").as_bytes())
-            .await;
-        let answer = socket.head().await;
-        assert!(answer.starts_with("http/1.1 400 "), "{name}: {answer}");
-        assert_eq!(proxied.agent.connections(), before, "{name}");
-    }
-    // Both lengths at once: the chunks count, the agent gets only them, and
-    // nothing after them is taken for a request.
-    for headers in [
-        "content-length: 4\r\ntransfer-encoding: chunked\r\n",
-        "transfer-encoding: chunked\r\ncontent-length: 4\r\n",
-    ] {
-        let mut socket = RawSocket::connect(&proxied.world.stack.api).await;
-        let smuggled = "5\r\nhello\r\n0\r\n\r\nGET /api/openclaw/proxy/echo/smuggled HTTP/1.1\r\nhost: a\r\n\r\n";
-        socket
-            .send(format!("{head}{headers}\r\n{smuggled}").as_bytes())
-            .await;
-        let answer = String::from_utf8(socket.rest().await).unwrap();
-        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
-        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-        let mirror: Value = serde_json::from_str(body).unwrap();
-        assert_eq!(mirror["body"], "hello");
-        assert_eq!(sent(&mirror, "content-length"), Vec::<&str>::new());
-    }
 }

@@ -3,8 +3,10 @@
 // For clippy, so that helpers may fail a test just as a test may.
 #![cfg(test)]
 
+mod ambiguous;
 mod forwarding;
 mod frames;
+mod pressure;
 mod relay;
 mod sockets;
 mod support;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
@@ -28,8 +28,8 @@ use tokio_tungstenite::tungstenite::{Error, Message, protocol::WebSocketConfig};
 ///
 /// Over HTTP it answers with what it was asked, as JSON, but for the paths
 /// `/status/CODE`, `/redirect`, `/events` (a stream that never ends),
-/// `/bytes/COUNT` and `/upload` (counts what it gets). Over WebSockets it
-/// echoes, but for `/close/CODE`, `/refuse` (no upgrade) and `/mute` (reads
+/// `/bytes/COUNT`, `/flood` (sends as fast as it can), `/upload` (counts what it
+/// gets) and `/deaf` (reads nothing). Over WebSockets it echoes, but for `/close/CODE`, `/refuse` (no upgrade) and `/mute` (reads
 /// nothing).
 #[derive(Debug)]
 pub struct EchoAgent {
@@ -42,6 +42,7 @@ pub struct EchoAgent {
 struct Shared {
     asked: AtomicUsize,
     open: AtomicUsize,
+    flooded: AtomicUsize,
     handshakes: Mutex<Vec<(String, HeaderMap)>>,
 }
 
@@ -69,6 +70,11 @@ impl EchoAgent {
     /// How many connections it got so far.
     pub fn connections(&self) -> usize {
         self.shared.asked.load(Ordering::SeqCst)
+    }
+
+    /// How many bytes it has sent from `/flood` so far.
+    pub fn flooded(&self) -> usize {
+        self.shared.flooded.load(Ordering::SeqCst)
     }
 
     /// How many WebSockets are open at it now.
@@ -113,7 +119,8 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>) {
             let _ = socket(stream, &shared).await;
         }
         Ok(false) => {
-            let service = TowerToHyperService::new(Router::new().fallback(answer));
+            let routes = Router::new().fallback(answer).with_state(shared);
+            let service = TowerToHyperService::new(routes);
             // A connection is for one thing: what it is for is decided above.
             let _ = http1::Builder::new()
                 .keep_alive(false)
@@ -213,7 +220,7 @@ impl Drop for Open<'_> {
     }
 }
 
-async fn answer(request: Request) -> Response {
+async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let path = request.uri().path().to_owned();
     if let Some(code) = path.strip_prefix("/status/") {
         let code: u16 = code.parse().expect("a status");
@@ -231,6 +238,8 @@ async fn answer(request: Request) -> Response {
             (StatusCode::TEMPORARY_REDIRECT, location).into_response()
         }
         "/events" => events(),
+        "/flood" => flood(shared),
+        "/deaf" => std::future::pending().await,
         "/upload" => Json(json!({"got": count(request.into_body()).await})).into_response(),
         "/refuse" => (StatusCode::SERVICE_UNAVAILABLE, "no more sockets").into_response(),
         _ => mirror(request).await,
@@ -269,6 +278,15 @@ fn events() -> Response {
     });
     let event_stream = [(header::CONTENT_TYPE, "text/event-stream")];
     (event_stream, Body::from_stream(events)).into_response()
+}
+
+fn flood(shared: Arc<Shared>) -> Response {
+    let part = Bytes::from_static(&[b'x'; 64 * 1024]);
+    let parts = stream::repeat_with(move || {
+        shared.flooded.fetch_add(part.len(), Ordering::SeqCst);
+        Ok::<_, Infallible>(part.clone())
+    });
+    Body::from_stream(parts).into_response()
 }
 
 async fn count(mut body: Body) -> usize {

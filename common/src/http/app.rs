@@ -22,6 +22,7 @@ use crate::aws::Aws;
 use crate::background::Background;
 use crate::config::Environment;
 use crate::process::{StartError, start};
+use crate::random;
 
 /// The longest body that a request may have, in bytes.
 pub(super) const BODY_LIMIT: usize = 64 * 1024;
@@ -88,20 +89,28 @@ where
 }
 
 async fn trace(request: Request, next: Next) -> Response {
+    // The route and not the path: a path may hold anything.
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map_or("none", MatchedPath::as_str);
+    traced(request, route, |request| next.run(request)).await
+}
+
+/// Answers a request with what every answer has: an `x-request-id`, and a line in
+/// the log. For servers that need no router to find a route.
+pub async fn traced<F>(request: Request, route: &str, answer: impl FnOnce(Request) -> F) -> Response
+where
+    F: Future<Output = Response>,
+{
     let id = request_id(&request);
     let span = tracing::info_span!(
         "request",
         id = id.to_str().unwrap_or_default(),
         method = request.method().as_str(),
-        // The route and not the path: a path may hold anything.
-        route = request
-            .extensions()
-            .get::<MatchedPath>()
-            .map_or("none", MatchedPath::as_str),
+        route,
     );
     async {
         let start = Instant::now();
-        let mut response = next.run(request).await;
+        let mut response = answer(request).await;
         response.headers_mut().insert(REQUEST_ID, id);
         tracing::info!(
             status = response.status().as_u16(),
@@ -128,7 +137,7 @@ fn request_id(request: &Request) -> HeaderValue {
         .and_then(|context| HeaderValue::from_str(&context.request_id).ok());
     of_lambda.unwrap_or_else(|| {
         let mut buffer = Uuid::encode_buffer();
-        let id = Uuid::new_v4().hyphenated().encode_lower(&mut buffer);
+        let id = random::request_id().hyphenated().encode_lower(&mut buffer);
         // A UUID is always a header value; without one there is no answer worth
         // failing for.
         HeaderValue::from_str(id).unwrap_or(HeaderValue::from_static("none"))

@@ -73,6 +73,9 @@ pub enum ApiError {
     /// The spec's sentence where the proxy cannot reach an agent.
     #[error("OpenClaw instance unreachable")]
     AgentUnreachable,
+    /// An agent's address is the proxy's own.
+    #[error("The agent's address leads back to this proxy")]
+    Circle,
     /// An agent's answer has more bytes than can be passed on.
     #[error("The agent's answer is larger than {0} bytes, the most that can be passed on here")]
     AnswerTooLarge(usize),
@@ -160,6 +163,7 @@ impl ApiError {
             Self::AgentUnreachable | Self::AnswerTooLarge(_) | Self::AnswerUnreadable => {
                 StatusCode::BAD_GATEWAY
             }
+            Self::Circle => StatusCode::LOOP_DETECTED,
             Self::NoWebSockets => StatusCode::NOT_IMPLEMENTED,
             Self::WebSocketVersion => StatusCode::UPGRADE_REQUIRED,
             Self::Restarting => StatusCode::SERVICE_UNAVAILABLE,

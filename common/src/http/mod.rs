@@ -14,7 +14,7 @@ mod origin;
 mod path;
 mod session;
 
-pub use app::{app, serve, serve_and_finish};
+pub use app::{app, serve, serve_and_finish, traced};
 pub use authenticator::{Authenticator, SessionSettings};
 pub use bearer::{Bearer, InternalKey, InvalidKey, presented};
 pub use body::{JsonObject, OptionalJsonObject};

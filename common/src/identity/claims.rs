@@ -30,6 +30,15 @@ pub(super) struct Claims {
 #[derive(Clone, Copy, Deserialize)]
 struct NumericDate(f64);
 
+/// Who issued the claims, if they say it as those of a session do.
+pub(super) fn issuer(json: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Issued {
+        iss: String,
+    }
+    object::<Issued>(json).map(|issued| issued.iss)
+}
+
 /// Reads a JSON object. Serde alone would take an array of a struct's fields
 /// too.
 pub(super) fn object<T: DeserializeOwned>(json: &[u8]) -> Option<T> {

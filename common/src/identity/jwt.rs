@@ -1,12 +1,16 @@
 //! Users' bearer tokens: JWTs (RFC 7519) signed by a login.
 
+use std::convert::Infallible;
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header};
 
-use super::claims::Claims;
+use super::claims::{self, Claims};
 use super::jwks::{Jwks, JwksUrl, KeysUnavailable};
 use super::provider;
 use crate::client::ClientError;
@@ -59,6 +63,33 @@ impl TokensSettings {
                 None
             }
         }
+    }
+}
+
+/// Who issues the platform's tokens, for those that only keep them from others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issuer(String);
+
+impl FromStr for Issuer {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl Issuer {
+    /// Whether a token says that it is this issuer's. Nothing is verified: one
+    /// that lies, or has expired, is no loss to whoever is not shown it.
+    pub fn is_of(&self, token: &str) -> bool {
+        let mut parts = token.split('.');
+        let (Some(_), Some(claims), Some(_), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return false;
+        };
+        let claims = URL_SAFE_NO_PAD.decode(claims).ok();
+        claims.is_some_and(|claims| claims::issuer(&claims).as_deref() == Some(self.0.as_str()))
     }
 }
 
@@ -152,9 +183,6 @@ fn header_of(token: &str) -> Option<Header> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use base64::Engine;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
     use super::*;
 
     fn read(variables: &[(&'static str, &str)]) -> Result<Option<TokensSettings>, String> {
@@ -190,6 +218,30 @@ mod tests {
             read(&[(JWT_JWKS_URL, "http://login.example")]).unwrap_err(),
             "bad configuration: JWT_JWKS_URL must be an https URL, or an http URL on the loopback"
         );
+    }
+
+    #[test]
+    fn an_issuers_tokens_are_known_by_what_they_say() {
+        let issuer: Issuer = "https://login.example".parse().unwrap();
+        for (claims, is_theirs) in [
+            (r#"{"iss":"https://login.example"}"#, true),
+            (
+                r#"{"sub":"u","iss":"https:\/\/login.example","exp":1}"#,
+                true,
+            ),
+            (r#"{"iss":"https://login.example/"}"#, false),
+            (r#"{"iss":"https://other.example"}"#, false),
+            (r#"{"iss":["https://login.example"]}"#, false),
+            (r#"{"aud":"https://login.example"}"#, false),
+            (r#"["https://login.example"]"#, false),
+            ("", false),
+        ] {
+            let claims = URL_SAFE_NO_PAD.encode(claims);
+            assert_eq!(issuer.is_of(&format!("e30.{claims}.AA")), is_theirs);
+            assert!(!issuer.is_of(&claims));
+            assert!(!issuer.is_of(&format!("e30.{claims}.AA.AA.AA")));
+        }
+        assert!(!issuer.is_of("of.an.agent"));
     }
 
     #[test]

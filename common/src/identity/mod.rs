@@ -16,5 +16,5 @@ mod secrets;
 
 pub use cookies::{COOKIES, EncryptedCookies};
 pub use jwks::{InvalidJwksUrl, JwksUrl, KeysUnavailable};
-pub use jwt::{Tokens, TokensSettings};
+pub use jwt::{Issuer, Tokens, TokensSettings};
 pub use secrets::{InvalidSecrets, Secrets};

@@ -76,6 +76,11 @@ impl Agents {
         }
     }
 
+    /// The hosts that they may be on.
+    pub(crate) fn hosts(&self) -> AllowedHosts {
+        self.hosts.clone()
+    }
+
     /// Where the agent is.
     ///
     /// # Errors
@@ -103,7 +108,8 @@ impl Records {
         {
             return Ok(url.clone());
         }
-        let instance = self.instances.get(agent).await?;
+        // In a box: it is seldom asked, and what asks it is large.
+        let instance = Box::pin(self.instances.get(agent)).await?;
         let url = instance.ok_or(ApiError::AgentUnreachable)?.url();
         let mut known = self.lock();
         if known.len() >= KEPT {

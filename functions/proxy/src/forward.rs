@@ -1,5 +1,7 @@
 //! `ALL /api/openclaw/proxy/{agentId}/*`: the spec's "OpenClaw proxy".
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
@@ -12,6 +14,7 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
 use crate::body::{self, BodyError, Bounded};
+use crate::headers::Secrets;
 use crate::limits::Answers;
 use crate::target::Target;
 use crate::{headers, status, upgrade, whole};
@@ -24,7 +27,7 @@ use crate::{headers, status, upgrade, whole};
 /// by the relay alone: they need `INTERNAL_API_KEY` as a bearer key, or a
 /// ticket as the query parameter `ticket`.
 ///
-/// Cookies and keys of the platform do not reach the agent, and it is told the
+/// Cookies, keys and tokens of the platform do not reach the agent, and it is told the
 /// client's address in `X-Forwarded-For`. Of the wrapper's `/api/status` the
 /// field `gatewayToken` is left out, unless exactly that token is presented.
 #[utoipa::path(
@@ -46,15 +49,22 @@ use crate::{headers, status, upgrade, whole};
         (status = 426, description = "A WebSocket of another version than 13", body = ErrorBody),
         (status = 501, description = "A WebSocket where none can be served", body = ErrorBody),
         (status = 502, description = "The agent is unreachable or too slow, or its answer is too large", body = ErrorBody),
+        (status = 508, description = "The agent's address leads back to this proxy", body = ErrorBody),
     )
 )]
 pub(crate) async fn handler(
-    State(state): State<crate::State>,
+    State(state): State<Arc<crate::State>>,
     request: Request,
 ) -> Result<Response, ApiError> {
+    forward(&state, request).await
+}
+
+pub(crate) async fn forward(state: &crate::State, request: Request) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     if upgrade::is_wanted(&parts.headers) {
-        return upgrade::handler(&state, parts).await;
+        // In a box, like what is rare below: a future is moved a few times, and
+        // is as large as its largest part.
+        return Box::pin(upgrade::handler(state, parts)).await;
     }
     let target = Target::of(&parts.uri)?;
     let limits = &state.limits;
@@ -65,7 +75,7 @@ pub(crate) async fn handler(
     let guarded = target.may_be_status();
     let deadline = Instant::now() + limits.patience;
 
-    let mut request = request_of(&state, &parts, &url, &target, target.query)?;
+    let mut request = request_of(state, &parts, &url, &target, target.query)?;
     if guarded {
         status::ask_readably(request.headers_mut());
     }
@@ -77,7 +87,7 @@ pub(crate) async fn handler(
             .insert(header::TRANSFER_ENCODING, chunked);
     }
     let body = Bounded::wrap(body, Some(limits.body), limits.patience);
-    let answer = ask(&state, request.map(|()| body), &target.agent, deadline).await?;
+    let answer = ask(state, request.map(|()| body), &target.agent, deadline).await?;
     if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
         // Nobody asked for that.
         return Err(ApiError::AgentUnreachable);
@@ -87,11 +97,11 @@ pub(crate) async fn handler(
     head.headers = headers::to_client(&head.headers, &target.agent);
     let answer = Response::from_parts(head, Body::new(body));
     if guarded {
-        return status::guarded(answer, presented(&parts.headers), deadline).await;
+        return Box::pin(status::guarded(answer, presented(&parts.headers), deadline)).await;
     }
     match limits.answers {
         Answers::Streamed => Ok(answer.map(|body| Bounded::wrap(body, None, limits.patience))),
-        Answers::Whole(most) => whole::whole(answer, most, deadline).await,
+        Answers::Whole(most) => Box::pin(whole::whole(answer, most, deadline)).await,
     }
 }
 
@@ -103,6 +113,9 @@ pub(crate) fn request_of(
     target: &Target<'_>,
     query: Option<&str>,
 ) -> Result<axum::http::Request<()>, ApiError> {
+    if headers::is_in_circle(&parts.headers) {
+        return Err(ApiError::Circle);
+    }
     let path_and_query = match query {
         Some(query) => format!("{}?{query}", target.path),
         None => target.path.to_owned(),
@@ -117,7 +130,15 @@ pub(crate) fn request_of(
     *request.method_mut() = parts.method.clone();
     *request.uri_mut() = uri;
     let caller = Caller::of(parts, state.fronts);
-    *request.headers_mut() = headers::to_agent(&parts.headers, &caller, &state.internal_key);
+    let secrets = Secrets {
+        key: &state.internal_key,
+        issuer: state.issuer.as_ref(),
+    };
+    *request.headers_mut() = headers::to_agent(&parts.headers, &caller, secrets);
+    // The agent's own, as Railway's edge wants it.
+    if let Ok(host) = HeaderValue::from_str(url.authority()) {
+        request.headers_mut().insert(header::HOST, host);
+    }
     Ok(request)
 }
 

@@ -1,9 +1,8 @@
 //! Which headers pass. Pure.
 
-use std::collections::HashSet;
-
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use common::http::{Caller, InternalKey};
+use common::identity::Issuer;
 use common::model::InstanceId;
 use cookie::Cookie;
 
@@ -51,8 +50,25 @@ const NOT_FROM_AGENTS: [&str; 5] = [
     "strict-transport-security",
 ];
 
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// How this proxy names itself in `Via` (RFC 9110, 7.6.3).
+const NAME: &str = "openclaw-maintenance";
+const VIA: &str = "1.1 openclaw-maintenance";
+
+/// What opens doors of the platform, and is no agent's business.
+#[derive(Clone, Copy)]
+pub(crate) struct Secrets<'s> {
+    /// What its services present.
+    pub(crate) key: &'s InternalKey,
+    /// Whose tokens its users present.
+    pub(crate) issuer: Option<&'s Issuer>,
+}
+
 /// The headers that an agent gets.
-pub(crate) fn to_agent(headers: &HeaderMap, caller: &Caller, key: &InternalKey) -> HeaderMap {
+pub(crate) fn to_agent(headers: &HeaderMap, caller: &Caller, secrets: Secrets<'_>) -> HeaderMap {
     let named = named_in_connection(headers);
     let mut passed = HeaderMap::with_capacity(headers.len() + 3);
     for (name, value) in headers {
@@ -60,7 +76,7 @@ pub(crate) fn to_agent(headers: &HeaderMap, caller: &Caller, key: &InternalKey) 
             || NOT_FROM_CLIENTS.contains(&name.as_str())
             || name.as_str().starts_with("x-forwarded-")
             || name == header::COOKIE
-            || carries(value, key);
+            || carries(value, secrets);
         if !refused {
             passed.append(name, value.clone());
         }
@@ -73,12 +89,20 @@ pub(crate) fn to_agent(headers: &HeaderMap, caller: &Caller, key: &InternalKey) 
     let address = caller.address.map(|address| address.to_string());
     let address = address.and_then(|address| HeaderValue::try_from(address).ok());
     let unknown = HeaderValue::from_static("unknown");
-    passed.insert("x-forwarded-for", address.unwrap_or(unknown));
-    passed.insert("x-forwarded-proto", HeaderValue::from_static(caller.scheme));
+    passed.insert(FORWARDED_FOR, address.unwrap_or(unknown));
+    passed.insert(FORWARDED_PROTO, HeaderValue::from_static(caller.scheme));
     if let Some(host) = &caller.host {
-        passed.insert("x-forwarded-host", host.clone());
+        passed.insert(FORWARDED_HOST, host.clone());
     }
+    passed.append(header::VIA, HeaderValue::from_static(VIA));
     passed
+}
+
+/// Whether a request has come through this proxy already: an agent's address
+/// leads back to it.
+pub(crate) fn is_in_circle(headers: &HeaderMap) -> bool {
+    let name = |hop: &str| hop.split_whitespace().nth(1) == Some(NAME);
+    tokens(headers, header::VIA).any(name)
 }
 
 /// The headers that a client gets.
@@ -111,30 +135,36 @@ fn tokens(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
         .map(str::trim)
 }
 
-fn named_in_connection(headers: &HeaderMap) -> HashSet<String> {
-    tokens(headers, header::CONNECTION)
-        .map(str::to_ascii_lowercase)
-        .collect()
+fn named_in_connection(headers: &HeaderMap) -> Vec<&str> {
+    tokens(headers, header::CONNECTION).collect()
 }
 
-fn is_hop_by_hop(name: &HeaderName, named: &HashSet<String>) -> bool {
+fn is_hop_by_hop(name: &HeaderName, named: &[&str]) -> bool {
+    let is_named = || {
+        named
+            .iter()
+            .any(|it| it.eq_ignore_ascii_case(name.as_str()))
+    };
     // How long a body is, is about the message, whatever `Connection` says.
-    HOP_BY_HOP.contains(&name.as_str())
-        || (named.contains(name.as_str()) && name != header::CONTENT_LENGTH)
+    HOP_BY_HOP.contains(&name.as_str()) || (name != header::CONTENT_LENGTH && is_named())
 }
 
-/// The shortest key that there can be.
+/// The shortest key that there can be. Tokens are longer.
 const SHORTEST_KEY: usize = 16;
 
-/// Whether a value is the platform's key, with or without a scheme before it.
-fn carries(value: &HeaderValue, key: &InternalKey) -> bool {
+/// Whether a value is the platform's key or a user's token of the platform, with
+/// or without a scheme before it.
+fn carries(value: &HeaderValue, secrets: Secrets<'_>) -> bool {
     // Most values are ruled out here, and each comparison costs a digest.
     if value.len() < SHORTEST_KEY {
         return false;
     }
     let value = String::from_utf8_lossy(value.as_bytes());
-    let mut words = value.split([' ', '\t', ',', ';']);
-    words.any(|word| word.len() >= SHORTEST_KEY && key.is(word))
+    let mut words = value
+        .split([' ', '\t', ',', ';'])
+        .filter(|word| word.len() >= SHORTEST_KEY);
+    words
+        .any(|word| secrets.key.is(word) || secrets.issuer.is_some_and(|issuer| issuer.is_of(word)))
 }
 
 /// All cookies that are not the platform's.
@@ -223,10 +253,16 @@ mod tests {
             host: Some(HeaderValue::from_static("api.example")),
         };
         let key = "0123456789abcdef".parse().unwrap();
-        listed(&to_agent(&map(headers), &caller, &key))
+        let issuer = "https://login.example".parse().unwrap();
+        let secrets = Secrets {
+            key: &key,
+            issuer: Some(&issuer),
+        };
+        listed(&to_agent(&map(headers), &caller, secrets))
     }
 
-    const FORWARDED: [&str; 3] = [
+    const FORWARDED: [&str; 4] = [
+        "via: 1.1 openclaw-maintenance",
         "x-forwarded-for: 203.0.113.7",
         "x-forwarded-host: api.example",
         "x-forwarded-proto: https",
@@ -287,6 +323,22 @@ mod tests {
     }
 
     #[test]
+    fn a_request_that_has_been_here_is_known_again() {
+        for (via, been) in [
+            ("1.1 openclaw-maintenance", true),
+            ("1.0 edge, 1.1 openclaw-maintenance (x), 1.1 other", true),
+            ("1.1 openclaw-maintenance-2", false),
+            ("openclaw-maintenance", false),
+            ("1.1 edge", false),
+        ] {
+            assert_eq!(is_in_circle(&map(&[("via", via)])), been, "{via}");
+        }
+        let found = sent(&[("via", "1.0 edge")]);
+        assert_eq!(found[0], "via: 1.0 edge");
+        assert_eq!(found[1..], FORWARDED);
+    }
+
+    #[test]
     fn the_platforms_key_reaches_no_agent_in_any_header() {
         for (name, value) in [
             ("authorization", "Bearer 0123456789abcdef"),
@@ -299,8 +351,25 @@ mod tests {
         }
         assert_eq!(
             sent(&[("authorization", "Bearer 0123456789abcde")]).len(),
-            4
+            5
         );
+    }
+
+    #[test]
+    fn a_users_token_of_the_platform_reaches_no_agent_and_others_do() {
+        // {"iss":"https://login.example"}, and the same of other.example.
+        let platforms = "eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJodHRwczovL2xvZ2luLmV4YW1wbGUifQ.c2ln";
+        let others = "eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJodHRwczovL290aGVyLmV4YW1wbGUifQ.c2ln";
+        for (name, value) in [
+            ("authorization", format!("Bearer {platforms}")),
+            ("authorization", format!("bearer   {platforms} ")),
+            ("x-token", platforms.to_owned()),
+        ] {
+            assert_eq!(sent(&[(name, &value)]), FORWARDED, "{name}: {value}");
+        }
+        let bearer = format!("Bearer {others}");
+        let found = sent(&[("authorization", &bearer)]);
+        assert_eq!(found[0], format!("authorization: {bearer}"));
     }
 
     #[test]

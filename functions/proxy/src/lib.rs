@@ -21,15 +21,18 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use common::aws::Aws;
 use common::client::{self, Forwarder, TlsError};
 use common::clock::{SharedClock, SystemClock};
 use common::config::{
-    AGENT_HOSTS, Environment, INSTANCES_TABLE, INTERNAL_API_KEY, PROXY_FRONTS, PROXY_TARGET,
-    Reader, TICKETS_TABLE,
+    AGENT_HOSTS, Environment, INSTANCES_TABLE, INTERNAL_API_KEY, JWT_ISSUER, PROXY_FRONTS,
+    PROXY_TARGET, Reader, TICKETS_TABLE,
 };
 use common::http::{Authenticator, Fronts, InternalKey, SessionSettings};
+use common::identity::Issuer;
 use common::probe::{AllowedHosts, GuardedResolver};
 use common::process::StartError;
 use common::store::{Connection, Instances, Tickets};
@@ -38,6 +41,7 @@ use utoipa_axum::routes;
 
 pub use agents::{Agents, InvalidPlace, Place};
 pub use limits::{Answers, Limits, SocketLimits};
+pub use target::PREFIX;
 pub use tunnel::{Held, Tunnels};
 
 /// What the endpoints work with.
@@ -47,6 +51,8 @@ pub struct State {
     pub clock: SharedClock,
     /// What the platform's services present, and no agent may see.
     pub internal_key: InternalKey,
+    /// Whose tokens the platform's users present, and no agent may see either.
+    pub issuer: Option<Issuer>,
     /// Where agents are.
     pub agents: Agents,
     /// What asks them.
@@ -59,6 +65,19 @@ pub struct State {
     pub tunnels: Tunnels,
     /// Where browsers get tickets, and theirs are taken; none takes none.
     pub office: Option<Office>,
+}
+
+impl State {
+    /// The same with connections of its own to agents, for another thread.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn with_own_connections(&self) -> Result<Self, TlsError> {
+        Ok(Self {
+            forwarder: forwarder(self.agents.hosts(), &self.limits)?,
+            ..self.clone()
+        })
+    }
 }
 
 /// What tickets need.
@@ -83,7 +102,7 @@ const EVERYTHING: [&str; 3] = [
 
 /// The routes with their OpenAPI descriptions. Only the ticket's is served as it
 /// is described: see [`router`].
-pub fn routes() -> OpenApiRouter<State> {
+pub fn routes() -> OpenApiRouter<Arc<State>> {
     let mut routes = OpenApiRouter::default()
         .routes(routes!(ticket::handler))
         .routes(routes!(forward::handler));
@@ -109,18 +128,28 @@ pub fn routes() -> OpenApiRouter<State> {
     routes
 }
 
+/// The route of all requests that are forwarded, for the log.
+pub const ROUTE: &str = EVERYTHING[1];
+
+/// Forwards a request, for a server that knows that its path begins with
+/// [`PREFIX`] and that it is not for a ticket. The routes do nothing else.
+pub async fn forward(state: &State, request: Request) -> Response {
+    forward::forward(state, request).await.into_response()
+}
+
 /// The routes, ready to be served.
 pub fn router(state: State) -> Router {
     let tickets = Router::new().route(EVERYTHING[2], axum::routing::post(ticket::handler));
     EVERYTHING
         .into_iter()
         .fold(tickets, |all, path| all.route(path, any(forward::handler)))
-        .with_state(state)
+        .with_state(Arc::new(state))
 }
 
 /// What the environment says of the proxy.
 pub struct Settings {
     internal_key: InternalKey,
+    issuer: Option<Issuer>,
     hosts: AllowedHosts,
     place: Place,
     fronts: Fronts,
@@ -140,8 +169,9 @@ impl Settings {
         } else {
             Some(None)
         };
-        let (internal_key, hosts, fronts, sessions) = (
+        let (internal_key, issuer, hosts, fronts, sessions) = (
             reader.required(INTERNAL_API_KEY),
+            reader.optional(JWT_ISSUER),
             reader.optional(AGENT_HOSTS),
             reader.optional(PROXY_FRONTS),
             match tickets {
@@ -151,6 +181,7 @@ impl Settings {
         );
         Some(Self {
             internal_key: internal_key?,
+            issuer: issuer?,
             hosts: hosts?.unwrap_or_default(),
             place: place?.unwrap_or_default(),
             fronts: fronts?.unwrap_or_default(),
@@ -188,6 +219,7 @@ impl Settings {
         Ok(State {
             clock: Arc::new(SystemClock),
             internal_key: self.internal_key,
+            issuer: self.issuer,
             agents,
             forwarder: forwarder(self.hosts, &limits)?,
             limits,

@@ -8,7 +8,7 @@ use common::model::InstanceId;
 use percent_encoding::percent_decode_str;
 
 /// What stands before the agent's id.
-pub(crate) const PREFIX: &str = "/api/openclaw/proxy/";
+pub const PREFIX: &str = "/api/openclaw/proxy/";
 
 /// What is asked, and of whom.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,6 +56,12 @@ impl<'u> Target<'u> {
     /// the end; what stands before and behind, and how often something is
     /// encoded, is not left to its mercy either.
     pub(crate) fn may_be_status(&self) -> bool {
+        // Most paths are ruled out here: the word has to be there, or something
+        // that it may be made of.
+        let word = |bytes: &[u8]| bytes.eq_ignore_ascii_case(b"status");
+        if !self.path.contains('%') && !self.path.as_bytes().windows(6).any(word) {
+            return false;
+        }
         let mut path = Cow::Borrowed(self.path);
         for _ in 0..3 {
             path = Cow::Owned(decoded(&path).into_owned());

@@ -1,6 +1,8 @@
 //! `POST /api/openclaw/proxy/{agentId}/ticket`: how a browser gets to open a
 //! WebSocket, with which it can send no bearer key.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::header;
@@ -46,7 +48,7 @@ pub(crate) struct IssuedTicket {
     )
 )]
 pub(crate) async fn handler(
-    State(state): State<crate::State>,
+    State(state): State<Arc<crate::State>>,
     request: Request,
 ) -> Result<impl IntoResponse, ApiError> {
     let office = state.office.as_ref().ok_or(ApiError::NotFound)?;

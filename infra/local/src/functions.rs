@@ -7,10 +7,11 @@ use common::client::ClientError;
 use common::clock::SharedClock;
 use common::config::{
     AGENT_HOSTS, ALERT_WEBHOOK_URLS, BACKEND_API_URL, ConfigError, Environment, INTERNAL_API_KEY,
-    OPENCLAW_IMAGE, PROXY_FRONTS, PROXY_TARGET, Reader, SUPPORT_WEBHOOK_URL,
+    JWT_ISSUER, OPENCLAW_IMAGE, PROXY_FRONTS, PROXY_TARGET, Reader, SUPPORT_WEBHOOK_URL,
 };
 use common::control::{ControlSettings, Controls};
 use common::http::{Authenticator, ControlsSwitch, Fronts, InternalKey, SessionSettings};
+use common::identity::Issuer;
 use common::model::Image;
 use common::probe::AllowedHosts;
 use common::railway::{Limits, Overview};
@@ -46,6 +47,7 @@ pub(crate) struct Settings {
     fleet_webhooks: Option<WebhookUrls>,
     place: Option<Place>,
     fronts: Option<Fronts>,
+    issuer: Option<Issuer>,
     pub(crate) sweep: sweep::Settings,
 }
 
@@ -74,6 +76,7 @@ impl Settings {
             Some(sweep),
             Some(place),
             Some(fronts),
+            Some(issuer),
         ) = (
             Tables::read(&mut reader),
             reader.required(INTERNAL_API_KEY),
@@ -88,6 +91,7 @@ impl Settings {
             sweep::Settings::read(&mut reader),
             reader.optional(PROXY_TARGET),
             reader.optional(PROXY_FRONTS),
+            reader.optional(JWT_ISSUER),
         )
         else {
             return Err(reader.into_error());
@@ -106,6 +110,7 @@ impl Settings {
             sweep,
             place,
             fronts,
+            issuer,
         })
     }
 
@@ -192,6 +197,7 @@ impl Settings {
         let proxy = proxy::router(proxy::State {
             clock: clock.clone(),
             internal_key: self.internal_key.clone(),
+            issuer: self.issuer,
             agents: match self.place.unwrap_or_default() {
                 Place::Recorded => {
                     Agents::recorded(self.hosts.clone(), of.controls.instances.clone())

@@ -7,6 +7,7 @@
 
 mod metrics;
 mod settings;
+mod threads;
 
 use std::convert::Infallible;
 use std::io;
@@ -14,8 +15,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -29,6 +31,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use proxy::{Held, Tunnels};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
@@ -37,14 +40,15 @@ use tower::ServiceExt;
 
 use metrics::Metrics;
 pub use settings::Settings;
+pub use threads::Threads;
 
-/// The longest head of a request, in bytes, and the most headers in it.
+/// The longest head of a request, in bytes. At most a hundred headers are in it,
+/// which is hyper's own limit.
 const HEAD: usize = 64 * 1024;
-const HEADERS: usize = 100;
 
 /// A relay that is ready to serve.
 pub struct Relay {
-    app: Router,
+    workers: Vec<Worker>,
     tunnels: Tunnels,
     places: Arc<Semaphore>,
     metrics: Metrics,
@@ -52,6 +56,19 @@ pub struct Relay {
     drain: Duration,
     connections: TaskTracker,
     ending: CancellationToken,
+}
+
+/// Where connections are served.
+struct Worker {
+    runtime: Handle,
+    app: Arc<App>,
+}
+
+/// What answers.
+struct App {
+    routes: Router,
+    forwarding: proxy::State,
+    metrics: Metrics,
 }
 
 /// What the relay's own endpoints work with.
@@ -63,11 +80,24 @@ struct Own {
 }
 
 impl Relay {
-    /// Makes the clients.
+    /// Makes the clients. Connections are served where this is called.
     ///
     /// # Errors
     /// When an HTTP client cannot be made.
     pub async fn new(settings: Settings, aws: &Aws) -> Result<Self, StartError> {
+        Self::on(vec![Handle::current()], settings, aws).await
+    }
+
+    /// Makes the clients. Connections are served on these runtimes in turn, and
+    /// each of them has its own connections to agents.
+    ///
+    /// # Errors
+    /// When an HTTP client cannot be made.
+    pub async fn on(
+        runtimes: Vec<Handle>,
+        settings: Settings,
+        aws: &Aws,
+    ) -> Result<Self, StartError> {
         let state = settings.proxy.open(aws, settings.limits).await?;
         let tunnels = state.tunnels.clone();
         let places = Arc::new(Semaphore::new(settings.connections));
@@ -77,17 +107,13 @@ impl Relay {
             tunnels: tunnels.clone(),
             metrics: metrics.clone(),
         };
-        let routes = Router::new()
-            .route("/healthz", get(healthz))
-            .route("/readyz", get(readyz))
-            .route("/metrics", get(show_metrics))
-            .with_state(own)
-            .merge(
-                proxy::router(state)
-                    .layer(middleware::from_fn_with_state(metrics.clone(), measure)),
-            );
+        let mut workers = Vec::new();
+        for runtime in runtimes {
+            let app = Arc::new(App::new(&own, state.with_own_connections()?));
+            workers.push(Worker { runtime, app });
+        }
         Ok(Self {
-            app: common::http::app(routes),
+            workers,
             tunnels,
             places,
             metrics,
@@ -103,17 +129,23 @@ impl Relay {
     /// cut off.
     pub async fn serve(self, listener: TcpListener, ending: impl Future<Output = ()>) {
         tokio::pin!(ending);
+        let mut workers = self.workers.iter().cycle();
         loop {
-            tokio::select! {
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, peer)) => self.welcome(stream, PeerAddress(peer)),
-                    Err(error) => {
-                        // Out of descriptors, mostly: some will come back.
-                        tracing::warn!(%error, "a connection was not accepted");
-                        tokio::time::sleep(Duration::from_millis(50)).await;
-                    }
-                },
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
                 () = &mut ending => break,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    if let Some(worker) = workers.next() {
+                        self.welcome(stream, PeerAddress(peer), worker);
+                    }
+                }
+                Err(error) => {
+                    // Out of descriptors, mostly: some will come back.
+                    tracing::warn!(%error, "a connection was not accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
             }
         }
         drop(listener);
@@ -129,40 +161,84 @@ impl Relay {
         }
     }
 
-    fn welcome(&self, stream: TcpStream, peer: PeerAddress) {
+    fn welcome(&self, stream: TcpStream, peer: PeerAddress, worker: &Worker) {
         let Ok(place) = self.places.clone().try_acquire_owned() else {
-            self.metrics.turned_away.inc();
+            self.metrics.turned_away();
             turn_away(&stream);
             return;
         };
         // It only waits longer without.
         let _ = stream.set_nodelay(true);
-        let (app, ending) = (self.app.clone(), self.ending.clone());
+        // It is watched by the runtime that accepted it, and must be by the one
+        // that serves it.
+        let Ok(stream) = stream.into_std() else {
+            return;
+        };
+        let (app, ending) = (worker.app.clone(), self.ending.clone());
         let connection = connection(stream, peer, app, place, self.head, ending);
-        self.connections.spawn(connection);
+        self.connections.spawn_on(connection, &worker.runtime);
+    }
+}
+
+impl App {
+    fn new(own: &Own, state: proxy::State) -> Self {
+        let measured = middleware::from_fn_with_state(own.metrics.clone(), measure);
+        let routes = Router::new()
+            .route("/healthz", get(healthz))
+            .route("/readyz", get(readyz))
+            .route("/metrics", get(show_metrics))
+            .with_state(own.clone())
+            .merge(proxy::router(state.clone()).layer(measured));
+        Self {
+            routes: common::http::app(routes),
+            forwarding: state,
+            metrics: own.metrics.clone(),
+        }
+    }
+
+    /// What is forwarded goes past the routes, which are a third of its cost.
+    async fn answer(&self, request: Request) -> Response {
+        let path = request.uri().path();
+        let for_ticket = request.method() == Method::POST && path.ends_with("/ticket");
+        if for_ticket || !path.starts_with(proxy::PREFIX) {
+            let Ok(answer) = Box::pin(self.routes.clone().oneshot(request)).await;
+            return answer;
+        }
+        let start = Instant::now();
+        let forward = |request| proxy::forward(&self.forwarding, request);
+        let answer = common::http::traced(request, proxy::ROUTE, forward).await;
+        self.metrics
+            .answered(answer.status().as_u16(), start.elapsed());
+        answer
     }
 }
 
 /// One connection, up to its end or until it becomes a WebSocket.
 async fn connection(
-    stream: TcpStream,
+    stream: std::net::TcpStream,
     peer: PeerAddress,
-    app: Router,
+    app: Arc<App>,
     place: OwnedSemaphorePermit,
     head: Duration,
     ending: CancellationToken,
 ) {
+    let Ok(stream) = TcpStream::from_std(stream) else {
+        return;
+    };
     let held = Held(Arc::new(place));
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        let upgrades = request.headers().contains_key(header::UPGRADE);
         let extensions = request.extensions_mut();
         extensions.insert(peer);
-        extensions.insert(held.clone());
+        if upgrades {
+            extensions.insert(held.clone());
+        }
         let app = app.clone();
-        async {
+        async move {
             if head_len(&request) > HEAD {
                 return Ok(ApiError::HeadTooLarge(HEAD).into_response());
             }
-            Ok::<_, Infallible>(app.oneshot(request).await.into_response())
+            Ok::<_, Infallible>(app.answer(request.map(Body::new)).await)
         }
     });
     let mut connection = pin!(
@@ -171,7 +247,6 @@ async fn connection(
             // Also how long a connection may be idle between two requests.
             .header_read_timeout(head)
             .max_buf_size(HEAD)
-            .max_headers(HEADERS)
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades()
     );

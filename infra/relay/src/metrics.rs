@@ -16,14 +16,15 @@ use prometheus_client::registry::Registry;
 use proxy::Tunnels;
 use tokio::sync::Semaphore;
 
-/// All figures of a relay.
+/// All figures of a relay. Clones share them.
 #[derive(Clone)]
-pub(crate) struct Metrics {
-    registry: Arc<Registry>,
+pub(crate) struct Metrics(Arc<Figures>);
+
+struct Figures {
+    registry: Registry,
     answers: Family<Status, Counter>,
     took: Histogram,
-    /// Connections that found no place.
-    pub(crate) turned_away: Counter,
+    turned_away: Counter,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -53,23 +54,28 @@ impl Metrics {
             places,
             connections,
         }));
-        Self {
-            registry: Arc::new(registry),
+        Self(Arc::new(Figures {
+            registry,
             answers,
             took,
             turned_away,
-        }
+        }))
+    }
+
+    /// A connection found no place.
+    pub(crate) fn turned_away(&self) {
+        self.0.turned_away.inc();
     }
 
     pub(crate) fn answered(&self, status: u16, took: Duration) {
-        self.answers.get_or_create(&Status { status }).inc();
-        self.took.observe(took.as_secs_f64());
+        self.0.answers.get_or_create(&Status { status }).inc();
+        self.0.took.observe(took.as_secs_f64());
     }
 
     pub(crate) fn shown(&self) -> Response {
         let mut text = String::new();
         // Writing to a text does not fail.
-        let _ = encode(&mut text, &self.registry);
+        let _ = encode(&mut text, &self.0.registry);
         let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
         ([(header::CONTENT_TYPE, kind)], text).into_response()
     }
