@@ -23,7 +23,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::routing::any;
 use common::aws::Aws;
-use common::client::{self, Forwarder, TlsError};
+use common::client::{self, Forwarder};
 use common::clock::{SharedClock, SystemClock};
 use common::config::{
     AGENT_HOSTS, Environment, INSTANCES_TABLE, INTERNAL_API_KEY, PROXY_FRONTS, PROXY_TARGET,
@@ -189,7 +189,7 @@ impl Settings {
             clock: Arc::new(SystemClock),
             internal_key: self.internal_key,
             agents,
-            forwarder: forwarder(self.hosts, &limits)?,
+            forwarder: forwarder(self.hosts, &limits),
             limits,
             fronts: self.fronts,
             tunnels: Tunnels::new(limits.sockets),
@@ -199,10 +199,7 @@ impl Settings {
 }
 
 /// The client that asks agents on these hosts.
-///
-/// # Errors
-/// When TLS cannot be set up.
-pub fn forwarder(hosts: AllowedHosts, limits: &Limits) -> Result<Forwarder<Body>, TlsError> {
+pub fn forwarder(hosts: AllowedHosts, limits: &Limits) -> Forwarder<Body> {
     client::forwarder(GuardedResolver::new(hosts), limits.connect, limits.keep)
 }
 
