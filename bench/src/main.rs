@@ -18,6 +18,7 @@ mod figures;
 mod probing;
 mod process;
 mod rivals;
+mod secrets_manager;
 mod sweep;
 mod tools;
 
