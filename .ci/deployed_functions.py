@@ -1,6 +1,7 @@
-"""Every function of the template starts with the variables that it has there, in
-an emulator of Lambda's Runtime API, and answers each of its events: those of
-events/FUNCTION/refused-*.json with a refusal, all others with success.
+"""Every function of the template, as `sam build` has built it, is small, survives
+a panic, starts with the variables that it has there, in an emulator of Lambda's
+Runtime API, and answers each of its events: those of events/FUNCTION/refused-*.json
+with a refusal, all others with success.
 
 Its secrets come from a Secrets Manager that has those alone which the template's
 defaults name.
@@ -19,10 +20,13 @@ from pathlib import Path
 
 from samtranslator.yaml_helper import yaml_parse
 
-from harness import ENVIRONMENT, ROOT, TARGET, Failed, check, equal, local_stack, main, shown_on_failure
+from harness import ROOT, Failed, check, equal, local_stack, main, shown_on_failure
 
 # The longest that a function may take, as in the template.
 LIMIT = 29
+
+# The largest that one may be, in bytes: a cold start reads all that it uses.
+SIZE = 6_000_000
 
 
 class Server(BaseHTTPRequestHandler):
@@ -192,8 +196,12 @@ def run():
                 variables = elsewhere | variables_of(
                     resource["Properties"], template["Parameters"], of_the_stack, secrets
                 )
-                program = TARGET / "debug" / binaries[name]
-                check(os.access(program, os.X_OK), f"{program} is not there")
+                program = ROOT / ".aws-sam/build" / name / "bootstrap"
+                check(os.access(program, os.X_OK), f"{program} is not there: sam build")
+                size = program.stat().st_size
+                check(size <= SIZE, f"{name} has {size} bytes, and may have {SIZE}")
+                # What a panic calls. Without it the process ends, and with it the request.
+                check(b"_Unwind_RaiseException" in program.read_bytes(), f"{name} does not unwind")
                 with serving(secrets_manager(secrets, asked)) as manager:
                     variables["AWS_ENDPOINT_URL_SECRETS_MANAGER"] = f"http://{manager}"
                     invoke(binaries[name], program, variables)
@@ -202,7 +210,7 @@ def run():
 
 
 def invoke(function, program, variables):
-    print(f"{function}:")
+    print(f"{function}, {program.stat().st_size / 1e6:.1f} MB:")
     events = ROOT / "events"
     # Events of functions without routes are beside the folders.
     files = [*events.glob(f"{function}/*.json"), *events.glob(f"{function}*.json")]

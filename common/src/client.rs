@@ -12,26 +12,28 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{ClientBuilder, Response};
-use rustls_platform_verifier::ConfigVerifierExt;
 use url::{Host, Url};
 
 use crate::probe::GuardedResolver;
+use crate::tls;
 
 /// What every outgoing request calls itself. Railway's edge refuses requests
 /// without a `User-Agent`.
 pub const USER_AGENT: &str = concat!("openclaw-maintenance/", env!("CARGO_PKG_VERSION"));
 
 /// A client that names itself and ignores the proxy settings of its
-/// environment. TLS is rustls with ring, the only provider in the tree: the
-/// other one adds tens of milliseconds to a cold start.
+/// environment.
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the one place that makes the clients of APIs"
 )]
 pub fn builder() -> ClientBuilder {
-    // An error means that the provider is installed already, which is the aim.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().user_agent(USER_AGENT).no_proxy()
+    let mut tls = tls::config(tls::roots());
+    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .user_agent(USER_AGENT)
+        .no_proxy()
 }
 
 /// A client that passes requests and answers on as they are: it rewrites no
@@ -44,42 +46,29 @@ const HEAD_LIMIT: usize = 64 * 1024;
 /// A client that forwards. It takes `connect` at most to open a connection, and
 /// keeps those that are not in use for `idle`; none where that is zero, because
 /// a process that is frozen between requests finds only dead ones.
-///
-/// # Errors
-/// When the system's root certificates cannot be used.
-pub fn forwarder<B>(
-    resolver: GuardedResolver,
-    connect: Duration,
-    idle: Duration,
-) -> Result<Forwarder<B>, TlsError>
+pub fn forwarder<B>(resolver: GuardedResolver, connect: Duration, idle: Duration) -> Forwarder<B>
 where
     B: http_body::Body + Send,
     B::Data: Send,
 {
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let mut tcp = HttpConnector::new_with_resolver(resolver);
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(connect));
     let connector = HttpsConnectorBuilder::new()
-        .with_tls_config(rustls::ClientConfig::with_platform_verifier()?)
+        .with_tls_config(tls::config(tls::roots()))
         .https_or_http()
         .enable_http1()
         .wrap_connector(tcp);
     let kept = if idle.is_zero() { 0 } else { usize::MAX };
-    Ok(Client::builder(TokioExecutor::new())
+    Client::builder(TokioExecutor::new())
         .pool_idle_timeout(idle)
         .pool_max_idle_per_host(kept)
         .pool_timer(TokioTimer::new())
         .timer(TokioTimer::new())
         .http1_max_buf_size(HEAD_LIMIT)
-        .build(connector))
+        .build(connector)
 }
-
-/// TLS could not be set up.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot set up TLS")]
-pub struct TlsError(#[from] rustls::Error);
 
 /// Whether what is sent to a URL, or believed from it, travels encrypted or
 /// stays on this machine. One with a user or a password in it is not taken.

@@ -135,6 +135,12 @@ pub const RAILWAY_ENVIRONMENT_ID: &str = "RAILWAY_ENVIRONMENT_ID";
 /// The Railway project that the agents belong to.
 pub const RAILWAY_PROJECT_ID: &str = "RAILWAY_PROJECT_ID";
 
+/// A file of root certificates that are trusted in the place of those compiled
+/// in.
+pub const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
+/// A directory of them.
+pub const SSL_CERT_DIR: &str = "SSL_CERT_DIR";
+
 /// The variables that are secrets, and may be read from AWS Secrets Manager.
 pub const SECRETS: [&str; 7] = [
     INTERNAL_API_KEY,

@@ -26,4 +26,5 @@ pub mod random;
 pub mod secrets;
 pub mod store;
 pub mod telemetry;
+pub mod tls;
 pub mod watch;

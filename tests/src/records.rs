@@ -3,6 +3,7 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Credentials, Region};
 use aws_sdk_dynamodb::types::AttributeValue;
+use common::aws::SdkClient;
 use common::store::Tables;
 use serde_json::{Value, json};
 
@@ -17,7 +18,7 @@ impl Records {
     pub(crate) fn open(url: &str, tables: Tables) -> Self {
         let config = Config::builder()
             .behavior_version(BehaviorVersion::latest())
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .http_client(SdkClient::default())
             .endpoint_url(url)
             .region(Region::from_static("us-east-1"))
             .credentials_provider(Credentials::new("local", "local", None, None, "tests"))

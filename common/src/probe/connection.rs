@@ -18,13 +18,11 @@ use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
 use hyper::http::uri::{PathAndQuery, Uri};
 use hyper::{Method, Request, Response};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::{Connection as _, HttpConnector};
 use hyper_util::rt::TokioIo;
-use rustls::ClientConfig;
 use rustls::client::Resumption;
 use rustls::pki_types::CertificateDer;
-use rustls_platform_verifier::Verifier;
 use serde_json::Value;
 use tower::ServiceExt;
 
@@ -33,6 +31,7 @@ use super::failure::Failure;
 use super::resolver::GuardedResolver;
 use crate::client::{self, BODY_LIMIT, ClientError, ReadError};
 use crate::model::{AgentUrl, GatewayToken};
+use crate::tls;
 
 /// The longest head of an answer, in bytes. Together with the limit of bodies
 /// it bounds what many hostile agents at once can make this process hold.
@@ -86,22 +85,19 @@ pub(super) enum Body {
 pub(super) struct Driver(Fuse<BoxFuture<'static, ()>>);
 
 impl Connector {
-    /// Reads the system's root certificates, once per process, and trusts others
-    /// beside them.
+    /// Trusts these certificates beside those that all clients trust.
     ///
     /// # Errors
-    /// When there are no root certificates, or one of the others is none.
+    /// When one of them is none.
     pub(super) fn new(
         hosts: AllowedHosts,
-        roots: Vec<CertificateDer<'static>>,
+        others: Vec<CertificateDer<'static>>,
     ) -> Result<Self, ClientError> {
-        let ring = Arc::new(rustls::crypto::ring::default_provider());
-        let verifier = Verifier::new_with_extra_roots(roots, ring.clone())?;
-        let mut tls = ClientConfig::builder_with_provider(ring)
-            .with_safe_default_protocol_versions()?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_no_client_auth();
+        let mut roots = tls::roots();
+        for other in others {
+            Arc::make_mut(&mut roots).add(other)?;
+        }
+        let mut tls = tls::config(roots);
         // A resumed session would not show whether the certificate still holds,
         // and is of no use to thousands of agents that are asked once a minute.
         tls.resumption = Resumption::disabled();
@@ -109,12 +105,9 @@ impl Connector {
         tcp.enforce_http(false);
         // HTTP/2 begins with several small writes, which must not wait for each other.
         tcp.set_nodelay(true);
-        let https = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_all_versions()
-            .wrap_connector(tcp);
-        Ok(Self(https))
+        // Said here, for hyper-rustls would have every client of the process link HTTP/2.
+        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(Self(HttpsConnector::from((tcp, tls))))
     }
 
     /// Opens a connection: HTTP/2 where the agent chooses it during the

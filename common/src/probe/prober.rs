@@ -15,15 +15,15 @@ pub struct Prober {
 }
 
 impl Prober {
-    /// Reads the system's root certificates: once per process is enough.
+    /// Trusts what all clients trust.
     ///
     /// # Errors
-    /// When there are none.
+    /// Never.
     pub fn new(hosts: AllowedHosts) -> Result<Self, ClientError> {
         Self::trusting(hosts, Vec::new())
     }
 
-    /// Trusts root certificates of its own beside the system's.
+    /// Trusts root certificates of its own beside those.
     ///
     /// # Errors
     /// When one of them is no certificate.

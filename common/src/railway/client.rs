@@ -6,6 +6,7 @@ use std::sync::Arc;
 use backon::{ExponentialBuilder, Retryable};
 use graphql_client::{GraphQLQuery, QueryBody};
 use jiff::Timestamp;
+use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::documents::{DeploymentState as DeploymentQuery, ServiceState as ServiceQuery};
@@ -134,21 +135,39 @@ impl Railway {
         access: &Access,
         body: &QueryBody<Q::Variables>,
         deadline: Instant,
-        repeat: impl FnMut(&RailwayError) -> bool,
+        repeat: fn(&RailwayError) -> bool,
     ) -> Result<Answer<Q::ResponseData>, RailwayError> {
+        let document = serde_json::to_vec(body)
+            .map_err(|_| RailwayError::Unreachable("the request could not be made".to_owned()))?;
+        self.send_document(access, body.operation_name, &document, deadline, repeat)
+            .await?
+            .typed()
+    }
+
+    async fn send_document(
+        &self,
+        access: &Access,
+        operation: &str,
+        document: &[u8],
+        deadline: Instant,
+        repeat: fn(&RailwayError) -> bool,
+    ) -> Result<Answer<Box<RawValue>>, RailwayError> {
         let backoff = ExponentialBuilder::new()
             .with_min_delay(self.limits.backoff)
             .with_max_times(4)
             .with_jitter();
-        (|| self.transport.send(&access.credentials, body, deadline))
-            .retry(backoff)
+        let send = || {
+            let document = document.to_vec();
+            self.transport.send(&access.credentials, document, deadline)
+        };
+        send.retry(backoff)
             .when(repeat)
             .adjust(|error, delay| {
                 let delay = delay?.max(error.retry_after().unwrap_or_default());
                 (Instant::now() + delay < deadline).then_some(delay)
             })
             .notify(|error, delay| {
-                tracing::warn!(operation = body.operation_name, %error, ?delay, "railway: again");
+                tracing::warn!(operation, %error, ?delay, "railway: again");
             })
             .await
     }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use graphql_client::QueryBody;
 use jiff::Timestamp;
-use reqwest::header::{DATE, HeaderMap, HeaderName};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName};
 use reqwest::{Client, StatusCode, redirect};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
@@ -48,8 +48,8 @@ pub(super) struct Answer<T> {
 /// What GraphQL wraps around every answer. Of an error only the message
 /// counts: the rest differs between Railway's layers.
 #[derive(Deserialize)]
-struct Envelope<T> {
-    data: Option<T>,
+struct Envelope {
+    data: Option<Box<RawValue>>,
     #[serde(default)]
     errors: Option<Vec<Problem>>,
 }
@@ -80,18 +80,25 @@ impl Transport {
         })
     }
 
-    /// Sends once, and waits for the answer no longer than until `deadline`.
-    pub(super) async fn send<V: Serialize, T: DeserializeOwned>(
+    /// Sends a document, as JSON, once, and waits for the answer no longer than
+    /// until `deadline`. No type of a document is known here: the code would be
+    /// in each function once for every document.
+    pub(super) async fn send(
         &self,
         credentials: &Credentials,
-        body: &QueryBody<V>,
+        document: Vec<u8>,
         deadline: Instant,
-    ) -> Result<Answer<T>, RailwayError> {
+    ) -> Result<Answer<Box<RawValue>>, RailwayError> {
         let (name, value) = credentials.header();
-        let request = self.http.post(self.url.clone()).header(name, value);
+        let request = self
+            .http
+            .post(self.url.clone())
+            .header(name, value)
+            .header(CONTENT_TYPE, "application/json")
+            .body(document);
         let limit = deadline.min(Instant::now() + self.attempt);
         let late = || RailwayError::NoAnswer("timed out".to_owned());
-        let response = timeout_at(limit, request.json(body).send())
+        let response = timeout_at(limit, request.send())
             .await
             .map_err(|_| late())?
             .map_err(|error| not_sent_or_lost(&error))?;
@@ -111,6 +118,17 @@ impl Transport {
             .map_err(|error| error.without([credentials.key.expose()]))?;
         let date = headers.get(DATE).and_then(client::http_date).unwrap_or(now);
         Ok(Answer { data, date })
+    }
+}
+
+impl Answer<Box<RawValue>> {
+    /// The answer as the type of its document.
+    pub(super) fn typed<T: DeserializeOwned>(self) -> Result<Answer<T>, RailwayError> {
+        let date = self.date;
+        match serde_json::from_str(self.data.get()) {
+            Ok(data) => Ok(Answer { data, date }),
+            Err(_) => Err(no_graphql()),
+        }
     }
 }
 
@@ -140,13 +158,13 @@ fn not_sent_or_lost(error: &reqwest::Error) -> RailwayError {
 
 /// Decides what an answer means. HTTP's status says little: authorisation and
 /// execution fail under 200, and malformed requests under 400.
-fn understand<T: DeserializeOwned>(
+fn understand(
     token_type: TokenType,
     status: StatusCode,
     headers: &HeaderMap,
     body: &[u8],
     now: Timestamp,
-) -> Result<T, RailwayError> {
+) -> Result<Box<RawValue>, RailwayError> {
     let text = String::from_utf8_lossy(body);
     match status {
         StatusCode::TOO_MANY_REQUESTS => {
@@ -171,7 +189,7 @@ fn understand<T: DeserializeOwned>(
         }
         _ => {}
     }
-    match serde_json::from_slice::<Envelope<T>>(body) {
+    match serde_json::from_slice::<Envelope>(body) {
         Ok(Envelope {
             errors: Some(errors),
             ..
@@ -179,9 +197,13 @@ fn understand<T: DeserializeOwned>(
         Ok(Envelope {
             data: Some(data), ..
         }) if status.is_success() => Ok(data),
-        _ if status.is_success() => Err(RailwayError::NoAnswer("it is not GraphQL".to_owned())),
+        _ if status.is_success() => Err(no_graphql()),
         _ => Err(RailwayError::Refused(format!("HTTP {}", status.as_u16()))),
     }
+}
+
+fn no_graphql() -> RailwayError {
+    RailwayError::NoAnswer("it is not GraphQL".to_owned())
 }
 
 fn refused(token_type: TokenType, errors: &[Problem]) -> RailwayError {
@@ -214,6 +236,7 @@ mod tests {
         let status = StatusCode::from_u16(status).unwrap();
         let headers = HeaderMap::new();
         understand(TokenType::Account, status, &headers, body.as_bytes(), now())
+            .map(|data| serde_json::from_str(data.get()).unwrap())
     }
 
     #[test]

@@ -18,8 +18,6 @@ use common::config::{
 use common::http::{Authenticator, InternalKey, SessionSettings};
 use common::process::StartError;
 use common::store::{Configurations, Connection, Instances, Tokens};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// What the endpoints work with.
 #[derive(Clone, FromRef)]
@@ -38,16 +36,11 @@ pub struct State {
     pub tokens: Tokens,
 }
 
-/// The routes with their OpenAPI descriptions.
-pub fn routes() -> OpenApiRouter<State> {
-    OpenApiRouter::default()
-        .routes(routes!(ensure::handler))
-        .routes(routes!(configure::handler))
-}
+common::endpoints!(State: ensure, configure);
 
 /// The routes, ready to be served.
 pub fn router(state: State) -> Router {
-    routes().with_state(state).into()
+    routes().with_state(state)
 }
 
 /// The routes as the environment configures them.

@@ -31,8 +31,6 @@ use common::probe::AllowedHosts;
 use common::process::StartError;
 use common::railway::{Limits, Overview, Railway, RailwaySettings};
 use common::store::{Connection, History, Incidents, Instances, Observations, Sweeps, Windows};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// What the endpoints work with.
 #[derive(Clone, FromRef)]
@@ -57,21 +55,11 @@ pub struct State {
     pub overview: Overview,
 }
 
-/// The routes with their OpenAPI descriptions.
-pub fn routes() -> OpenApiRouter<State> {
-    OpenApiRouter::default()
-        .routes(routes!(list::handler))
-        .routes(routes!(register::handler))
-        .routes(routes!(stats::handler))
-        .routes(routes!(metrics::handler))
-        .routes(routes!(windows::handler))
-        .routes(routes!(set_window::handler))
-        .routes(routes!(remove_window::handler))
-}
+common::endpoints!(State: list, register, stats, metrics, windows, set_window, remove_window);
 
 /// The routes, ready to be served.
 pub fn router(state: State) -> Router {
-    routes().with_state(state).into()
+    routes().with_state(state)
 }
 
 /// The routes as the environment configures them.

@@ -23,8 +23,6 @@ use common::probe::Prober;
 use common::process::StartError;
 use common::railway::{Limits, Overview, Railway, RailwaySettings};
 use common::store::{Connection, History, Instances, Observations};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// What the endpoints work with.
 #[derive(Clone, FromRef)]
@@ -47,17 +45,11 @@ pub struct State {
     pub default_image: Image,
 }
 
-/// The routes with their OpenAPI descriptions.
-pub fn routes() -> OpenApiRouter<State> {
-    OpenApiRouter::default()
-        .routes(routes!(show::handler))
-        .routes(routes!(stats::handler))
-        .routes(routes!(history::handler))
-}
+common::endpoints!(State: show, stats, history);
 
 /// The routes, ready to be served.
 pub fn router(state: State) -> Router {
-    routes().with_state(state).into()
+    routes().with_state(state)
 }
 
 /// The routes as the environment configures them.

@@ -18,8 +18,6 @@ use common::config::{Environment, Reader};
 use common::http::{ControlFunction, ControlFunctionSettings, LifecycleErrorBody};
 use common::process::StartError;
 use utoipa::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// What the endpoints work with.
 pub type State = ControlFunction;
@@ -29,22 +27,11 @@ pub type State = ControlFunction;
 #[openapi(components(schemas(LifecycleErrorBody)))]
 struct Schemas;
 
-/// The routes with their OpenAPI descriptions.
-pub fn routes() -> OpenApiRouter<State> {
-    OpenApiRouter::with_openapi(Schemas::openapi())
-        .routes(routes!(start::handler))
-        .routes(routes!(stop::handler))
-        .routes(routes!(restart::handler))
-        .routes(routes!(repair::handler))
-        .routes(routes!(reset_memory::handler))
-        .routes(routes!(update::handler))
-        .routes(routes!(operations::list))
-        .routes(routes!(operations::show))
-}
+common::endpoints!(State, Schemas: start, stop, restart, repair, reset_memory, update, operations::list, operations::show);
 
 /// The routes, ready to be served.
 pub fn router(state: State) -> Router {
-    routes().with_state(state).into()
+    routes().with_state(state)
 }
 
 /// The routes as the environment configures them.

@@ -12,21 +12,15 @@ use common::aws::Aws;
 use common::config::{Environment, Reader};
 use common::http::{ControlFunction, ControlFunctionSettings};
 use common::process::StartError;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// What the endpoints work with.
 pub type State = ControlFunction;
 
-/// The routes with their OpenAPI descriptions.
-pub fn routes() -> OpenApiRouter<State> {
-    // One path, two methods: they are registered together.
-    OpenApiRouter::default().routes(routes!(health::handler, act::handler))
-}
+common::endpoints!(State: health, act);
 
 /// The routes, ready to be served.
 pub fn router(state: State) -> Router {
-    routes().with_state(state).into()
+    routes().with_state(state)
 }
 
 /// The routes as the environment configures them.

@@ -25,7 +25,7 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use common::aws::Aws;
-use common::client::{self, Forwarder, TlsError};
+use common::client::{self, Forwarder};
 use common::clock::{SharedClock, SystemClock};
 use common::config::{
     AGENT_HOSTS, Environment, INSTANCES_TABLE, INTERNAL_API_KEY, JWT_ISSUER, PROXY_FRONTS,
@@ -69,14 +69,12 @@ pub struct State {
 
 impl State {
     /// The same with connections of its own to agents, for another thread.
-    ///
-    /// # Errors
-    /// When TLS cannot be set up.
-    pub fn with_own_connections(&self) -> Result<Self, TlsError> {
-        Ok(Self {
-            forwarder: forwarder(self.agents.hosts(), &self.limits)?,
+    #[must_use]
+    pub fn with_own_connections(&self) -> Self {
+        Self {
+            forwarder: forwarder(self.agents.hosts(), &self.limits),
             ..self.clone()
-        })
+        }
     }
 }
 
@@ -221,7 +219,7 @@ impl Settings {
             internal_key: self.internal_key,
             issuer: self.issuer,
             agents,
-            forwarder: forwarder(self.hosts, &limits)?,
+            forwarder: forwarder(self.hosts, &limits),
             limits,
             fronts: self.fronts,
             tunnels: Tunnels::new(limits.sockets),
@@ -231,10 +229,7 @@ impl Settings {
 }
 
 /// The client that asks agents on these hosts.
-///
-/// # Errors
-/// When TLS cannot be set up.
-pub fn forwarder(hosts: AllowedHosts, limits: &Limits) -> Result<Forwarder<Body>, TlsError> {
+pub fn forwarder(hosts: AllowedHosts, limits: &Limits) -> Forwarder<Body> {
     client::forwarder(GuardedResolver::new(hosts), limits.connect, limits.keep)
 }
 

@@ -28,8 +28,6 @@ use common::http::{
 use common::model::Instance;
 use common::process::StartError;
 use utoipa::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// What the endpoints work with.
 #[derive(Clone, FromRef)]
@@ -51,14 +49,7 @@ pub struct State {
 #[openapi(components(schemas(LifecycleErrorBody)))]
 struct Schemas;
 
-/// The routes with their OpenAPI descriptions.
-pub fn routes() -> OpenApiRouter<State> {
-    OpenApiRouter::with_openapi(Schemas::openapi())
-        .routes(routes!(show::handler))
-        .routes(routes!(heal::handler))
-        .routes(routes!(rotate::handler))
-        .routes(routes!(heartbeat::handler))
-}
+common::endpoints!(State, Schemas: show, heal, rotate, heartbeat);
 
 /// Looks at a rotation that is not settled yet, for those who are about to tell
 /// the token. What cannot be found out leaves the old token what it is.
@@ -71,14 +62,15 @@ async fn settle_rotation(controls: &Controls, instance: &Instance) {
 /// The routes, ready to be served. What they answer is not to be kept by
 /// anybody on the way.
 pub fn router(state: State) -> Router {
-    let routes: Router = routes().with_state(state).into();
-    routes.route_layer(map_response(async |mut response: Response| {
-        let no_store = HeaderValue::from_static("no-store");
-        response
-            .headers_mut()
-            .insert(header::CACHE_CONTROL, no_store);
-        response
-    }))
+    routes()
+        .with_state(state)
+        .route_layer(map_response(async |mut response: Response| {
+            let no_store = HeaderValue::from_static("no-store");
+            response
+                .headers_mut()
+                .insert(header::CACHE_CONTROL, no_store);
+            response
+        }))
 }
 
 /// The routes as the environment configures them. Whoever serves them has to

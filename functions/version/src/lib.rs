@@ -17,8 +17,6 @@ use common::config::{BACKEND_API_URL, Environment, INTERNAL_API_KEY, OPENCLAW_IM
 use common::http::InternalKey;
 use common::model::Image;
 use common::process::StartError;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 pub use backend::{Backend, BackendUrl};
 
@@ -36,16 +34,11 @@ pub struct State {
     pub backend: Option<Backend>,
 }
 
-/// The routes with their OpenAPI descriptions.
-pub fn routes() -> OpenApiRouter<State> {
-    OpenApiRouter::default()
-        .routes(routes!(current::handler))
-        .routes(routes!(proxied::handler))
-}
+common::endpoints!(State: current, proxied);
 
 /// The routes, ready to be served.
 pub fn router(state: State) -> Router {
-    routes().with_state(state).into()
+    routes().with_state(state)
 }
 
 /// The routes as the environment configures them.

@@ -204,7 +204,7 @@ impl Settings {
                 }
                 Place::Private => Agents::private(self.hosts.clone()),
             },
-            forwarder: proxy::forwarder(self.hosts, &proxy_limits)?,
+            forwarder: proxy::forwarder(self.hosts, &proxy_limits),
             limits: proxy_limits,
             fronts: self.fronts.unwrap_or_default(),
             tunnels: tunnels.clone(),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use common::aws::{Aws, Endpoint};
+use common::aws::Aws;
 use common::clock::SystemClock;
 use common::config::{LOG_LEVEL, ProcessEnvironment, Reader};
 use common::railway::Limits;
@@ -98,7 +98,7 @@ async fn import(file: &Path, Target::Dynamodb: Target) -> Result<(), Error> {
     common::telemetry::init_console(LogLevel::default());
     let lines =
         File::open(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
-    let aws = Aws::new(Endpoint::Standard);
+    let aws = Aws::found().await;
     let importer = Importer::open(&ProcessEnvironment, &aws).await?;
     let imported = importer.import(BufReader::new(lines), &SystemClock).await?;
     writeln!(

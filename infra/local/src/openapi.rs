@@ -26,14 +26,14 @@ pub fn document() -> OpenApi {
 /// What each function describes of itself, by its name.
 pub fn functions() -> Vec<(&'static str, OpenApi)> {
     vec![
-        ("compatibility", compatibility::routes().into_openapi()),
-        ("fleet", fleet::routes().into_openapi()),
-        ("instance", instance::routes().into_openapi()),
-        ("lifecycle", lifecycle::routes().into_openapi()),
-        ("maintenance", maintenance::routes().into_openapi()),
-        ("token", token::routes().into_openapi()),
+        ("compatibility", compatibility::openapi()),
+        ("fleet", fleet::openapi()),
+        ("instance", instance::openapi()),
+        ("lifecycle", lifecycle::openapi()),
+        ("maintenance", maintenance::openapi()),
+        ("token", token::openapi()),
         ("proxy", proxy::routes().into_openapi()),
-        ("version", version::routes().into_openapi()),
+        ("version", version::openapi()),
     ]
 }
 

@@ -13,7 +13,7 @@ use axum::extract::{ConnectInfo, Request};
 use axum::middleware::{self, Next};
 use common::aws::{Aws, Endpoint};
 use common::background::Background;
-use common::client::{ClientError, TlsError};
+use common::client::ClientError;
 use common::clock::SharedClock;
 use common::config::{
     Above, Environment, RAILWAY_API_KEY, RAILWAY_API_URL, RAILWAY_ENVIRONMENT_ID,
@@ -143,9 +143,6 @@ pub enum StackError {
     /// An HTTP client could not be made.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// TLS could not be set up.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
     /// The simulated Railway did not start.
     #[error("cannot start the simulated Railway: {0}")]
     Railway(#[from] SimulatorError),
@@ -182,14 +179,14 @@ impl Stack {
         if let Some(interval) = options.sweep {
             settings.sweep.every(interval);
         }
-        let (endpoint, dynamodb, embedded) = match environment.get(DYNAMODB_URL) {
-            Some(url) => (Endpoint::Standard, url, None),
+        let (aws, dynamodb, embedded) = match environment.get(DYNAMODB_URL) {
+            Some(url) => (Aws::found().await, url, None),
             None => {
                 let (url, embedded) = options.data.open().await?;
-                (Endpoint::Local(url.clone()), url, embedded)
+                (Aws::new(Endpoint::Local(url.clone())), url, embedded)
             }
         };
-        let connection = Connection::open(&Aws::new(endpoint)).await;
+        let connection = Connection::open(&aws).await;
         let tables = settings.tables.clone();
         let bearer = settings.internal_key.clone();
         let sessions = Sessions::new(connection.clone(), tables.sessions.clone());

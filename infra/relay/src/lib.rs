@@ -109,7 +109,7 @@ impl Relay {
         };
         let mut workers = Vec::new();
         for runtime in runtimes {
-            let app = Arc::new(App::new(&own, state.with_own_connections()?));
+            let app = Arc::new(App::new(&own, state.with_own_connections()));
             workers.push(Worker { runtime, app });
         }
         Ok(Self {

@@ -1,0 +1,109 @@
+//! `GET /api/instance/{userId}/operations/{operationId}`.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use common::http::{ApiError, ErrorBody, InstancePath, Session};
+use serde::Deserialize;
+
+use super::{OperationView, bad_query, operation_id, owned};
+
+/// The longest that a request waits for an outcome, in seconds: API Gateway
+/// gives up at 30.
+const MAX_WAIT: u64 = 25;
+
+/// For how long to wait.
+#[derive(Deserialize)]
+pub(crate) struct Waiting {
+    wait: Option<String>,
+}
+
+/// Get an operation
+///
+/// Answers as soon as the operation's outcome is known, and after `wait` in any
+/// case. It has succeeded when its deployment has settled and the agent's
+/// readiness agrees.
+#[utoipa::path(
+    get,
+    path = "/api/instance/{userId}/operations/{operationId}",
+    operation_id = "showOperation",
+    tag = "lifecycle",
+    security(("session" = []), ("userToken" = [])),
+    params(
+        ("userId" = String, Path, description = "The instance's id"),
+        ("operationId" = String, Path, description = "The operation's id"),
+        ("wait" = Option<String>, Query, description = "How long to wait for the outcome, in seconds: `25s` at the most, 0 by default"),
+    ),
+    responses(
+        (status = 200, description = "The operation; see `status`", body = OperationView),
+        (status = 400, description = "A parameter is bad", body = ErrorBody),
+        (status = 401, description = "No valid session", body = ErrorBody),
+        (status = 403, description = "No such instance, or not the caller's", body = ErrorBody),
+        (status = 404, description = "No such operation", body = ErrorBody),
+        (status = 500, description = "The store failed", body = ErrorBody),
+        (status = 503, description = "Railway cannot tell how the deployment is, or a login's keys cannot be fetched", body = ErrorBody),
+    )
+)]
+pub(crate) async fn handler(
+    State(state): State<crate::State>,
+    session: Session,
+    InstancePath(id): InstancePath,
+    Path((_, operation)): Path<(String, String)>,
+    waiting: Result<Query<Waiting>, QueryRejection>,
+) -> Result<Json<OperationView>, ApiError> {
+    let operation = operation_id("operationId", &operation)?;
+    let Query(waiting) = waiting.map_err(bad_query)?;
+    let wait = waiting
+        .wait
+        .as_deref()
+        .map_or(Ok(Duration::ZERO), parse_wait)?;
+    let instance = owned(&state, &session, &id).await?;
+    let operation = state
+        .controls
+        .operations
+        .get(&instance.id, &operation)
+        .await?
+        .ok_or(ApiError::NoOperation)?;
+    let settled = state.controls.settle(operation, &instance, wait).await?;
+    Ok(Json(settled.into()))
+}
+
+/// `25s`, or the number alone.
+fn parse_wait(text: &str) -> Result<Duration, ApiError> {
+    let seconds = text.strip_suffix('s').unwrap_or(text).parse().ok();
+    seconds
+        .filter(|seconds| *seconds <= MAX_WAIT)
+        .map(Duration::from_secs)
+        .ok_or_else(|| ApiError::BadRequest(format!("wait must be 0s to {MAX_WAIT}s")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_a_number_of_seconds_up_to_25() {
+        for (text, seconds) in [("0", 0), ("0s", 0), ("7s", 7), ("25", 25), ("25s", 25)] {
+            assert_eq!(
+                parse_wait(text).ok(),
+                Some(Duration::from_secs(seconds)),
+                "{text}"
+            );
+        }
+        for text in [
+            "",
+            "s",
+            "26s",
+            "-1s",
+            "1m",
+            "2.5s",
+            "forever",
+            "99999999999999999999s",
+        ] {
+            let error = parse_wait(text).unwrap_err().to_string();
+            assert_eq!(error, "wait must be 0s to 25s", "{text}");
+        }
+    }
+}
