@@ -86,7 +86,8 @@ async fn a_thousand_websockets_and_a_gigabyte_leave_nothing_behind() {
         answer.json::<Value>().await.unwrap(),
         json!({"got": 1024 * PART})
     );
-    let grown = peak() - before;
+    // Linux counts pages for each processor, and adds them up only roughly.
+    let grown = peak().saturating_sub(before);
     assert!(grown < 64 * 1024, "a gigabyte took {grown} KiB of memory");
 }
 
