@@ -1,5 +1,6 @@
 //! How the three paths of an agent share a connection.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -60,7 +61,7 @@ pub(super) async fn observe(connector: &Connector, url: &AgentUrl) -> Observatio
                 Sender::Http1(_) => Shared::InTurn(Mutex::new(Some(sender))),
                 Sender::Http2(_) => Shared::AtOnce(sender),
             };
-            driver.run(asking.all(shared)).await
+            driver.run(pin!(asking.all(shared))).await
         }
     }
 }
@@ -90,7 +91,7 @@ impl Asking<'_> {
     /// is asked again on its own.
     async fn shared(&self, shared: &Shared, asked: &AtomicBool, endpoint: Endpoint) -> Observation {
         let Ok(Some(mut turn)) = timeout(PATIENCE, shared.turn()).await else {
-            return self.alone(endpoint).await;
+            return Box::pin(self.alone(endpoint)).await;
         };
         let first = !asked.swap(true, Ordering::Relaxed);
         let outcome = self.ask(&mut turn.sender, endpoint).await;
@@ -100,7 +101,7 @@ impl Asking<'_> {
         match outcome {
             Ok(observation) => observation,
             Err(failure) if first => Observation::failed(failure.reason()),
-            Err(_) => self.alone(endpoint).await,
+            Err(_) => Box::pin(self.alone(endpoint)).await,
         }
     }
 
@@ -111,8 +112,9 @@ impl Asking<'_> {
             Err(_) => return timed_out(endpoint),
             Ok(Err(failure)) => Err(failure),
             Ok(Ok(Connection { mut sender, driver })) => {
-                let asking = async move { self.ask(&mut sender, endpoint).await };
-                driver.run(asking).await
+                driver
+                    .run(pin!(async move { self.ask(&mut sender, endpoint).await }))
+                    .await
             }
         };
         asked.unwrap_or_else(|failure| Observation::failed(failure.reason()))

@@ -7,7 +7,7 @@
 
 use std::error::Error;
 use std::future::Future;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
@@ -280,18 +280,16 @@ impl Body {
 
 impl Driver {
     /// Does something that uses the connection, to its end, and closes the
-    /// connection then.
-    pub(super) async fn run<T>(mut self, using: impl Future<Output = T>) -> T {
-        let done = {
-            let mut using = pin!(using);
-            loop {
-                // Once the connection has ended, it is pending forever, and
-                // whoever uses it is told.
-                tokio::select! {
-                    biased;
-                    done = &mut using => break done,
-                    () = &mut self.0 => {}
-                }
+    /// connection then. It is borrowed, for this future would be twice as large
+    /// with it.
+    pub(super) async fn run<T>(mut self, mut using: Pin<&mut impl Future<Output = T>>) -> T {
+        let done = loop {
+            // Once the connection has ended, it is pending forever, and whoever
+            // uses it is told.
+            tokio::select! {
+                biased;
+                done = &mut using => break done,
+                () = &mut self.0 => {}
             }
         };
         // All senders are gone: it says goodbye, if that needs no waiting.

@@ -28,9 +28,9 @@ impl Facts {
     pub(super) fn of(body: &Value) -> Self {
         // Wrappers have put ffmpeg at the top and under `runtime`.
         let ffmpeg = |field: &str| {
-            ["/runtime/ffmpeg", "/ffmpeg"]
-                .iter()
-                .find_map(|at| body.pointer(at)?.get(field))
+            [body.get("runtime"), Some(body)]
+                .into_iter()
+                .find_map(|at| at?.get("ffmpeg")?.get(field))
         };
         Self {
             version: body

@@ -1,5 +1,6 @@
 //! Proving to whom an agent listens.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use hyper::StatusCode;
@@ -71,6 +72,6 @@ impl Prober {
                 },
             })
         };
-        driver.run(asking).await
+        driver.run(pin!(asking)).await
     }
 }
