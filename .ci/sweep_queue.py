@@ -5,6 +5,7 @@ swept. The queue is moto's; the function is served by `cargo lambda watch`.
 Runs in the Python that `.ci/moto` prints. Where RECORD_CALLS names a file, it notes there what the function asks of SQS.
 """
 
+import collections
 import contextlib
 import datetime
 import json
@@ -135,9 +136,23 @@ def received(sqs, url):
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
 
 
-def states(dynamodb):
+def register(dynamodb):
+    """Puts agents of which nothing is known."""
+    for number in range(AGENTS):
+        item = {"instanceId": f"agent-{number}", "ownerId": "owner"}
+        item["openclawUrl"] = "http://127.0.0.1:1"
+        dynamodb.put_item(
+            TableName="instances", Item={name: {"S": it} for name, it in item.items()}
+        )
+
+
+def swept(dynamodb):
+    """The sweeps that last wrote how those agents are, and of how many agents."""
     items = dynamodb.scan(TableName="instances")["Items"]
-    return [item.get("observed", {}).get("M", {}).get("condition", {}).get("S") for item in items]
+    items = [item for item in items if item["instanceId"]["S"].startswith("agent-")]
+    return collections.Counter(
+        item.get("observed", {}).get("M", {}).get("sweep", {}).get("S") for item in items
+    )
 
 
 def run():
@@ -153,12 +168,7 @@ def run():
         ) as sqs_url, recorder(sqs_url, calls) as recorded_url:
             dynamodb, sqs = client("dynamodb", stack["dynamodb"]), client("sqs", sqs_url)
             queue = sqs.create_queue(QueueName=QUEUE)["QueueUrl"]
-            for number in range(AGENTS):
-                item = {"instanceId": f"agent-{number}", "ownerId": "owner"}
-                item["openclawUrl"] = "http://127.0.0.1:1"
-                dynamodb.put_item(
-                    TableName="instances", Item={name: {"S": it} for name, it in item.items()}
-                )
+            register(dynamodb)
             with open(variables, "a") as file:
                 file.write(f"AWS_ENDPOINT_URL_SQS={recorded_url}\n")
                 file.write(f"SWEEP_QUEUE_URL={queue}\nSWEEP_SEGMENT_ABOVE={ABOVE}\n")
@@ -176,11 +186,20 @@ def sweep_by_queue(dynamodb, sqs, queue, port, folder):
     count = AGENTS + 7
     # Compiling may take longer than a segment stays good.
     equal(invoke(port, {"Records": []}, folder), {"batchItemFailures": []}, "the answer to no message")
-    now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    event = json.loads((ROOT / "events/sweep.json").read_text()) | {"time": now}
+    # The first sweep is made at once, and finds that it has too much to do.
+    now = datetime.datetime.now(datetime.timezone.utc).replace(second=0, microsecond=0)
+    first, second = (
+        (now + datetime.timedelta(minutes=it)).strftime("%Y-%m-%dT%H:%M:%SZ") for it in (0, 1)
+    )
+    event = json.loads((ROOT / "events/sweep.json").read_text())
+    made = invoke(port, event | {"time": first}, folder)
+    equal((made["sweep"], made["instances"]), (first, count), "the first sweep, and whom it met")
+    equal(swept(dynamodb), {first: AGENTS}, "agents that the first sweep saw")
+    register(dynamodb)
     segments = -(-count // ABOVE)
-    equal(invoke(port, event, folder), {"segments": segments}, "the coordinator's answer")
-    equal(set(states(dynamodb)), {None}, "states while the segments are in the queue")
+    divided = invoke(port, event | {"time": second}, folder)
+    equal(divided, {"segments": segments}, "the coordinator's answer")
+    equal(swept(dynamodb), {None: AGENTS}, "agents that nobody saw while segments are in the queue")
 
     records = received(sqs, queue)
     equal(len(records), segments, "messages in the queue")
@@ -195,8 +214,7 @@ def sweep_by_queue(dynamodb, sqs, queue, port, folder):
         answer = invoke(port, {"Records": records[start : start + 10]}, folder)
         failed += [it["itemIdentifier"] for it in answer["batchItemFailures"]]
     equal(failed, ["not-ours"], "messages that failed")
-    found = states(dynamodb)
-    equal((len(found), None in found), (count, False), "agents, and whether one was not seen")
+    equal(swept(dynamodb), {second: AGENTS}, "agents that the segments saw")
     print(f"{count} agents were swept in {segments} segments over SQS")
 
 

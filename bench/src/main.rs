@@ -68,8 +68,8 @@ async fn run(what: What) -> Result<(), Failed> {
 
 fn main() -> ExitCode {
     let what = Arguments::parse().what;
-    // Agents and DynamoDB answer with all processors, everything else asks with
-    // one, as on Lambda.
+    // Agents and DynamoDB answer with all processors. What asks has one thread, but
+    // for the sweep, which starts its own.
     let runtime = match what {
         What::Agents(_) | What::Database(_) => Builder::new_multi_thread().enable_all().build(),
         _ => Builder::new_current_thread().enable_all().build(),

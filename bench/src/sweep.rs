@@ -92,7 +92,7 @@ async fn throughput(options: &Options, agents: &Agents) -> Result<(), Failed> {
     println!("| | agents/s | requests/s | CPU of the side itself, µs per request |");
     println!("|---|---|---|---|");
     println!(
-        "| sweep: three requests to each agent, one process, one thread, agents read from DynamoDB | {per_second:.0} | {:.0} | {:.0} |",
+        "| sweep: three requests to each agent, one process, agents read from DynamoDB | {per_second:.0} | {:.0} | {:.0} |",
         per_second * PATHS,
         cpu / PATHS
     );

@@ -1,5 +1,5 @@
-//! The whole sweep in a process of its own: one thread, as on Lambda, the agents
-//! of a table, and so many of them at once.
+//! The whole sweep in a process of its own, as its function makes it: the agents of
+//! a table, so many of them at once, and a thread for each processor.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use common::clock::{SharedClock, SystemClock};
 use common::probe::Prober;
 use common::railway::{Limits, Railway, RailwaySettings};
 use common::store::Connection;
+use common::threads::Threads;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sweep::{Outcome, Settings, Sweep, SweepTables};
@@ -80,7 +81,10 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failed> {
     BufReader::new(tokio::io::stdin())
         .read_line(&mut line)
         .await?;
-    let sweep = sweep(&serde_json::from_str(&line)?, options.concurrency).await?;
+    let threads = Threads::start()?;
+    let mut sweep = sweep(&serde_json::from_str(&line)?, options.concurrency).await?;
+    sweep.runtimes = threads.runtimes();
+    let sweep = Arc::new(sweep);
     let mut time = options.from;
     for _ in 0..options.sweeps {
         let before = process::cpu_seconds("self")?;

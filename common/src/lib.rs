@@ -26,5 +26,6 @@ pub mod random;
 pub mod secrets;
 pub mod store;
 pub mod telemetry;
+pub mod threads;
 pub mod tls;
 pub mod watch;

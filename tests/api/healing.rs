@@ -1,5 +1,6 @@
 //! What sweeps do about agents that fail, with `SELF_HEALING=on`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::clock::Clock;
@@ -239,6 +240,7 @@ async fn two_sweeps_at_once_make_one_step_and_so_does_one_delivered_twice() {
     let (world, _people) = world().await;
     let mut other = world.sweeper(&world.stack.connection, true, world.stack.sweep.settings);
     other.hands = world.stack.sweep.hands.clone();
+    let other = Arc::new(other);
     behave(&world, ID, Behaviour::Unreachable);
     sweeps(&world, 4).await;
     for expected in [
@@ -344,6 +346,7 @@ async fn a_step_that_could_not_be_noted_is_noted_later_and_not_taken_twice() {
     let settings = world.stack.sweep.settings;
     let mut other = world.sweeper(&connection, true, settings);
     other.hands = world.stack.sweep.hands.clone();
+    let other = Arc::new(other);
     dynamodb.decide(|operation, body| match operation {
         "UpdateItem" if body.contains("tries") => Fate::Failed,
         _ => Fate::Answered,
@@ -373,6 +376,7 @@ async fn a_step_waits_for_a_store_that_fails() {
         operations: Operations::new(connection, table),
         ..hands
     });
+    let other = Arc::new(other);
     dynamodb.decide(|_, _| Fate::Failed);
     let summary = world.sweep_with(&other).await.summary;
     assert_eq!((summary.healing_postponed, summary.healing_failed), (1, 0));

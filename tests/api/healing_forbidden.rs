@@ -1,5 +1,7 @@
 //! When self-healing does nothing about an agent that fails.
 
+use std::sync::Arc;
+
 use common::clock::Clock;
 use common::config::{
     ALERT_FLEET_MIN, ALERT_FLEET_SHARE, ENABLE_CONTROLS, SELF_HEALING, SWEEP_INTERVAL,
@@ -154,6 +156,7 @@ async fn a_stop_that_railway_has_not_told_of_yet_is_not_undone() {
     settings.listing_interval = SignedDuration::from_mins(5);
     let mut sweep = world.sweeper(&world.stack.connection, true, settings);
     sweep.hands = world.stack.sweep.hands.clone();
+    let sweep = Arc::new(sweep);
     let path = format!("/api/instance/{ID}/stop");
     assert_eq!(world.owner_of(ID).post(&path).await.status, 200);
     let summary = made(world.try_sweep(&sweep, now).await).summary;

@@ -1,5 +1,7 @@
 //! Who is told of what sweeps find, by `ALERT_WEBHOOK_URLS`, and who is not.
 
+use std::sync::Arc;
+
 use common::clock::Clock;
 use common::config::{ALERT_FLEET_MIN, ALERT_FLEET_SHARE, ALERT_WEBHOOK_URLS};
 use jiff::SignedDuration;
@@ -142,6 +144,7 @@ async fn what_nobody_took_is_told_by_a_later_sweep_of_any_process() {
     assert_eq!((summary.alerts_sent, summary.alerts_failed), (0, 1));
     let mut other = world.sweeper(&world.stack.connection, true, Settings::default());
     other.webhooks = world.stack.sweep.webhooks.clone();
+    let other = Arc::new(other);
     // Whoever has it may still be telling it.
     let summary = world.sweep_with(&other).await.summary;
     assert_eq!(summary.alerts_sent, 0);
@@ -182,6 +185,7 @@ async fn of_two_sweeps_at_the_same_time_one_tells() {
     let (world, people) = world().await;
     let mut other = world.sweeper(&world.stack.connection, true, Settings::default());
     other.webhooks = world.stack.sweep.webhooks.clone();
+    let other = Arc::new(other);
     behave(&world, ID, Behaviour::Unreachable);
     for _ in 0..6 {
         world.clock.advance(SignedDuration::from_secs(60));
@@ -201,6 +205,7 @@ async fn when_most_of_the_fleet_fails_people_get_one_alert_and_one_when_it_is_ov
     let (world, people) = world().await;
     let mut other = world.sweeper(&world.stack.connection, true, world.stack.sweep.settings);
     other.webhooks = world.stack.sweep.webhooks.clone();
+    let other = Arc::new(other);
     let failing = ["running", "legacy", "setup", "starting", "stopped"];
     let failing = failing.map(|name| format!("demo-{name}"));
     for id in &failing {

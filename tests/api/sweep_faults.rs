@@ -1,5 +1,7 @@
 //! DynamoDB fails in the middle of sweeps: nothing is lost for good.
 
+use std::sync::Arc;
+
 use common::clock::Clock;
 use jiff::SignedDuration;
 use local::agents::Behaviour;
@@ -10,12 +12,12 @@ use tests::{Fate, FaultyDynamoDb, World};
 const ID: &str = "demo-running";
 
 /// A world, and a process that sweeps over a DynamoDB which fails at will.
-async fn faulty() -> (World, FaultyDynamoDb, Sweep) {
+async fn faulty() -> (World, FaultyDynamoDb, Arc<Sweep>) {
     let world = World::start().await;
     world.wake_the_hanging();
     let dynamodb = FaultyDynamoDb::start(&world.stack.dynamodb).await;
     let connection = dynamodb.connect().await;
-    let sweep = world.sweeper(&connection, true, Settings::default());
+    let sweep = Arc::new(world.sweeper(&connection, true, Settings::default()));
     (world, dynamodb, sweep)
 }
 
@@ -28,7 +30,7 @@ fn kill(world: &World) {
 async fn throttled_requests_are_repeated() {
     let (world, dynamodb, _) = faulty().await;
     let connection = dynamodb.connect().await.persistent();
-    let sweep = world.sweeper(&connection, true, Settings::default());
+    let sweep = Arc::new(world.sweeper(&connection, true, Settings::default()));
     // One fewer than a request is sent at the most.
     let mut left = 5;
     dynamodb.decide(move |operation, _| {

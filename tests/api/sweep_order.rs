@@ -1,15 +1,17 @@
 //! Sweeps at the same time, again, late, and in segments.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::aws::{Aws, Endpoint};
 use common::clock::Clock;
 use common::queue::Queue;
+use common::threads::Threads;
 use jiff::{SignedDuration, Timestamp};
 use local::agents::Behaviour;
 use serde_json::{Value, json};
 use sweep::{Outcome, Settings, SweepError};
-use tests::{Reply, ScriptedServer, World, made};
+use tests::{Fate, FaultyDynamoDb, Reply, ScriptedServer, World, made};
 
 const ID: &str = "demo-running";
 const LIMIT: Duration = Duration::from_secs(60);
@@ -28,7 +30,7 @@ fn kill(world: &World) {
 #[tokio::test]
 async fn of_two_sweeps_at_the_same_time_one_announces_each_transition() {
     let world = world().await;
-    let other = world.sweeper(&world.stack.connection, true, Settings::default());
+    let other = Arc::new(world.sweeper(&world.stack.connection, true, Settings::default()));
     let mut announced = 0;
     for minute in 0..5 {
         if minute == 1 {
@@ -142,14 +144,99 @@ async fn segments_together_are_the_whole_sweep() {
 }
 
 #[tokio::test]
+async fn threads_that_share_a_sweep_meet_every_instance_once() {
+    let world = world().await;
+    let records = 600;
+    for number in 0..records {
+        let record = json!({
+            "instanceId": format!("agent-{number}"), "ownerId": "owner",
+            "openclawUrl": "http://127.0.0.1:1",
+        });
+        world.records.put_instance(&record).await;
+    }
+    let threads = Threads::start().unwrap();
+    let mut sweep = world.sweeper(&world.stack.connection, true, Settings::default());
+    // Also where there is one processor.
+    sweep.runtimes = [threads.runtimes(), threads.runtimes()].concat();
+    let report = world.sweep_with(&Arc::new(sweep)).await;
+    let summary = &report.summary;
+    let expected = records + 7;
+    assert_eq!((summary.instances, summary.writes), (expected, expected));
+    let mut ids: Vec<_> = report.transitions.iter().map(|it| &it.instance).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 607);
+    // They are the threads' own connections that are closed now.
+    drop(threads);
+    assert_eq!(world.sweep().await.summary.instances, expected);
+}
+
+#[tokio::test]
 async fn a_small_fleet_is_swept_by_the_coordinator_itself() {
     let world = world().await;
     let sqs = ScriptedServer::always(Reply::Silence).await;
     let aws = Aws::new(Endpoint::Local(sqs.url().to_owned()));
     let mut sweep = world.sweeper(&world.stack.connection, true, Settings::default());
     sweep.queue = Some(Queue::open(&aws, format!("{}/queue", sqs.url())).await);
+    let sweep = Arc::new(sweep);
     assert_eq!(world.sweep_with(&sweep).await.summary.instances, 7);
     assert_eq!(sqs.requests(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_sweep_that_meets_many_has_the_next_one_divided_until_one_meets_few() {
+    let world = world().await;
+    let sqs = ScriptedServer::always(Reply::json(&json!({"Successful": [], "Failed": []}))).await;
+    let aws = Aws::new(Endpoint::Local(sqs.url().to_owned()));
+    let queue = Queue::open(&aws, format!("{}/queue", sqs.url())).await;
+    let dynamodb = FaultyDynamoDb::start(&world.stack.dynamodb).await;
+    let connection = dynamodb.connect().await;
+    let sweeper = |segment_above| {
+        let settings = Settings {
+            segment_above,
+            ..Settings::default()
+        };
+        let mut sweep = world.sweeper(&connection, true, settings);
+        sweep.queue = Some(queue.clone());
+        Arc::new(sweep)
+    };
+    let next = async |sweep| {
+        world.clock.advance(SignedDuration::from_secs(60));
+        world.try_sweep(sweep, world.clock.now()).await
+    };
+
+    let (sweep, generous) = (sweeper(3), sweeper(5000));
+    assert_eq!(made(next(&sweep).await).summary.instances, 7);
+    assert_eq!(sqs.bodies(), Vec::<String>::new());
+    let divided = next(&sweep).await;
+    assert!(matches!(divided, Ok(Outcome::HandedOut(3))), "{divided:?}");
+    let sent: Value = serde_json::from_str(&sqs.bodies().concat()).unwrap();
+    let sent: Vec<Value> = (0..3)
+        .map(|number| &sent["Entries"][number]["MessageBody"])
+        .map(|body| serde_json::from_str(body.as_str().unwrap()).unwrap())
+        .collect();
+    let now = world.clock.now().to_string();
+    let segments: Vec<Value> = (0..3).map(|number| segment(&now, number, 3)).collect();
+    assert_eq!(sent, segments);
+
+    // Whoever met nobody because DynamoDB failed knows nothing.
+    let deliver = async || {
+        let message = segment(&world.clock.now().to_string(), 0, 3).to_string();
+        let event = json!({"Records": [{"messageId": "1", "body": message}]});
+        let answer = generous.handle(event, LIMIT).await.unwrap();
+        answer["batchItemFailures"].as_array().unwrap().len()
+    };
+    dynamodb.decide(|operation, _| match operation {
+        "Scan" => Fate::Failed,
+        _ => Fate::Answered,
+    });
+    assert_eq!(deliver().await, 1);
+    let divided = next(&generous).await;
+    assert!(matches!(divided, Ok(Outcome::HandedOut(3))), "{divided:?}");
+
+    dynamodb.decide(|_, _| Fate::Answered);
+    assert_eq!(deliver().await, 0);
+    assert_eq!(made(next(&generous).await).summary.instances, 7);
 }
 
 #[tokio::test]

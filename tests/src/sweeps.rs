@@ -33,7 +33,7 @@ impl World {
     }
 
     /// The same with another process than the stack's.
-    pub async fn sweep_with(&self, sweep: &Sweep) -> Report {
+    pub async fn sweep_with(&self, sweep: &Arc<Sweep>) -> Report {
         self.clock.advance(SignedDuration::from_secs(60));
         made(self.try_sweep(sweep, self.clock.now()).await)
     }
@@ -44,7 +44,7 @@ impl World {
     /// As the sweep says.
     pub async fn try_sweep(
         &self,
-        sweep: &Sweep,
+        sweep: &Arc<Sweep>,
         scheduled: Timestamp,
     ) -> Result<Outcome, SweepError> {
         sweep.scheduled(scheduled, Instant::now() + LIMIT).await

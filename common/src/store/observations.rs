@@ -90,24 +90,6 @@ impl Observations {
         Self { instances, history }
     }
 
-    /// About how many instances there are: DynamoDB counts them every six hours.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
-    pub async fn approximate_count(&self) -> Result<u64, StoreError> {
-        let answer = self
-            .instances
-            .connection
-            .client
-            .describe_table()
-            .table_name(&self.instances.table)
-            .send()
-            .await
-            .map_err(StoreError::failed("DescribeTable"))?;
-        let count = answer.table.and_then(|table| table.item_count);
-        Ok(count.and_then(|it| u64::try_from(it).ok()).unwrap_or(0))
-    }
-
     /// The next instances of a segment. The read is an eventually consistent
     /// one: what it misses, a write finds out.
     ///

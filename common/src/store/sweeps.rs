@@ -4,7 +4,7 @@
 //!
 //! The key of these items is no instance's id.
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
@@ -30,8 +30,9 @@ pub struct Sweeps {
 /// Whether a sweep is the newest one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Begun {
-    /// It is, or it is the same one again.
-    Newest,
+    /// It is, or it is the same one again. Into so many segments an earlier one had
+    /// it divided, if one did.
+    Newest(Option<u32>),
     /// This one is newer.
     Outdated(Timestamp),
 }
@@ -78,16 +79,50 @@ impl Sweeps {
             .condition_expression("attribute_not_exists(sweep) OR sweep <= :sweep")
             .update_expression("SET sweep = :sweep")
             .expression_attribute_values(":sweep", AttributeValue::S(sweep.to_string()))
+            .return_values(ReturnValue::AllNew)
             .send()
             .await;
         match answer {
-            Ok(_) => Ok(Begun::Newest),
+            Ok(answer) => {
+                let item = answer.attributes.unwrap_or_default();
+                let segments = item.get("nextSegments").and_then(|it| it.as_n().ok());
+                let segments = segments.map(|text| {
+                    let number = text.parse();
+                    number.map_err(|_| self.damaged("newest", format!("{text} segments")))
+                });
+                Ok(Begun::Newest(segments.transpose()?))
+            }
             Err(error) => {
                 StoreError::refused_item(error)?;
                 let newest = self.newest().await?;
-                Ok(newest.map_or(Begun::Newest, Begun::Outdated))
+                Ok(newest.map_or(Begun::Newest(None), Begun::Outdated))
             }
         }
+    }
+
+    /// Has the sweep after this one divided into so many segments, unless that one
+    /// has begun.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn divide(&self, sweep: Timestamp, segments: u32) -> Result<(), StoreError> {
+        let answer = self
+            .history
+            .connection
+            .client
+            .update_item()
+            .table_name(&self.history.table)
+            .set_key(Some(key("newest")))
+            .condition_expression("sweep = :sweep")
+            .update_expression("SET nextSegments = :segments")
+            .expression_attribute_values(":sweep", AttributeValue::S(sweep.to_string()))
+            .expression_attribute_values(":segments", AttributeValue::N(segments.to_string()))
+            .send()
+            .await;
+        if let Err(error) = answer {
+            StoreError::refused_item(error)?;
+        }
+        Ok(())
     }
 
     /// The newest sweep that has begun.

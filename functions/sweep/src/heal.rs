@@ -33,7 +33,7 @@ pub(crate) struct Patient {
     pub(crate) decision: Decision,
 }
 
-impl Round<'_> {
+impl Round {
     /// Notes what a sweep saw of an agent's process, and whether something is to
     /// be done about it behind the round.
     pub(crate) async fn examine(

@@ -47,6 +47,7 @@ use jiff::Timestamp;
 use samples::Samples;
 use serde_json::{Value, json};
 use telling::{TELLING, Told};
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 pub use event::BadEvent;
@@ -82,6 +83,8 @@ pub struct Sweep {
     pub hands: Option<Controls>,
     /// How it is made.
     pub settings: Settings,
+    /// The threads that share a sweep; none, and it is all made where it is begun.
+    pub runtimes: Vec<Handle>,
     samples: Samples,
     told: Told,
 }
@@ -141,6 +144,7 @@ impl Sweep {
             metrics: None,
             hands: None,
             settings,
+            runtimes: Vec::new(),
             samples: Samples::default(),
             told: Told::default(),
         }
@@ -152,7 +156,11 @@ impl Sweep {
     /// # Errors
     /// When the event is none of a sweep, there is no time for one, or a
     /// scheduled sweep failed as a whole. Segments that failed are in the answer.
-    pub async fn handle(&self, event: Value, remaining: Duration) -> Result<Value, SweepError> {
+    pub async fn handle(
+        self: &Arc<Self>,
+        event: Value,
+        remaining: Duration,
+    ) -> Result<Value, SweepError> {
         let limit = remaining.saturating_sub(self.aftermath());
         if limit.is_zero() {
             return Err(SweepError::NoTime(RESERVE + self.aftermath()));
@@ -203,22 +211,24 @@ impl Sweep {
     /// # Errors
     /// When the instances cannot be read, or segments cannot be handed out.
     pub async fn scheduled(
-        &self,
+        self: &Arc<Self>,
         time: Timestamp,
         deadline: Instant,
     ) -> Result<Outcome, SweepError> {
         let sweep = self.settings.slot(time);
-        match self.sweeps.begin(sweep).await {
-            Ok(Begun::Newest) => {}
+        let segments = match self.sweeps.begin(sweep).await {
+            Ok(Begun::Newest(segments)) => segments.unwrap_or(1),
             Ok(Begun::Outdated(newest)) => {
                 tracing::warn!(%sweep, %newest, "a newer sweep has begun: this one is left out");
                 return Ok(Outcome::Outdated(newest));
             }
             // Older sweeps are also told by the states that newer ones wrote.
-            Err(error) => tracing::error!(%error, "cannot tell whether a sweep is the newest"),
-        }
+            Err(error) => {
+                tracing::error!(%error, "cannot tell whether a sweep is the newest");
+                1
+            }
+        };
         let hosted = self.list(sweep).await;
-        let segments = self.segments().await;
         match &self.queue {
             Some(queue) if segments > 1 => {
                 let messages: Vec<String> = (0..segments)
@@ -229,7 +239,7 @@ impl Sweep {
                 Ok(Outcome::HandedOut(segments))
             }
             _ => {
-                let report = self.round(sweep, Segment::ALL, &hosted, deadline).await?;
+                let report = self.round(sweep, Segment::ALL, hosted, deadline).await?;
                 Ok(Outcome::Made(report))
             }
         }
@@ -237,7 +247,7 @@ impl Sweep {
 
     /// Makes a segment that was handed out; none where it comes too late.
     async fn segment(
-        &self,
+        self: &Arc<Self>,
         message: &SegmentMessage,
         deadline: Instant,
     ) -> Result<Option<Report>, SweepError> {
@@ -253,26 +263,27 @@ impl Sweep {
             number: segment,
             of,
         };
-        let report = self.round(sweep, part, &hosted, deadline).await?;
+        let report = self.round(sweep, part, hosted, deadline).await?;
         Ok(Some(report))
     }
 
-    /// In how many segments the instances are swept.
-    async fn segments(&self) -> u32 {
+    /// Has the next sweep divided by what this one met: a segment is a sample of all
+    /// instances. One that met only some of its own divides no less than before.
+    async fn divide_next(&self, summary: &Summary, whole: bool) {
         if self.queue.is_none() {
-            return 1;
+            return;
         }
-        match self.observations.approximate_count().await {
-            Ok(count) => {
-                let segments = count.div_ceil(u64::from(self.settings.segment_above));
-                u32::try_from(segments)
-                    .unwrap_or(u32::MAX)
-                    .clamp(1, MAX_SEGMENTS)
-            }
-            Err(error) => {
-                tracing::error!(%error, "cannot tell how many instances there are");
-                1
-            }
+        let instances = u64::from(summary.instances) * u64::from(summary.segments);
+        let segments = instances.div_ceil(u64::from(self.settings.segment_above));
+        let least = if whole { 1 } else { summary.segments };
+        let segments = u32::try_from(segments)
+            .unwrap_or(u32::MAX)
+            .max(least)
+            .min(MAX_SEGMENTS);
+        if segments != summary.segments
+            && let Err(error) = self.sweeps.divide(summary.sweep, segments).await
+        {
+            tracing::error!(%error, segments, "the next sweep is not divided as it should be");
         }
     }
 }

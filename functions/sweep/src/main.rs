@@ -1,8 +1,10 @@
 //! The Lambda function `sweep`.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use common::process;
+use common::threads::Threads;
 use jiff::Timestamp;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::Value;
@@ -19,7 +21,10 @@ async fn main() -> ExitCode {
 }
 
 async fn serve() -> Result<(), lambda_runtime::Error> {
-    let sweep = &process::start(sweep::from_environment).await?;
+    let threads = Threads::start()?;
+    let mut sweep = process::start(sweep::from_environment).await?;
+    sweep.runtimes = threads.runtimes();
+    let sweep = &Arc::new(sweep);
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
         let until = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
         let until = Timestamp::from_millisecond(until).unwrap_or(Timestamp::MAX);

@@ -1,15 +1,24 @@
 //! One sweep over a segment: pages are read, agents asked and states written at
 //! the same time, and nothing is kept of an agent that is done with.
+//!
+//! Each thread has a share of it: it takes agents, one by one, from those that are
+//! left, and does all for them, so that none waits for another thread to wake.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use std::vec;
 
 use common::model::InstanceId;
-use common::store::{Cursor, Segment, StoreError, Watched};
+use common::store::{Cursor, Observations, Segment, StoreError, Watched};
 use common::watch::{AgentState, Announcement, Condition, FleetCount, Histogram};
 use futures_util::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
+use tokio::runtime::Handle;
+use tokio::sync;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument;
 
 use super::heal::Patient;
 use super::hosted::Hosted;
@@ -26,10 +35,13 @@ const LAST_PROBE: Duration = Duration::from_secs(7);
 const WRITES: usize = 32;
 
 /// A sweep over a segment, while it is made.
-pub(crate) struct Round<'s> {
-    pub(crate) sweep: &'s Sweep,
+pub(crate) struct Round {
+    pub(crate) sweep: Arc<Sweep>,
     pub(crate) time: Timestamp,
-    pub(crate) hosted: &'s Hosted,
+    pub(crate) hosted: Hosted,
+    left: sync::Mutex<Left>,
+    /// Afterwards nobody is asked any more.
+    last_probe: Instant,
     /// Agents that are down since then count as a part of the fleet that fails.
     fallen_since: Timestamp,
     tally: Mutex<Tally>,
@@ -57,6 +69,13 @@ enum Met {
     Nothing(StoreError),
 }
 
+/// The instances of a segment that nobody has met yet.
+struct Left {
+    segment: Segment,
+    page: vec::IntoIter<Result<Watched, StoreError>>,
+    place: Place,
+}
+
 /// How far the table is read.
 enum Place {
     Begin,
@@ -69,46 +88,37 @@ impl Sweep {
     /// some seconds after the deadline at the latest, whereupon nobody is asked any
     /// more: agents that it had no time for are counted.
     pub(crate) async fn round(
-        &self,
+        self: &Arc<Self>,
         time: Timestamp,
         segment: Segment,
-        hosted: &Hosted,
+        hosted: Hosted,
         deadline: Instant,
     ) -> Result<Report, StoreError> {
         let begun = Instant::now();
-        let summary = Summary::new(time, segment.number, segment.of, hosted.state);
+        let time_left = deadline.saturating_duration_since(begun);
+        let tally = Tally::new(Summary::new(time, segment.number, segment.of, hosted.state));
         let incident = self.last_incident().await;
         let going_on = incident.as_ref().map(|record| &record.incident);
         let going_on = going_on.filter(|incident| incident.is_open());
-        let round = Round {
-            sweep: self,
+        let round = Arc::new(Round {
+            sweep: self.clone(),
             time,
             hosted,
-            fallen_since: going_on.map_or_else(|| self.fallen_since(time), |it| it.since),
-            tally: Mutex::new(Tally {
-                summary,
-                latency: Histogram::default(),
-                transitions: Vec::new(),
-                news: Vec::new(),
-                debts: Vec::new(),
-                patients: Vec::new(),
-                fleet: FleetCount::default(),
-                broken: None,
+            left: sync::Mutex::new(Left {
+                segment,
+                page: Vec::new().into_iter(),
+                place: Place::Begin,
             }),
-        };
-        let time_left = deadline.saturating_duration_since(begun);
-        let last_probe = begun + time_left.saturating_sub(LAST_PROBE).max(time_left / 2);
-        let met = self.instances(segment);
-        let visits =
-            met.for_each_concurrent(self.settings.concurrency, |met| round.meet(met, last_probe));
-        let cut_off = timeout_at(deadline, visits).await.is_err();
+            last_probe: begun + time_left.saturating_sub(LAST_PROBE).max(time_left / 2),
+            fallen_since: going_on.map_or_else(|| self.fallen_since(time), |it| it.since),
+            tally: Mutex::new(tally),
+        });
+        let shares = round.shares().join_all();
+        let cut_off = timeout_at(deadline, shares).await.is_err();
         if !cut_off && timeout_at(deadline, round.write_figures()).await.is_err() {
             tracing::warn!("no time was left to write all figures");
         }
-        let tally = round
-            .tally
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
+        let tally = round.take_tally();
         let mut summary = tally.summary;
         summary.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         summary.latency(&tally.latency);
@@ -116,6 +126,7 @@ impl Sweep {
             whole: !cut_off && tally.broken.is_none() && summary.not_reached == 0,
             ..tally.fleet
         };
+        self.divide_next(&summary, count.whole).await;
         let findings = Findings {
             news: tally.news,
             debts: tally.debts,
@@ -146,30 +157,76 @@ impl Sweep {
         let noticing: SignedDuration = self.settings.interval.saturating_mul(failures);
         time.saturating_sub(noticing).unwrap_or(Timestamp::MIN)
     }
+}
 
-    /// The instances of a segment, page by page.
-    fn instances(&self, segment: Segment) -> impl stream::Stream<Item = Met> {
-        stream::unfold(Place::Begin, move |place| async move {
-            let after = match place {
+impl Left {
+    /// The next one, or why there is none; none at the end.
+    async fn next(&mut self, observations: &Observations) -> Option<Met> {
+        loop {
+            if let Some(watched) = self.page.next() {
+                return Some(Met::Agent(watched.map(Box::new)));
+            }
+            let after = match mem::replace(&mut self.place, Place::End) {
                 Place::Begin => None,
                 Place::After(cursor) => Some(cursor),
                 Place::End => return None,
             };
-            Some(match self.observations.page(segment, PAGE, after).await {
+            match observations.page(self.segment, PAGE, after).await {
                 Ok(page) => {
-                    let met = page.instances.into_iter();
-                    let met = met.map(|it| Met::Agent(it.map(Box::new))).collect();
-                    (met, page.next.map_or(Place::End, Place::After))
+                    self.page = page.instances.into_iter();
+                    self.place = page.next.map_or(Place::End, Place::After);
                 }
-                Err(error) => (vec![Met::Nothing(error)], Place::End),
-            })
-        })
-        .flat_map(stream::iter)
+                Err(error) => return Some(Met::Nothing(error)),
+            }
+        }
     }
 }
 
-impl Round<'_> {
-    async fn meet(&self, met: Met, last_probe: Instant) {
+impl Tally {
+    fn new(summary: Summary) -> Self {
+        Self {
+            summary,
+            latency: Histogram::default(),
+            transitions: Vec::new(),
+            news: Vec::new(),
+            debts: Vec::new(),
+            patients: Vec::new(),
+            fleet: FleetCount::default(),
+            broken: None,
+        }
+    }
+}
+
+impl Round {
+    /// Sets off a share for each thread, or one where the caller is. They end with
+    /// what is returned.
+    fn shares(self: &Arc<Self>) -> JoinSet<()> {
+        let here = [Handle::current()];
+        let runtimes = match self.sweep.runtimes.as_slice() {
+            [] => &here,
+            runtimes => runtimes,
+        };
+        let concurrency = self.sweep.settings.concurrency;
+        let at_once = (concurrency / runtimes.len()).max(1);
+        let mut shares = JoinSet::new();
+        for runtime in runtimes.iter().take(concurrency) {
+            let share = self.clone().share(at_once);
+            shares.spawn_on(share.in_current_span(), runtime);
+        }
+        shares
+    }
+
+    /// Meets one instance after the other, so many at once, until none is left.
+    async fn share(self: Arc<Self>, at_once: usize) {
+        stream::unfold((), async |()| {
+            let mut left = self.left.lock().await;
+            Some((left.next(&self.sweep.observations).await?, ()))
+        })
+        .for_each_concurrent(at_once, |met| self.meet(met))
+        .await;
+    }
+
+    async fn meet(&self, met: Met) {
         match met {
             Met::Nothing(error) => {
                 tracing::error!(%error, "the instances cannot be read");
@@ -185,7 +242,7 @@ impl Round<'_> {
             }
             Met::Agent(Ok(watched)) => {
                 self.tally().summary.instances += 1;
-                if Instant::now() < last_probe {
+                if Instant::now() < self.last_probe {
                     self.visit(*watched).await;
                 } else {
                     self.tally().summary.not_reached += 1;
@@ -233,6 +290,13 @@ impl Round<'_> {
             }
             _ => {}
         }
+    }
+
+    /// What was counted. A share that was cut off may still be counting.
+    fn take_tally(&self) -> Tally {
+        let mut tally = self.tally();
+        let summary = tally.summary.clone();
+        mem::replace(&mut tally, Tally::new(summary))
     }
 
     /// Never held while something is waited for.

@@ -25,7 +25,7 @@ struct Concluded {
     state: Option<AgentState>,
 }
 
-impl Round<'_> {
+impl Round {
     /// Looks at an agent and writes what that means.
     pub(crate) async fn visit(&self, watched: Watched) {
         let Watched {
@@ -53,14 +53,13 @@ impl Round<'_> {
         };
         let policy = &self.sweep.settings.policy;
         if concluded.transition || self.sweep.samples.is_due(&instance.id, self.time, policy) {
-            self.write_figures_of(&instance.id).await;
+            Box::pin(self.write_figures_of(&instance.id)).await;
         }
         if let (Some(_), Some(state)) = (&self.sweep.hands, &concluded.state) {
             let may_act = matches!(sighting.found, Found::Failing(_))
                 && self.hosted.state == ListingState::Listed
                 && !sighting.is_in_grace(policy);
-            self.examine(instance, healing, &process, state, may_act)
-                .await;
+            Box::pin(self.examine(instance, healing, &process, state, may_act)).await;
         }
     }
 
@@ -157,12 +156,9 @@ impl Round<'_> {
             let news = judgement.transition.as_ref();
             let news = news.is_some_and(|transition| transition.is_news(telling));
             let read = state.as_ref().map(|state| state.sweep);
-            let saved = self
-                .sweep
-                .observations
-                .save(&instance.id, read, &judgement, news)
-                .await?;
-            match saved {
+            let observations = &self.sweep.observations;
+            let saving = observations.save(&instance.id, read, &judgement, news);
+            match Box::pin(saving).await? {
                 Stored::Written => return Ok(self.written(instance, judgement, news)),
                 Stored::Overtaken(found) => state = found,
                 Stored::Gone => {

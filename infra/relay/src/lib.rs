@@ -7,7 +7,6 @@
 
 mod metrics;
 mod settings;
-mod threads;
 
 use std::convert::Infallible;
 use std::io;
@@ -40,7 +39,6 @@ use tower::ServiceExt;
 
 use metrics::Metrics;
 pub use settings::Settings;
-pub use threads::Threads;
 
 /// The longest head of a request, in bytes. At most a hundred headers are in it,
 /// which is hyper's own limit.

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use common::config::Reader;
 use common::process::{self, StartError};
+use common::threads::Threads;
 use mimalloc::MiMalloc;
-use relay::{Relay, Settings, Threads};
+use relay::{Relay, Settings};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
