@@ -169,8 +169,9 @@ impl Relay {
         let _ = stream.set_nodelay(true);
         // It is watched by the runtime that accepted it, and must be by the one
         // that serves it.
-        let Ok(stream) = stream.into_std() else {
-            return;
+        let stream = match stream.into_std() {
+            Ok(stream) => stream,
+            Err(error) => return dropped(&error),
         };
         let (app, ending) = (worker.app.clone(), self.ending.clone());
         let connection = connection(stream, peer, app, place, self.head, ending);
@@ -211,6 +212,11 @@ impl App {
     }
 }
 
+/// Says that a connection could not be handed to its thread.
+fn dropped(error: &io::Error) {
+    tracing::error!(%error, "a connection is dropped");
+}
+
 /// One connection, up to its end or until it becomes a WebSocket.
 async fn connection(
     stream: std::net::TcpStream,
@@ -220,8 +226,9 @@ async fn connection(
     head: Duration,
     ending: CancellationToken,
 ) {
-    let Ok(stream) = TcpStream::from_std(stream) else {
-        return;
+    let stream = match TcpStream::from_std(stream) {
+        Ok(stream) => stream,
+        Err(error) => return dropped(&error),
     };
     let held = Held(Arc::new(place));
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
