@@ -1,6 +1,6 @@
 //! What sweeps know of each other, in the table of history: which one is the
-//! newest, and the last listing of Railway's services, which a sweep in many
-//! parts makes once for all of them.
+//! newest and into how many segments the next one is divided, and the last listing
+//! of Railway's services, which a sweep in many parts makes once for all of them.
 //!
 //! The key of these items is no instance's id.
 
