@@ -4,6 +4,7 @@
 //!
 //! The key of these items is no instance's id.
 
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -70,15 +71,9 @@ impl Sweeps {
     /// When DynamoDB fails.
     pub async fn begin(&self, sweep: Timestamp) -> Result<Begun, StoreError> {
         let answer = self
-            .history
-            .connection
-            .client
-            .update_item()
-            .table_name(&self.history.table)
-            .set_key(Some(key("newest")))
+            .update_newest(sweep)
             .condition_expression("attribute_not_exists(sweep) OR sweep <= :sweep")
             .update_expression("SET sweep = :sweep")
-            .expression_attribute_values(":sweep", AttributeValue::S(sweep.to_string()))
             .return_values(ReturnValue::AllNew)
             .send()
             .await;
@@ -107,15 +102,9 @@ impl Sweeps {
     /// When DynamoDB fails.
     pub async fn divide(&self, sweep: Timestamp, segments: u32) -> Result<(), StoreError> {
         let answer = self
-            .history
-            .connection
-            .client
-            .update_item()
-            .table_name(&self.history.table)
-            .set_key(Some(key("newest")))
+            .update_newest(sweep)
             .condition_expression("sweep = :sweep")
             .update_expression("SET nextSegments = :segments")
-            .expression_attribute_values(":sweep", AttributeValue::S(sweep.to_string()))
             .expression_attribute_values(":segments", AttributeValue::N(segments.to_string()))
             .send()
             .await;
@@ -123,6 +112,17 @@ impl Sweeps {
             StoreError::refused_item(error)?;
         }
         Ok(())
+    }
+
+    /// An update of what is on record of the newest sweep, by this one as `:sweep`.
+    fn update_newest(&self, sweep: Timestamp) -> UpdateItemFluentBuilder {
+        self.history
+            .connection
+            .client
+            .update_item()
+            .table_name(&self.history.table)
+            .set_key(Some(key("newest")))
+            .expression_attribute_values(":sweep", AttributeValue::S(sweep.to_string()))
     }
 
     /// The newest sweep that has begun.
