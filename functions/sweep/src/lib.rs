@@ -48,7 +48,7 @@ use samples::Samples;
 use serde_json::{Value, json};
 use telling::{TELLING, Told};
 use tokio::runtime::Handle;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 pub use event::BadEvent;
 pub use hosted::ListingState;
@@ -267,12 +267,11 @@ impl Sweep {
         Ok(Some(report))
     }
 
-    /// Has the next sweep divided by what this one met: a segment is a sample of all
-    /// instances. One that met only some of its own divides no less than before.
-    async fn divide_next(&self, summary: &Summary, whole: bool) {
-        if self.queue.is_none() {
-            return;
-        }
+    /// Into how many segments the next sweep is to be divided, by what this one met: a
+    /// segment is a sample of all instances. One that met only some of its own divides
+    /// no less than before. None where that stays as it is.
+    fn next_segments(&self, summary: &Summary, whole: bool) -> Option<u32> {
+        self.queue.as_ref()?;
         let instances = u64::from(summary.instances) * u64::from(summary.segments);
         let segments = instances.div_ceil(u64::from(self.settings.segment_above));
         let least = if whole { 1 } else { summary.segments };
@@ -280,10 +279,20 @@ impl Sweep {
             .unwrap_or(u32::MAX)
             .max(least)
             .min(MAX_SEGMENTS);
-        if segments != summary.segments
-            && let Err(error) = self.sweeps.divide(summary.sweep, segments).await
-        {
-            tracing::error!(%error, segments, "the next sweep is not divided as it should be");
+        (segments != summary.segments).then_some(segments)
+    }
+
+    /// Has the next sweep divided, within the time that there is for telling people.
+    async fn divide_next(&self, sweep: Timestamp, segments: Option<u32>) {
+        let Some(segments) = segments else {
+            return;
+        };
+        match timeout(TELLING, self.sweeps.divide(sweep, segments)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::error!(%error, segments, "the next sweep is not divided as it should be");
+            }
+            Err(_) => tracing::error!(segments, "no time was left to divide the next sweep"),
         }
     }
 }

@@ -126,13 +126,16 @@ impl Sweep {
             whole: !cut_off && tally.broken.is_none() && summary.not_reached == 0,
             ..tally.fleet
         };
-        self.divide_next(&summary, count.whole).await;
+        let segments = self.next_segments(&summary, count.whole);
         let findings = Findings {
             news: tally.news,
             debts: tally.debts,
             count,
         };
-        self.tell(findings, incident, &mut summary).await;
+        tokio::join!(
+            self.divide_next(time, segments),
+            self.tell(findings, incident, &mut summary),
+        );
         self.heal(tally.patients, &count, &mut summary).await;
         summary.log();
         if let Some(publish) = self.metrics {

@@ -24,8 +24,8 @@ pub struct Settings {
     pub outdated: SignedDuration,
     /// How many agents are asked at once.
     pub concurrency: usize,
-    /// Above how many instances a sweep is made in segments, and about how many
-    /// each one has.
+    /// Above how many instances the next sweep is made in segments, and about how
+    /// many each one has.
     pub segment_above: u32,
     /// The thresholds.
     pub policy: Policy,
