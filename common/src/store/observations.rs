@@ -101,7 +101,11 @@ impl Observations {
         size: i32,
         after: Option<Cursor>,
     ) -> Result<Page, StoreError> {
-        let part = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
+        // A scan in one segment is a plain one, for which the embedded DynamoDB has
+        // an order, where it sorts the whole table for each page of a segment.
+        let part = |number: u32| {
+            (segment != Segment::ALL).then(|| i32::try_from(number).unwrap_or(i32::MAX))
+        };
         let answer = self
             .instances
             .connection
@@ -109,8 +113,8 @@ impl Observations {
             .scan()
             .table_name(&self.instances.table)
             .projection_expression(PROJECTION)
-            .segment(part(segment.number))
-            .total_segments(part(segment.of))
+            .set_segment(part(segment.number))
+            .set_total_segments(part(segment.of))
             .limit(size)
             .set_exclusive_start_key(after.map(|cursor| cursor.0))
             .send()
