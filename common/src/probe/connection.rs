@@ -18,12 +18,13 @@ use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
 use hyper::http::uri::{PathAndQuery, Uri};
 use hyper::{Method, Request, Response};
-use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::connect::{Connection as _, HttpConnector};
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use rustls::client::Resumption;
 use rustls::pki_types::CertificateDer;
 use serde_json::Value;
+use tokio::net::TcpStream;
 use tower::ServiceExt;
 
 use super::AllowedHosts;
@@ -115,7 +116,7 @@ impl Connector {
     pub(super) async fn open(&self, target: &Target) -> Result<Connection, Failure> {
         let connected = self.0.clone().oneshot(target.base.clone()).await;
         let stream = connected.map_err(Failure::Connect)?;
-        if stream.connected().is_negotiated_h2() {
+        if chose_http2(&stream) {
             let (sender, driver) = h2::client::Builder::new()
                 .enable_push(false)
                 .initial_window_size(WINDOW)
@@ -136,6 +137,18 @@ impl Connector {
                 sender: Sender::Http1(sender),
                 driver: Driver(driver.map(drop).boxed().fuse()),
             })
+        }
+    }
+}
+
+/// Whether the agent chose HTTP/2. hyper-rustls tells it too, and asks the system
+/// for both addresses of the socket along with it.
+fn chose_http2(stream: &MaybeHttpsStream<TokioIo<TcpStream>>) -> bool {
+    match stream {
+        MaybeHttpsStream::Http(_) => false,
+        MaybeHttpsStream::Https(tls) => {
+            let (_, session) = tls.inner().get_ref();
+            session.alpn_protocol() == Some(b"h2")
         }
     }
 }
