@@ -297,12 +297,12 @@ impl Driver {
     /// with it.
     pub(super) async fn run<T>(mut self, mut using: Pin<&mut impl Future<Output = T>>) -> T {
         let done = loop {
-            // Once the connection has ended, it is pending forever, and whoever
-            // uses it is told.
+            // The connection first: whoever uses it finds what it has just read. Once
+            // it has ended, it is pending forever, and whoever uses it is told.
             tokio::select! {
                 biased;
-                done = &mut using => break done,
                 () = &mut self.0 => {}
+                done = &mut using => break done,
             }
         };
         // All senders are gone: it says goodbye, if that needs no waiting.
