@@ -23,7 +23,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 256)]
     concurrency: usize,
     /// How often each side has its turn
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 9)]
     rounds: usize,
     /// The largest fleet of the curve
     #[arg(long, default_value_t = 100_000)]
