@@ -101,8 +101,8 @@ impl Observations {
         size: i32,
         after: Option<Cursor>,
     ) -> Result<Page, StoreError> {
-        // A scan in one segment is a plain one, for which the embedded DynamoDB has
-        // an order, where it sorts the whole table for each page of a segment.
+        // The whole table is read without segments: for each page of one, even of the
+        // only one, the embedded DynamoDB sorts all items.
         let part = |number: u32| {
             (segment != Segment::ALL).then(|| i32::try_from(number).unwrap_or(i32::MAX))
         };
