@@ -36,6 +36,9 @@ const PATHS: f64 = 3.0;
 const HANGING: usize = 5;
 /// The limit of a probe, in seconds.
 const LIMIT: f64 = 5.0;
+/// How many sweeps a process has made when it is compared: from the third one on, each
+/// has as much to write as any other.
+const SETTLED: usize = 3;
 /// How long `wrk` has its turn.
 const WRK: Duration = Duration::from_secs(3);
 /// How many agents are swept for an hour.
@@ -76,7 +79,7 @@ async fn throughput(options: &Options, agents: &Agents) -> Result<(), Failed> {
     )?;
     let (mut ours, mut theirs, mut rates) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..options.rounds {
-        let swept = database.sweep(options.concurrency, 1).await?;
+        let swept = database.sweep(options.concurrency, SETTLED).await?;
         ours.push(well(&swept, options.agents)?);
         let exporter = Blackbox::start(&blackbox).await?;
         theirs.push(exporter.probe(&agents.targets, options.concurrency).await?);
