@@ -1,6 +1,6 @@
 //! Sweeps at the same time, again, late, and in segments.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::aws::{Aws, Endpoint};
@@ -96,6 +96,33 @@ async fn a_late_segment_changes_nothing_that_a_newer_sweep_wrote() {
     let answer = handle(&world, &[segment("2026-04-04T03:10:00Z", 0, 1)]).await;
     assert_eq!(answer, json!({"batchItemFailures": []}));
     assert_eq!(world.records.instance(ID).await, before);
+}
+
+/// For each page of a segment, even of the only one, a DynamoDB may have to look at
+/// the whole table.
+#[tokio::test]
+async fn a_table_is_read_in_segments_only_where_the_sweep_is_divided() {
+    let world = world().await;
+    let dynamodb = FaultyDynamoDb::start(&world.stack.dynamodb).await;
+    let connection = dynamodb.connect().await;
+    let sweep = Arc::new(world.sweeper(&connection, true, Settings::default()));
+    let scans = Arc::new(Mutex::new(Vec::new()));
+    let seen = scans.clone();
+    dynamodb.decide(move |operation, body| {
+        if operation == "Scan" {
+            let scan: Value = serde_json::from_str(body).unwrap();
+            let segment = [scan["Segment"].clone(), scan["TotalSegments"].clone()];
+            seen.lock().unwrap().push(segment);
+        }
+        Fate::Answered
+    });
+    world.sweep_with(&sweep).await;
+    let now = world.clock.now().to_string();
+    let record = json!({"messageId": "a", "body": segment(&now, 1, 2).to_string()});
+    let event = json!({"Records": [record]});
+    sweep.handle(event, LIMIT).await.unwrap();
+    let whole = [Value::Null, Value::Null];
+    assert_eq!(*scans.lock().unwrap(), [whole, [json!(1), json!(2)]]);
 }
 
 /// An event of SQS with these bodies, by number.
