@@ -25,12 +25,12 @@ pub fn bytes() -> Result<[u8; 32], RandomError> {
     Ok(bytes)
 }
 
-/// An id that no other request has, in this process or another one. It may be
-/// guessed, and opens nothing: the system is asked once, and then it is counted.
-pub fn request_id() -> Uuid {
+/// An id that is given once, by this process or another one. It may be guessed, and
+/// opens nothing: the system is asked once, and then it is counted.
+pub fn unique_id() -> Uuid {
     static PROCESS: OnceLock<[u8; 32]> = OnceLock::new();
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    // Without randomness the requests of one process can still be told apart.
+    // Without randomness the ids of one process can still be told apart.
     let process = PROCESS.get_or_init(|| bytes().unwrap_or_default());
     let count = COUNT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
     let mut id = [0; 16];

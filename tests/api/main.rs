@@ -41,6 +41,7 @@ mod shared;
 mod support;
 mod sweep_alerts;
 mod sweep_faults;
+mod sweep_figures;
 mod sweep_hosting;
 mod sweep_order;
 mod sweeping;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use common::clock::Clock;
 use jiff::SignedDuration;
 use local::agents::Behaviour;
-use serde_json::{Value, json};
+use serde_json::Value;
 use sweep::{Settings, Sweep, SweepError};
 use tests::{Fate, FaultyDynamoDb, World};
 
@@ -137,30 +137,4 @@ async fn while_dynamodb_is_gone_the_sweep_fails_and_what_happens_meanwhile_is_fo
         world.sweep_with(&sweep).await;
         assert_eq!(world.condition(ID).await, expected);
     }
-}
-
-#[tokio::test]
-async fn figures_that_could_not_be_written_are_written_later() {
-    let (world, dynamodb, sweep) = faulty().await;
-    let mut scans = 0;
-    dynamodb.decide(move |operation, _| {
-        scans += i32::from(operation == "Scan");
-        // The figures of the first sweep, in which each state is a transaction.
-        if scans == 1 && operation == "UpdateItem" {
-            Fate::Failed
-        } else {
-            Fate::Answered
-        }
-    });
-    let summary = world.sweep_with(&sweep).await.summary;
-    assert_eq!((summary.writes, summary.figures), (7, 0));
-    assert_eq!(world.records.history(ID, "hour#").await, [] as [Value; 0]);
-    for _ in 0..15 {
-        world.sweep_with(&sweep).await;
-    }
-    let [figures] = &world.records.history(ID, "hour#").await[..] else {
-        panic!("one hour");
-    };
-    assert!(figures["probes"].as_u64() > Some(1), "{figures}");
-    assert_eq!(figures["failures"], json!(0));
 }

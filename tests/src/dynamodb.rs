@@ -1,6 +1,7 @@
 //! A DynamoDB that fails as a test wants it to, and tells what it was asked: a
 //! proxy in front of another one.
 
+use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
@@ -10,6 +11,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use common::aws::{Aws, Endpoint};
 use common::store::Connection;
+use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -26,6 +28,8 @@ pub enum Fate {
     Failed,
     /// It has its effect, and its answer is lost.
     AnswerLost,
+    /// Every other item of a batch is written, and the answer has the rest.
+    HalfTaken,
 }
 
 /// A proxy in front of a DynamoDB. It ends when it is dropped.
@@ -34,6 +38,8 @@ pub struct FaultyDynamoDb {
     shared: Arc<Shared>,
     task: JoinHandle<()>,
 }
+
+const JSON: (header::HeaderName, &str) = (header::CONTENT_TYPE, "application/x-amz-json-1.0");
 
 type Script = Box<dyn FnMut(&str, &str) -> Fate + Send>;
 
@@ -117,7 +123,38 @@ async fn pass(State(shared): State<Arc<Shared>>, request: Request) -> Response {
             forward(&shared, parts.headers, body).await;
             unavailable()
         }
+        Fate::HalfTaken => {
+            let (taken, left) = halves(&body);
+            if let Some(taken) = taken {
+                forward(&shared, parts.headers, taken.to_string().into()).await;
+            }
+            let body = json!({"UnprocessedItems": left}).to_string();
+            ([JSON], body).into_response()
+        }
     }
+}
+
+/// A batch with every other item of one, if there is any, and the other items by table.
+fn halves(batch: &[u8]) -> (Option<Value>, Value) {
+    let mut batch: Value = serde_json::from_slice(batch).expect("a request is JSON");
+    let tables = batch
+        .get_mut("RequestItems")
+        .and_then(Value::as_object_mut)
+        .expect("a batch");
+    let mut left = Map::new();
+    for (table, items) in tables.iter_mut() {
+        let items = items.as_array_mut().expect("items of a table");
+        let (others, taken) = mem::take(items)
+            .into_iter()
+            .enumerate()
+            .partition::<Vec<_>, _>(|(place, _)| place % 2 == 0);
+        let values = |items: Vec<(usize, Value)>| items.into_iter().map(|(_, item)| item).collect();
+        *items = values(taken);
+        left.insert(table.clone(), Value::Array(values(others)));
+    }
+    tables.retain(|_, items| items.as_array().is_some_and(|items| !items.is_empty()));
+    let taken = !tables.is_empty();
+    (taken.then_some(batch), Value::Object(left))
 }
 
 fn unavailable() -> Response {
@@ -126,16 +163,16 @@ fn unavailable() -> Response {
 }
 
 fn refusal(status: StatusCode, kind: &str, message: &str) -> Response {
-    let body = serde_json::json!({
+    let body = json!({
         "__type": format!("com.amazonaws.dynamodb.v20120810#{kind}"),
         "message": message,
     });
-    let json = [(header::CONTENT_TYPE, "application/x-amz-json-1.0")];
-    (status, json, body.to_string()).into_response()
+    (status, [JSON], body.to_string()).into_response()
 }
 
 async fn forward(shared: &Shared, mut headers: HeaderMap, body: Bytes) -> Response {
     headers.remove(header::HOST);
+    headers.remove(header::CONTENT_LENGTH);
     let answer = shared
         .http
         .post(&shared.upstream)

@@ -137,7 +137,7 @@ fn request_id(request: &Request) -> HeaderValue {
         .and_then(|context| HeaderValue::from_str(&context.request_id).ok());
     of_lambda.unwrap_or_else(|| {
         let mut buffer = Uuid::encode_buffer();
-        let id = random::request_id().hyphenated().encode_lower(&mut buffer);
+        let id = random::unique_id().hyphenated().encode_lower(&mut buffer);
         // A UUID is always a header value; without one there is no answer worth
         // failing for.
         HeaderValue::from_str(id).unwrap_or(HeaderValue::from_static("none"))

@@ -10,6 +10,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::StoreError;
 use crate::aws::Aws;
 
+/// How many items DynamoDB writes or deletes in one request.
+pub const BATCH: usize = 25;
+
 /// A client that all stores of a process share.
 #[derive(Clone, Debug)]
 pub struct Connection {

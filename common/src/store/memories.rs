@@ -4,12 +4,9 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, WriteRequest};
 
-use super::connection::Item;
+use super::connection::{BATCH, Item};
 use super::{Connection, StoreError};
 use crate::model::UserId;
-
-/// How many items DynamoDB deletes in one request.
-const BATCH: usize = 25;
 
 /// The table of memories.
 #[derive(Clone, Debug)]

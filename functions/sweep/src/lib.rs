@@ -145,7 +145,7 @@ impl Sweep {
             hands: None,
             settings,
             runtimes: Vec::new(),
-            samples: Samples::default(),
+            samples: Samples::new(),
             told: Told::default(),
         }
     }

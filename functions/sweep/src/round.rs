@@ -9,8 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::vec;
 
-use common::model::InstanceId;
-use common::store::{Cursor, Observations, Segment, StoreError, Watched};
+use common::store::{BATCH, Cursor, Observations, Segment, StoreError, Watched};
 use common::watch::{AgentState, Announcement, Condition, FleetCount, Histogram};
 use futures_util::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
@@ -31,8 +30,8 @@ const PAGE: i32 = 250;
 /// How long before its end a sweep begins no probe: longer than one takes.
 const LAST_PROBE: Duration = Duration::from_secs(7);
 
-/// How many figures are written at once behind a sweep.
-const WRITES: usize = 32;
+/// How many requests write figures at once behind a sweep.
+const WRITES: usize = 8;
 
 /// A sweep over a segment, while it is made.
 pub(crate) struct Round {
@@ -254,29 +253,35 @@ impl Round {
         }
     }
 
-    /// Writes the figures that are due and that no visit has written.
+    /// Writes the figures that are due. Those that cannot be written stay due.
     async fn write_figures(&self) {
-        let due = self
-            .sweep
-            .samples
-            .due(self.time, &self.sweep.settings.policy);
-        stream::iter(due)
-            .for_each_concurrent(WRITES, async |agent| self.write_figures_of(&agent).await)
-            .await;
-    }
-
-    /// Writes an agent's figures, and keeps what cannot be written.
-    pub(crate) async fn write_figures_of(&self, agent: &InstanceId) {
-        for bucket in self.sweep.samples.take(agent) {
-            match self.sweep.history.add(agent, &bucket).await {
-                Ok(()) => self.tally().summary.figures += 1,
-                Err(error) => {
-                    tracing::warn!(%error, %agent, "figures are not written yet");
-                    self.tally().summary.store_errors += 1;
-                    self.sweep.samples.add(agent, self.time, bucket);
+        let Sweep {
+            samples,
+            history,
+            settings,
+            ..
+        } = &*self.sweep;
+        let changed = |it: &Announcement| it.instance.clone();
+        let changed = self.tally().transitions.iter().map(changed).collect();
+        let due = samples.due(&changed, self.time, &settings.policy);
+        stream::iter(due.chunks(BATCH))
+            .for_each_concurrent(WRITES, async |agents| {
+                for parts in samples.parts(agents).chunks(BATCH) {
+                    match history.put(parts).await {
+                        Ok(left) => {
+                            for part in parts.iter().filter(|part| !left.contains(part)) {
+                                samples.written(part);
+                                self.tally().summary.figures += 1;
+                            }
+                        }
+                        Err(error) => {
+                            tracing::warn!(%error, "figures are not written yet");
+                            self.tally().summary.store_errors += 1;
+                        }
+                    }
                 }
-            }
-        }
+            })
+            .await;
     }
 
     /// Counts an agent by what is on record of it now.

@@ -1,32 +1,55 @@
 //! Figures of probes that are not written yet.
 //!
 //! A write for each probe would be most of a sweep's bill. So they are added up
-//! here and written once a heartbeat of each agent, and with its transitions. A
+//! here and written once a heartbeat of each agent, and behind its transitions. A
 //! process that ends takes at most a heartbeat of them with it, and no uptime:
 //! that is made of transitions. An agent takes a few hundred bytes.
+//!
+//! What this process saw of an agent in an hour is one part of the history. It is
+//! written whole each time, in its own place, so that a write whose answer is lost
+//! counts once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use common::model::InstanceId;
-use common::store::Bucket;
+use common::random;
+use common::store::{Bucket, Part};
 use common::watch::{Histogram, Policy};
 use jiff::Timestamp;
+use uuid::Uuid;
 
 /// The figures of all agents that this process has asked.
-#[derive(Default)]
-pub(crate) struct Samples(Mutex<HashMap<InstanceId, Sample>>);
+pub(crate) struct Samples {
+    /// Whose parts they are.
+    process: Uuid,
+    agents: Mutex<HashMap<InstanceId, Sample>>,
+}
 
 /// The figures of an agent.
 struct Sample {
-    /// The sweep of the oldest one.
-    begun: Timestamp,
-    /// By hour, oldest first.
-    buckets: Vec<Bucket>,
+    /// The sweep of the oldest one that is not written; none when all are.
+    begun: Option<Timestamp>,
+    /// Whether they are to be written, and stay so until they are.
+    due: bool,
+    /// By hour, oldest first: those that are not written, and the last one.
+    hours: Vec<Hour>,
+}
+
+struct Hour {
+    bucket: Bucket,
+    written: bool,
 }
 
 impl Samples {
+    pub(crate) fn new() -> Self {
+        Self {
+            process: random::unique_id(),
+            agents: Mutex::default(),
+        }
+    }
+
     /// Adds a probe: how long the agent took to answer well, or none if it did
     /// not.
     pub(crate) fn record(
@@ -40,70 +63,178 @@ impl Samples {
         if let Some(took) = well {
             latency.record(took);
         }
-        self.add(
-            agent,
-            sweep,
-            Bucket {
-                hour: hour_of(at),
-                probes: 1,
-                failures: u64::from(well.is_none()),
-                latency,
-            },
-        );
-    }
-
-    /// Adds figures, also such as could not be written.
-    pub(crate) fn add(&self, agent: &InstanceId, sweep: Timestamp, bucket: Bucket) {
-        let mut samples = self.lock();
-        let sample = samples.entry(agent.clone()).or_insert_with(|| Sample {
-            begun: sweep,
-            buckets: Vec::with_capacity(1),
+        let bucket = Bucket {
+            hour: hour_of(at),
+            probes: 1,
+            failures: u64::from(well.is_none()),
+            latency,
+        };
+        let mut agents = self.lock();
+        let sample = agents.entry(agent.clone()).or_insert_with(|| Sample {
+            begun: None,
+            due: false,
+            hours: Vec::with_capacity(1),
         });
-        sample.begun = sample.begun.min(sweep);
-        match sample.buckets.iter_mut().find(|it| it.hour == bucket.hour) {
-            Some(known) => {
-                known.probes += bucket.probes;
-                known.failures += bucket.failures;
-                known.latency.merge(&bucket.latency);
+        sample.begun.get_or_insert(sweep);
+        match sample
+            .hours
+            .iter_mut()
+            .find(|it| it.bucket.hour == bucket.hour)
+        {
+            Some(hour) => {
+                hour.bucket.merge(&bucket);
+                hour.written = false;
             }
-            None => sample.buckets.push(bucket),
+            None => {
+                sample.hours.retain(|hour| !hour.written);
+                sample.hours.push(Hour {
+                    bucket,
+                    written: false,
+                });
+            }
         }
     }
 
-    /// Takes an agent's figures out, to write them.
-    pub(crate) fn take(&self, agent: &InstanceId) -> Vec<Bucket> {
-        let taken = self.lock().remove(agent);
-        taken.map(|sample| sample.buckets).unwrap_or_default()
+    /// The agents whose figures are due, with all that have changed: also such as this
+    /// process does not sweep any more, which it forgets in the hour after their last.
+    pub(crate) fn due(
+        &self,
+        changed: &HashSet<InstanceId>,
+        sweep: Timestamp,
+        policy: &Policy,
+    ) -> Vec<InstanceId> {
+        let mut agents = self.lock();
+        let goes_on = |hour: &Hour| hour.bucket.hour >= hour_of(sweep);
+        agents.retain(|_, sample| sample.begun.is_some() || sample.hours.iter().any(goes_on));
+        let due = agents.iter_mut().filter_map(|(agent, sample)| {
+            let begun = sample.begun?;
+            sample.due |= changed.contains(agent) || policy.heartbeat_is_due(agent, begun, sweep);
+            sample.due.then(|| agent.clone())
+        });
+        due.collect()
     }
 
-    /// Whether an agent's figures are due.
-    pub(crate) fn is_due(&self, agent: &InstanceId, sweep: Timestamp, policy: &Policy) -> bool {
-        let samples = self.lock();
-        let sample = samples.get(agent);
-        sample.is_some_and(|sample| policy.heartbeat_is_due(agent, sample.begun, sweep))
+    /// What is not written of these agents.
+    pub(crate) fn parts(&self, of: &[InstanceId]) -> Vec<Part> {
+        let agents = self.lock();
+        let samples = of.iter().filter_map(|agent| agents.get_key_value(agent));
+        let parts = samples.flat_map(|(agent, sample)| {
+            let hours = sample.hours.iter().filter(|hour| !hour.written);
+            hours.map(|hour| Part {
+                agent: agent.clone(),
+                writer: self.process,
+                bucket: hour.bucket.clone(),
+            })
+        });
+        parts.collect()
     }
 
-    /// The agents whose figures are due: also such as this process does not
-    /// sweep any more.
-    pub(crate) fn due(&self, sweep: Timestamp, policy: &Policy) -> Vec<InstanceId> {
-        let samples = self.lock();
-        let due = |(agent, sample): &(&InstanceId, &Sample)| {
-            policy.heartbeat_is_due(agent, sample.begun, sweep)
+    /// Notes that a part is written. If more has come to it meanwhile, it is written
+    /// again.
+    pub(crate) fn written(&self, part: &Part) {
+        let mut agents = self.lock();
+        let Some(sample) = agents.get_mut(&part.agent) else {
+            return;
         };
-        samples
-            .iter()
-            .filter(due)
-            .map(|(agent, _)| agent.clone())
-            .collect()
+        for hour in &mut sample.hours {
+            hour.written |= hour.bucket == part.bucket;
+        }
+        if sample.hours.iter().all(|hour| hour.written) {
+            sample.begun = None;
+            sample.due = false;
+        }
     }
 
     /// A panic of another holder leaves nothing half-done here.
     fn lock(&self) -> MutexGuard<'_, HashMap<InstanceId, Sample>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.agents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 fn hour_of(at: Timestamp) -> Timestamp {
     let second = at.as_second().div_euclid(3600) * 3600;
     Timestamp::from_second(second).unwrap_or(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minute: i64) -> Timestamp {
+        let start: Timestamp = "2026-04-04T03:00:00Z".parse().unwrap();
+        start + jiff::SignedDuration::from_mins(minute)
+    }
+
+    fn agent() -> InstanceId {
+        "agent".parse().unwrap()
+    }
+
+    /// Probes the agent in a minute, and tells whether its figures are due.
+    fn probe(samples: &Samples, minute: i64) -> bool {
+        samples.record(&agent(), at(minute), at(minute), Some(Duration::ZERO));
+        let due = samples.due(&HashSet::new(), at(minute), &Policy::default());
+        due == [agent()]
+    }
+
+    fn probes(parts: &[Part]) -> Vec<(String, u64)> {
+        let parts = parts.iter().map(|it| &it.bucket);
+        parts.map(|it| (it.hour.to_string(), it.probes)).collect()
+    }
+
+    #[test]
+    fn a_part_is_due_once_a_heartbeat_and_has_all_of_its_hour() {
+        let samples = Samples::new();
+        let mut written = Vec::new();
+        for minute in 0..45 {
+            if probe(&samples, minute) {
+                let parts = samples.parts(&[agent()]);
+                parts.iter().for_each(|part| samples.written(part));
+                let [only] = &parts[..] else {
+                    panic!("{parts:?}");
+                };
+                assert_eq!(only.bucket.probes, u64::try_from(minute).unwrap() + 1);
+                written.push(minute);
+            }
+        }
+        let [first, second, third] = written[..] else {
+            panic!("{written:?}");
+        };
+        assert_eq!((second - first, third - second), (15, 15));
+    }
+
+    #[test]
+    fn what_is_not_written_stays_due_and_goes_with_what_comes_to_it() {
+        let samples = Samples::new();
+        probe(&samples, 58);
+        let policy = Policy::default();
+        let changed = HashSet::from([agent()]);
+        assert_eq!(samples.due(&changed, at(58), &policy), [agent()]);
+        let lost = samples.parts(&[agent()]);
+        assert!(probe(&samples, 59));
+        assert!(probe(&samples, 60));
+        let parts = samples.parts(&[agent()]);
+        let three = ("2026-04-04T03:00:00Z".to_owned(), 2);
+        let four = ("2026-04-04T04:00:00Z".to_owned(), 1);
+        assert_eq!(probes(&parts), [three.clone(), four]);
+        // An answer that comes late is about less than there is now.
+        lost.iter().for_each(|part| samples.written(part));
+        assert_eq!(samples.parts(&[agent()]), parts);
+        samples.written(&parts[1]);
+        assert_eq!(probes(&samples.parts(&[agent()])), [three]);
+        assert!(probe(&samples, 61));
+    }
+
+    #[test]
+    fn an_agent_that_is_not_asked_any_more_is_forgotten_once_all_is_written() {
+        let samples = Samples::new();
+        let policy = Policy::default();
+        probe(&samples, 50);
+        let none = HashSet::new();
+        assert_eq!(samples.due(&none, at(70), &policy), [agent()]);
+        let parts = samples.parts(&[agent()]);
+        parts.iter().for_each(|part| samples.written(part));
+        assert_eq!(samples.lock().len(), 1);
+        assert_eq!(samples.due(&none, at(71), &policy), []);
+        assert_eq!(samples.lock().len(), 0);
+    }
 }

@@ -52,9 +52,6 @@ impl Round {
             }
         };
         let policy = &self.sweep.settings.policy;
-        if concluded.transition || self.sweep.samples.is_due(&instance.id, self.time, policy) {
-            Box::pin(self.write_figures_of(&instance.id)).await;
-        }
         if let (Some(_), Some(state)) = (&self.sweep.hands, &concluded.state) {
             let may_act = matches!(sighting.found, Found::Failing(_))
                 && self.hosted.state == ListingState::Listed
