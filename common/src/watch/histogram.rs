@@ -3,37 +3,43 @@
 use std::time::Duration;
 
 /// How many steps there are; the last one has no upper end.
-const STEPS: usize = 52;
+const STEPS: u8 = 52;
 
 /// Counts of durations in steps that grow by the fourth root of two, from 1 ms
 /// to almost 7 s: no percentile is told more than a fifth too high, and none
 /// too low.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Histogram {
-    counts: [u32; STEPS],
-}
-
-impl Default for Histogram {
-    fn default() -> Self {
-        Self { counts: [0; STEPS] }
-    }
+    /// Steps with their counts, in order. The probes of one agent take few of them.
+    counts: Vec<(u8, u32)>,
 }
 
 impl Histogram {
     /// Counts a duration.
     pub fn record(&mut self, took: Duration) {
         let millis = took.as_secs_f64() * 1000.0;
-        let step = (0..STEPS)
-            .find(|step| millis <= upper_end(*step))
-            .unwrap_or(STEPS - 1);
-        self.add(step, 1);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "what has no step is cut to the first or the last one"
+        )]
+        let step = (4.0 * millis.log2()).ceil() as u8;
+        self.add(step.min(STEPS - 1), 1);
     }
 
     /// Adds to the count of a step. Steps that there are none of are ignored:
     /// only another version can have written them.
-    pub fn add(&mut self, step: usize, count: u32) {
-        if let Some(counted) = self.counts.get_mut(step) {
-            *counted = counted.saturating_add(count);
+    pub fn add(&mut self, step: u8, count: u32) {
+        if step >= STEPS {
+            return;
+        }
+        match self.counts.binary_search_by_key(&step, |(step, _)| *step) {
+            Ok(place) => {
+                if let Some((_, counted)) = self.counts.get_mut(place) {
+                    *counted = counted.saturating_add(count);
+                }
+            }
+            Err(place) => self.counts.insert(place, (step, count)),
         }
     }
 
@@ -44,10 +50,9 @@ impl Histogram {
         }
     }
 
-    /// The steps with a count.
-    pub fn counted(&self) -> impl Iterator<Item = (usize, u32)> {
-        let counts = self.counts.iter().copied().enumerate();
-        counts.filter(|(_, count)| *count > 0)
+    /// The steps with a count, in order.
+    pub fn counted(&self) -> impl Iterator<Item = (u8, u32)> {
+        self.counts.iter().copied()
     }
 
     /// The milliseconds that this share of all durations did not exceed, rounded
@@ -73,9 +78,8 @@ impl Histogram {
 }
 
 /// In milliseconds.
-#[expect(clippy::cast_precision_loss, reason = "steps are few")]
-fn upper_end(step: usize) -> f64 {
-    (step as f64 / 4.0).exp2()
+fn upper_end(step: u8) -> f64 {
+    (f64::from(step) / 4.0).exp2()
 }
 
 #[cfg(test)]
