@@ -261,9 +261,7 @@ impl Round {
             settings,
             ..
         } = &*self.sweep;
-        let changed = |it: &Announcement| it.instance.clone();
-        let changed = self.tally().transitions.iter().map(changed).collect();
-        let due = samples.due(&changed, self.time, &settings.policy);
+        let due = samples.due(self.time, &settings.policy);
         stream::iter(due.chunks(BATCH))
             .for_each_concurrent(WRITES, async |agents| {
                 for parts in samples.parts(agents).chunks(BATCH) {

@@ -9,7 +9,7 @@
 //! written whole each time, in its own place, so that a write whose answer is lost
 //! counts once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -95,20 +95,22 @@ impl Samples {
         }
     }
 
-    /// The agents whose figures are due, with all that have changed: also such as this
-    /// process does not sweep any more, which it forgets in the hour after their last.
-    pub(crate) fn due(
-        &self,
-        changed: &HashSet<InstanceId>,
-        sweep: Timestamp,
-        policy: &Policy,
-    ) -> Vec<InstanceId> {
+    /// Has the figures of an agent written by this sweep.
+    pub(crate) fn hasten(&self, agent: &InstanceId) {
+        if let Some(sample) = self.lock().get_mut(agent) {
+            sample.due = sample.begun.is_some();
+        }
+    }
+
+    /// The agents whose figures are due: also such as this process does not sweep any
+    /// more, which it forgets in the hour after their last.
+    pub(crate) fn due(&self, sweep: Timestamp, policy: &Policy) -> Vec<InstanceId> {
         let mut agents = self.lock();
         let goes_on = |hour: &Hour| hour.bucket.hour >= hour_of(sweep);
         agents.retain(|_, sample| sample.begun.is_some() || sample.hours.iter().any(goes_on));
         let due = agents.iter_mut().filter_map(|(agent, sample)| {
             let begun = sample.begun?;
-            sample.due |= changed.contains(agent) || policy.heartbeat_is_due(agent, begun, sweep);
+            sample.due |= policy.heartbeat_is_due(agent, begun, sweep);
             sample.due.then(|| agent.clone())
         });
         due.collect()
@@ -172,8 +174,7 @@ mod tests {
     /// Probes the agent in a minute, and tells whether its figures are due.
     fn probe(samples: &Samples, minute: i64) -> bool {
         samples.record(&agent(), at(minute), at(minute), Some(Duration::ZERO));
-        let due = samples.due(&HashSet::new(), at(minute), &Policy::default());
-        due == [agent()]
+        samples.due(at(minute), &Policy::default()) == [agent()]
     }
 
     fn probes(parts: &[Part]) -> Vec<(String, u64)> {
@@ -206,9 +207,8 @@ mod tests {
     fn what_is_not_written_stays_due_and_goes_with_what_comes_to_it() {
         let samples = Samples::new();
         probe(&samples, 58);
-        let policy = Policy::default();
-        let changed = HashSet::from([agent()]);
-        assert_eq!(samples.due(&changed, at(58), &policy), [agent()]);
+        samples.hasten(&agent());
+        assert_eq!(samples.due(at(58), &Policy::default()), [agent()]);
         let lost = samples.parts(&[agent()]);
         assert!(probe(&samples, 59));
         assert!(probe(&samples, 60));
@@ -229,12 +229,12 @@ mod tests {
         let samples = Samples::new();
         let policy = Policy::default();
         probe(&samples, 50);
-        let none = HashSet::new();
-        assert_eq!(samples.due(&none, at(70), &policy), [agent()]);
+        assert_eq!(samples.due(at(70), &policy), [agent()]);
         let parts = samples.parts(&[agent()]);
         parts.iter().for_each(|part| samples.written(part));
         assert_eq!(samples.lock().len(), 1);
-        assert_eq!(samples.due(&none, at(71), &policy), []);
+        samples.hasten(&agent());
+        assert_eq!(samples.due(at(71), &policy), []);
         assert_eq!(samples.lock().len(), 0);
     }
 }

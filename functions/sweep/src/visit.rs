@@ -171,6 +171,9 @@ impl Round {
 
     fn written(&self, instance: &Instance, judgement: Judgement, news: bool) -> Concluded {
         self.count(&judgement.next);
+        if judgement.transition.is_some() {
+            self.sweep.samples.hasten(&instance.id);
+        }
         let mut tally = self.tally();
         tally.summary.writes += 1;
         let state = Some(judgement.next);
