@@ -6,20 +6,10 @@ use common::clock::Clock;
 use jiff::SignedDuration;
 use local::agents::Behaviour;
 use serde_json::Value;
-use sweep::{Settings, Sweep, SweepError};
-use tests::{Fate, FaultyDynamoDb, World};
+use sweep::{Settings, SweepError};
+use tests::{Fate, World};
 
 const ID: &str = "demo-running";
-
-/// A world, and a process that sweeps over a DynamoDB which fails at will.
-async fn faulty() -> (World, FaultyDynamoDb, Arc<Sweep>) {
-    let world = World::start().await;
-    world.wake_the_hanging();
-    let dynamodb = FaultyDynamoDb::start(&world.stack.dynamodb).await;
-    let connection = dynamodb.connect().await;
-    let sweep = Arc::new(world.sweeper(&connection, true, Settings::default()));
-    (world, dynamodb, sweep)
-}
 
 fn kill(world: &World) {
     let agent = world.stack.simulated(ID).unwrap();
@@ -28,7 +18,7 @@ fn kill(world: &World) {
 
 #[tokio::test]
 async fn throttled_requests_are_repeated() {
-    let (world, dynamodb, _) = faulty().await;
+    let (world, dynamodb, _) = World::swept_over_faults().await;
     let connection = dynamodb.connect().await.persistent();
     let sweep = Arc::new(world.sweeper(&connection, true, Settings::default()));
     // One fewer than a request is sent at the most.
@@ -51,7 +41,7 @@ async fn throttled_requests_are_repeated() {
 
 #[tokio::test]
 async fn half_of_all_writes_are_lost_and_the_next_sweep_repairs_it() {
-    let (world, dynamodb, sweep) = faulty().await;
+    let (world, dynamodb, sweep) = World::swept_over_faults().await;
     let lost = ["demo-running", "demo-legacy", "demo-setup"];
     dynamodb.decide(move |operation, body| {
         let lost = lost.iter().any(|id| body.contains(id));
@@ -94,7 +84,7 @@ async fn half_of_all_writes_are_lost_and_the_next_sweep_repairs_it() {
 
 #[tokio::test]
 async fn a_transition_whose_answer_is_lost_is_written_once() {
-    let (world, dynamodb, sweep) = faulty().await;
+    let (world, dynamodb, sweep) = World::swept_over_faults().await;
     world.sweep_with(&sweep).await;
     kill(&world);
     dynamodb.decide(|operation, _| match operation {
@@ -114,7 +104,7 @@ async fn a_transition_whose_answer_is_lost_is_written_once() {
 
 #[tokio::test]
 async fn while_dynamodb_is_gone_the_sweep_fails_and_what_happens_meanwhile_is_found_later() {
-    let (world, dynamodb, sweep) = faulty().await;
+    let (world, dynamodb, sweep) = World::swept_over_faults().await;
     world.sweep_with(&sweep).await;
     kill(&world);
     dynamodb.decide(|_, _| Fate::Failed);

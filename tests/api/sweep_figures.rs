@@ -5,23 +5,13 @@ use std::sync::Arc;
 use common::clock::Clock;
 use serde_json::{Value, json};
 use sweep::{Settings, Sweep};
-use tests::{Fate, FaultyDynamoDb, World};
+use tests::{Fate, World};
 
 const ID: &str = "demo-running";
 
 /// The first sweep is made at 03:11, and 49 are made until four o'clock. A heartbeat
 /// later all of their figures are due.
 const ALL_OF_THREE: &str = "2026-04-04T04:15:00Z";
-
-/// A world, and a process that sweeps over a DynamoDB which fails at will.
-async fn faulty() -> (World, FaultyDynamoDb, Arc<Sweep>) {
-    let world = World::start().await;
-    world.wake_the_hanging();
-    let dynamodb = FaultyDynamoDb::start(&world.stack.dynamodb).await;
-    let connection = dynamodb.connect().await;
-    let sweep = Arc::new(world.sweeper(&connection, true, Settings::default()));
-    (world, dynamodb, sweep)
-}
 
 /// Sweeps once a minute up to a time, with these processes in turn, and tells how many
 /// requests failed.
@@ -50,7 +40,7 @@ const FOUR: &str = "2026-04-04T04:00:00.000Z";
 
 #[tokio::test]
 async fn figures_that_could_not_be_written_are_written_by_the_next_sweep() {
-    let (world, dynamodb, sweep) = faulty().await;
+    let (world, dynamodb, sweep) = World::swept_over_faults().await;
     dynamodb.decide(|operation, _| match operation {
         "BatchWriteItem" => Fate::Failed,
         _ => Fate::Answered,
@@ -70,7 +60,7 @@ async fn figures_that_could_not_be_written_are_written_by_the_next_sweep() {
 
 #[tokio::test]
 async fn figures_are_counted_once_though_the_answers_of_writes_are_lost() {
-    let (world, dynamodb, sweep) = faulty().await;
+    let (world, dynamodb, sweep) = World::swept_over_faults().await;
     let mut lost = 0;
     dynamodb.decide(move |operation, _| match operation {
         // Three are all attempts of a request: the first two batches are affected.
@@ -88,7 +78,7 @@ async fn figures_are_counted_once_though_the_answers_of_writes_are_lost() {
 
 #[tokio::test]
 async fn what_a_throttled_table_left_of_a_batch_is_written_later() {
-    let (world, dynamodb, sweep) = faulty().await;
+    let (world, dynamodb, sweep) = World::swept_over_faults().await;
     dynamodb.decide(|operation, _| match operation {
         "BatchWriteItem" => Fate::HalfTaken,
         _ => Fate::Answered,
@@ -107,7 +97,7 @@ async fn what_a_throttled_table_left_of_a_batch_is_written_later() {
 
 #[tokio::test]
 async fn what_several_processes_saw_is_added_up() {
-    let (world, _dynamodb, one) = faulty().await;
+    let (world, _dynamodb, one) = World::swept_over_faults().await;
     let connection = &world.stack.connection;
     let other = Arc::new(world.sweeper(connection, true, Settings::default()));
     sweep_until(&world, "2026-04-04T05:20:00Z", &[&one, &other]).await;

@@ -102,10 +102,7 @@ async fn a_late_segment_changes_nothing_that_a_newer_sweep_wrote() {
 /// the whole table.
 #[tokio::test]
 async fn a_table_is_read_in_segments_only_where_the_sweep_is_divided() {
-    let world = world().await;
-    let dynamodb = FaultyDynamoDb::start(&world.stack.dynamodb).await;
-    let connection = dynamodb.connect().await;
-    let sweep = Arc::new(world.sweeper(&connection, true, Settings::default()));
+    let (world, dynamodb, sweep) = World::swept_over_faults().await;
     let scans = Arc::new(Mutex::new(Vec::new()));
     let seen = scans.clone();
     dynamodb.decide(move |operation, body| {

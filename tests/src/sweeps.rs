@@ -13,12 +13,22 @@ use serde_json::Value;
 use sweep::{Outcome, Report, Settings, Sweep, SweepError, SweepTables};
 use tokio::time::Instant;
 
-use crate::{HASTY, World};
+use crate::{FaultyDynamoDb, HASTY, World};
 
 /// Longer than any sweep of a test.
 const LIMIT: Duration = Duration::from_secs(60);
 
 impl World {
+    /// A world, and a process that sweeps over a DynamoDB which fails at will.
+    pub async fn swept_over_faults() -> (Self, FaultyDynamoDb, Arc<Sweep>) {
+        let world = Self::start().await;
+        world.wake_the_hanging();
+        let dynamodb = FaultyDynamoDb::start(&world.stack.dynamodb).await;
+        let connection = dynamodb.connect().await;
+        let sweep = Arc::new(world.sweeper(&connection, true, Settings::default()));
+        (world, dynamodb, sweep)
+    }
+
     /// Has no agent of the demo hang, which would make each sweep last as long
     /// as the limit of a probe.
     pub fn wake_the_hanging(&self) {
