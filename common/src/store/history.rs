@@ -2,100 +2,30 @@
 //!
 //! An instance has three kinds of items: its transitions (`transition#` and the
 //! sweep that found it), the times in which nobody looked (`gap#` and its end),
-//! and hourly figures (`hour#`). Transitions and gaps are written together with
-//! the state, by [`Observations`](super::Observations).
-//!
-//! The figures of an hour are in an item for each process that saw the agent, and
-//! whoever reads them adds them up. To add to one item instead would take a request
-//! for each agent, where this way one has many, and a request whose answer is lost
-//! could count twice.
+//! and hourly [figures](super::Bucket) (`hour#`). Transitions and gaps are written
+//! together with the state, by [`Observations`](super::Observations).
 
-use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::connection::Item;
-use super::{Connection, StoreError, corrupt, parse};
+use super::{Bucket, Connection, StoreError, corrupt, figures, parse};
 use crate::model::InstanceId;
-use crate::watch::{Condition, Gap, Histogram, Judgement, Symptom, Transition, Trouble};
+use crate::watch::{Condition, Gap, Judgement, Symptom, Transition, Trouble};
 
 pub(super) const KEY: &str = "instanceId";
 pub(super) const SORT_KEY: &str = "sortKey";
-const EXPIRES_AT: &str = "expiresAt";
+pub(super) const EXPIRES_AT: &str = "expiresAt";
 
 /// How long an item is kept.
 pub const HISTORY_KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
-
-/// Of the sort keys of figures.
-const HOUR: &str = "hour#";
-
-/// Of attributes that count a step of a [`Histogram`].
-const STEP: &str = "step";
 
 /// The table of what sweeps saw.
 #[derive(Clone, Debug)]
 pub struct History {
     pub(super) connection: Connection,
     pub(super) table: String,
-}
-
-/// The figures of an hour.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bucket {
-    /// The hour's beginning.
-    pub hour: Timestamp,
-    /// How often the agent was asked.
-    pub probes: u64,
-    /// How often it did not answer well.
-    pub failures: u64,
-    /// How long it took to answer well.
-    pub latency: Histogram,
-}
-
-impl Bucket {
-    /// Adds figures of the same hour.
-    pub fn merge(&mut self, other: &Self) {
-        self.probes += other.probes;
-        self.failures += other.failures;
-        self.latency.merge(&other.latency);
-    }
-}
-
-/// What one process saw of an agent in an hour, or has seen so far.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
-    /// The agent.
-    pub agent: InstanceId,
-    /// The process. What it puts there again takes the place of what it put there.
-    pub writer: Uuid,
-    /// The figures.
-    pub bucket: Bucket,
-}
-
-impl Part {
-    fn sort_key(&self) -> String {
-        let Self { writer, bucket, .. } = self;
-        format!("{HOUR}{}#{writer}", hour_key(bucket.hour))
-    }
-
-    fn item(&self) -> Item {
-        let number = |value: u64| AttributeValue::N(value.to_string());
-        let Self { agent, bucket, .. } = self;
-        let steps = bucket.latency.counted();
-        let steps = steps.map(|(step, count)| (format!("{STEP}{step}"), number(count.into())));
-        [
-            (KEY, AttributeValue::S(agent.to_string())),
-            (SORT_KEY, AttributeValue::S(self.sort_key())),
-            (EXPIRES_AT, expiry(bucket.hour)),
-            ("probes", number(bucket.probes)),
-            ("failures", number(bucket.failures)),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into_iter()
-        .chain(steps)
-        .collect()
-    }
 }
 
 /// All that is on record of a time.
@@ -124,12 +54,12 @@ impl History {
         let (transitions, gaps, buckets) = tokio::try_join!(
             self.items(id, "transition#", from.to_string()),
             self.items(id, "gap#", from.to_string()),
-            self.items(id, HOUR, hour_key(from)),
+            self.items(id, figures::KIND, hour_key(from)),
         )?;
         Ok(Record {
             transitions: self.decode(transitions, TransitionRecord::decode)?,
             gaps: self.decode(gaps, GapRecord::decode)?,
-            buckets: added_up(self.decode(buckets, bucket)?),
+            buckets: figures::added_up(self.decode(buckets, figures::bucket)?),
         })
     }
 
@@ -147,47 +77,6 @@ impl History {
         let item = self.connection.item(&self.table, &key).await?;
         let found = self.decode(item.into_iter().collect(), TransitionRecord::decode)?;
         Ok(found.into_iter().next())
-    }
-
-    /// Puts figures there, at most [`BATCH`](super::BATCH) of them, and gives those that the table
-    /// did not take, because it is throttled.
-    ///
-    /// # Errors
-    /// When DynamoDB fails: then some may have been put there, or all.
-    pub async fn put<'a>(&self, parts: &'a [Part]) -> Result<Vec<&'a Part>, StoreError> {
-        let mut requests = Vec::with_capacity(parts.len());
-        for part in parts {
-            let put = PutRequest::builder().set_item(Some(part.item())).build();
-            let put = put.map_err(StoreError::build)?;
-            requests.push(WriteRequest::builder().put_request(put).build());
-        }
-        let answer = self
-            .connection
-            .client
-            .batch_write_item()
-            .request_items(&self.table, requests)
-            .send()
-            .await
-            .map_err(StoreError::failed("BatchWriteItem"))?;
-        let tables = answer.unprocessed_items.unwrap_or_default();
-        let left: Vec<&Item> = tables
-            .get(&self.table)
-            .into_iter()
-            .flatten()
-            .filter_map(|request| request.put_request().map(PutRequest::item))
-            .collect();
-        let is_left = |part: &&Part| {
-            let key = [
-                (KEY, AttributeValue::S(part.agent.to_string())),
-                (SORT_KEY, AttributeValue::S(part.sort_key())),
-            ];
-            let is_it = |item: &&Item| {
-                key.iter()
-                    .all(|(name, value)| item.get(*name) == Some(value))
-            };
-            left.iter().any(is_it)
-        };
-        Ok(parts.iter().filter(is_left).collect())
     }
 
     /// The items that a judgement adds.
@@ -264,11 +153,11 @@ fn transition_key(sweep: Timestamp) -> String {
 }
 
 /// `2026-04-04T03`, which sorts by time.
-fn hour_key(at: Timestamp) -> String {
+pub(super) fn hour_key(at: Timestamp) -> String {
     at.to_string().chars().take(13).collect()
 }
 
-fn expiry(at: Timestamp) -> AttributeValue {
+pub(super) fn expiry(at: Timestamp) -> AttributeValue {
     let at = at.as_second().saturating_add(HISTORY_KEPT.as_secs());
     AttributeValue::N(at.to_string())
 }
@@ -294,46 +183,6 @@ pub(super) fn trouble(symptom: Option<Symptom>, reason: Option<String>) -> Optio
     Some(Trouble {
         symptom: symptom?,
         reason: reason?,
-    })
-}
-
-/// Adds parts up, of which those of an hour follow each other.
-fn added_up(parts: Vec<Bucket>) -> Vec<Bucket> {
-    let mut hours: Vec<Bucket> = Vec::new();
-    for part in parts {
-        match hours.last_mut() {
-            Some(last) if last.hour == part.hour => last.merge(&part),
-            _ => hours.push(part),
-        }
-    }
-    hours
-}
-
-fn bucket(item: Item) -> Result<Bucket, String> {
-    let number = |name: &str| match item.get(name) {
-        Some(AttributeValue::N(text)) => parse::<u64>(name, text),
-        None => Ok(0),
-        Some(_) => Err(format!("{name} is no number")),
-    };
-    let hour = match item.get(SORT_KEY) {
-        Some(AttributeValue::S(key)) => key.strip_prefix(HOUR),
-        _ => None,
-    };
-    let hour = hour.ok_or("sortKey is missing")?;
-    // What an earlier version put there has no writer.
-    let hour = hour.split_once('#').map_or(hour, |(hour, _)| hour);
-    let mut latency = Histogram::default();
-    for name in item.keys() {
-        if let Some(step) = name.strip_prefix(STEP) {
-            let count = u32::try_from(number(name)?).unwrap_or(u32::MAX);
-            latency.add(parse(name, step)?, count);
-        }
-    }
-    Ok(Bucket {
-        hour: parse("sortKey", &format!("{hour}:00:00Z"))?,
-        probes: number("probes")?,
-        failures: number("failures")?,
-        latency,
     })
 }
 
@@ -398,54 +247,5 @@ impl TransitionRecord {
             sweep: parse("sweep", &record.sweep)?,
             trouble: trouble(record.symptom, record.reason),
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn all_parts_of_an_hour_are_added_up_with_and_without_a_writer() {
-        let part = |hour: &str, writer: u128| {
-            let mut latency = Histogram::default();
-            latency.add(3, 2);
-            let bucket = Bucket {
-                hour: hour.parse().unwrap(),
-                probes: 3,
-                failures: 1,
-                latency,
-            };
-            Part {
-                agent: "agent".parse().unwrap(),
-                writer: Uuid::from_u128(writer),
-                bucket,
-            }
-        };
-        let mut items = [
-            part("2026-04-04T03:00:00Z", 1),
-            part("2026-04-04T03:00:00Z", 2),
-            part("2026-04-04T04:00:00Z", 1),
-        ]
-        .map(|part| part.item());
-        let key = AttributeValue::S("hour#2026-04-04T03".to_owned());
-        items[0].insert(SORT_KEY.to_owned(), key);
-        let parts = items.map(|item| bucket(item).unwrap());
-        let told: Vec<_> = added_up(parts.to_vec())
-            .into_iter()
-            .map(|it| (it.hour.to_string(), it.probes, it.failures, it.latency))
-            .collect();
-        let latency = |count| {
-            let mut latency = Histogram::default();
-            latency.add(3, count);
-            latency
-        };
-        assert_eq!(
-            told,
-            [
-                ("2026-04-04T03:00:00Z".to_owned(), 6, 2, latency(4)),
-                ("2026-04-04T04:00:00Z".to_owned(), 3, 1, latency(2)),
-            ]
-        );
     }
 }

@@ -1,0 +1,213 @@
+//! Hourly figures of agents, in the history.
+//!
+//! The figures of an hour are in an item for each process that saw the agent, and
+//! whoever reads them adds them up. To add to one item instead would take a request
+//! for each agent, where this way one has many, and a request whose answer is lost
+//! could count twice.
+
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::connection::Item;
+use super::history::{EXPIRES_AT, KEY, SORT_KEY, expiry, hour_key};
+use super::{History, StoreError, parse};
+use crate::model::InstanceId;
+use crate::watch::Histogram;
+
+/// Of the sort keys of figures.
+pub(super) const KIND: &str = "hour#";
+
+/// Of attributes that count a step of a [`Histogram`].
+const STEP: &str = "step";
+
+/// The figures of an hour.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bucket {
+    /// The hour's beginning.
+    pub hour: Timestamp,
+    /// How often the agent was asked.
+    pub probes: u64,
+    /// How often it did not answer well.
+    pub failures: u64,
+    /// How long it took to answer well.
+    pub latency: Histogram,
+}
+
+impl Bucket {
+    /// Adds figures of the same hour.
+    pub fn merge(&mut self, other: &Self) {
+        self.probes += other.probes;
+        self.failures += other.failures;
+        self.latency.merge(&other.latency);
+    }
+}
+
+/// What one process saw of an agent in an hour, or has seen so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The agent.
+    pub agent: InstanceId,
+    /// The process. What it puts there again takes the place of what it put there.
+    pub writer: Uuid,
+    /// The figures.
+    pub bucket: Bucket,
+}
+
+impl Part {
+    fn sort_key(&self) -> String {
+        let Self { writer, bucket, .. } = self;
+        format!("{KIND}{}#{writer}", hour_key(bucket.hour))
+    }
+
+    fn item(&self) -> Item {
+        let number = |value: u64| AttributeValue::N(value.to_string());
+        let Self { agent, bucket, .. } = self;
+        let steps = bucket.latency.counted();
+        let steps = steps.map(|(step, count)| (format!("{STEP}{step}"), number(count.into())));
+        [
+            (KEY, AttributeValue::S(agent.to_string())),
+            (SORT_KEY, AttributeValue::S(self.sort_key())),
+            (EXPIRES_AT, expiry(bucket.hour)),
+            ("probes", number(bucket.probes)),
+            ("failures", number(bucket.failures)),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into_iter()
+        .chain(steps)
+        .collect()
+    }
+}
+
+impl History {
+    /// Puts figures there, at most [`BATCH`](super::BATCH) of them, and gives those
+    /// that the table did not take, because it is throttled.
+    ///
+    /// # Errors
+    /// When DynamoDB fails: then some may have been put there, or all.
+    pub async fn put<'a>(&self, parts: &'a [Part]) -> Result<Vec<&'a Part>, StoreError> {
+        let mut requests = Vec::with_capacity(parts.len());
+        for part in parts {
+            let put = PutRequest::builder().set_item(Some(part.item())).build();
+            let put = put.map_err(StoreError::build)?;
+            requests.push(WriteRequest::builder().put_request(put).build());
+        }
+        let answer = self
+            .connection
+            .client
+            .batch_write_item()
+            .request_items(&self.table, requests)
+            .send()
+            .await
+            .map_err(StoreError::failed("BatchWriteItem"))?;
+        let tables = answer.unprocessed_items.unwrap_or_default();
+        let left: Vec<&Item> = tables
+            .get(&self.table)
+            .into_iter()
+            .flatten()
+            .filter_map(|request| request.put_request().map(PutRequest::item))
+            .collect();
+        let is_left = |part: &&Part| {
+            let key = [
+                (KEY, AttributeValue::S(part.agent.to_string())),
+                (SORT_KEY, AttributeValue::S(part.sort_key())),
+            ];
+            let is_it = |item: &&Item| {
+                key.iter()
+                    .all(|(name, value)| item.get(*name) == Some(value))
+            };
+            left.iter().any(is_it)
+        };
+        Ok(parts.iter().filter(is_left).collect())
+    }
+}
+
+/// Adds parts up, of which those of an hour follow each other.
+pub(super) fn added_up(parts: Vec<Bucket>) -> Vec<Bucket> {
+    let mut hours: Vec<Bucket> = Vec::new();
+    for part in parts {
+        match hours.last_mut() {
+            Some(last) if last.hour == part.hour => last.merge(&part),
+            _ => hours.push(part),
+        }
+    }
+    hours
+}
+
+/// Reads one part.
+pub(super) fn bucket(item: Item) -> Result<Bucket, String> {
+    let number = |name: &str| match item.get(name) {
+        Some(AttributeValue::N(text)) => parse::<u64>(name, text),
+        None => Ok(0),
+        Some(_) => Err(format!("{name} is no number")),
+    };
+    let hour = match item.get(SORT_KEY) {
+        Some(AttributeValue::S(key)) => key.strip_prefix(KIND),
+        _ => None,
+    };
+    let hour = hour.ok_or("sortKey is missing")?;
+    // What an earlier version put there has no writer.
+    let hour = hour.split_once('#').map_or(hour, |(hour, _)| hour);
+    let mut latency = Histogram::default();
+    for name in item.keys() {
+        if let Some(step) = name.strip_prefix(STEP) {
+            let count = u32::try_from(number(name)?).unwrap_or(u32::MAX);
+            latency.add(parse(name, step)?, count);
+        }
+    }
+    Ok(Bucket {
+        hour: parse("sortKey", &format!("{hour}:00:00Z"))?,
+        probes: number("probes")?,
+        failures: number("failures")?,
+        latency,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_parts_of_an_hour_are_added_up_with_and_without_a_writer() {
+        let part = |hour: &str, writer: u128| {
+            let mut latency = Histogram::default();
+            latency.add(3, 2);
+            let bucket = Bucket {
+                hour: hour.parse().unwrap(),
+                probes: 3,
+                failures: 1,
+                latency,
+            };
+            Part {
+                agent: "agent".parse().unwrap(),
+                writer: Uuid::from_u128(writer),
+                bucket,
+            }
+        };
+        let mut items = [
+            part("2026-04-04T03:00:00Z", 1),
+            part("2026-04-04T03:00:00Z", 2),
+            part("2026-04-04T04:00:00Z", 1),
+        ]
+        .map(|part| part.item());
+        let key = AttributeValue::S("hour#2026-04-04T03".to_owned());
+        items[0].insert(SORT_KEY.to_owned(), key);
+        let parts = items.map(|item| bucket(item).unwrap());
+        let told: Vec<_> = added_up(parts.to_vec())
+            .into_iter()
+            .map(|it| (it.hour.to_string(), it.probes, it.failures, it.latency))
+            .collect();
+        let latency = |count| {
+            let mut latency = Histogram::default();
+            latency.add(3, count);
+            latency
+        };
+        assert_eq!(
+            told,
+            [
+                ("2026-04-04T03:00:00Z".to_owned(), 6, 2, latency(4)),
+                ("2026-04-04T04:00:00Z".to_owned(), 3, 1, latency(2)),
+            ]
+        );
+    }
+}
