@@ -31,8 +31,8 @@ pub(crate) struct Samples {
 struct Sample {
     /// The sweep of the oldest one that is not written; none when all are.
     begun: Option<Timestamp>,
-    /// Whether they are to be written, and stay so until they are.
-    due: bool,
+    /// Whether the agent has changed, so that they need not wait for the heartbeat.
+    hastened: bool,
     /// By hour, oldest first: those that are not written, and the last one.
     hours: Vec<Hour>,
 }
@@ -72,7 +72,7 @@ impl Samples {
         let mut agents = self.lock();
         let sample = agents.entry(agent.clone()).or_insert_with(|| Sample {
             begun: None,
-            due: false,
+            hastened: false,
             hours: Vec::with_capacity(1),
         });
         sample.begun.get_or_insert(sweep);
@@ -95,10 +95,10 @@ impl Samples {
         }
     }
 
-    /// Has the figures of an agent written by this sweep.
+    /// Has the figures of an agent written by this sweep, or by the next that can.
     pub(crate) fn hasten(&self, agent: &InstanceId) {
         if let Some(sample) = self.lock().get_mut(agent) {
-            sample.due = sample.begun.is_some();
+            sample.hastened = sample.begun.is_some();
         }
     }
 
@@ -108,12 +108,11 @@ impl Samples {
         let mut agents = self.lock();
         let goes_on = |hour: &Hour| hour.bucket.hour >= hour_of(sweep);
         agents.retain(|_, sample| sample.begun.is_some() || sample.hours.iter().any(goes_on));
-        let due = agents.iter_mut().filter_map(|(agent, sample)| {
-            let begun = sample.begun?;
-            sample.due |= policy.heartbeat_is_due(agent, begun, sweep);
-            sample.due.then(|| agent.clone())
+        let due = agents.iter().filter(|(agent, sample)| {
+            let is_due = |begun| sample.hastened || policy.heartbeat_is_due(agent, begun, sweep);
+            sample.begun.is_some_and(is_due)
         });
-        due.collect()
+        due.map(|(agent, _)| agent.clone()).collect()
     }
 
     /// What is not written of these agents.
@@ -143,7 +142,7 @@ impl Samples {
         }
         if sample.hours.iter().all(|hour| hour.written) {
             sample.begun = None;
-            sample.due = false;
+            sample.hastened = false;
         }
     }
 
