@@ -65,7 +65,10 @@ impl Default for AllowedHosts {
 }
 
 impl AllowedHosts {
-    /// Whether an agent's address may be asked at all.
+    /// Checks that requests may be sent to an agent's address at all.
+    ///
+    /// # Errors
+    /// When its host is neither allowed by name nor by address.
     pub fn check(&self, url: &AgentUrl) -> Result<(), HostRefused> {
         let allowed = match url.host() {
             Some(Host::Domain(name)) => self.allows_name(name),

@@ -143,13 +143,9 @@ impl DeploymentState {
     }
 }
 
-/// Railway's `DeploymentStatus`.
+/// Railway's `DeploymentStatus`. [`DeploymentState`] says what its values mean here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[expect(
-    missing_docs,
-    reason = "the words are Railway's; DeploymentState explains them"
-)]
 pub enum DeploymentStatus {
     Building,
     Crashed,
@@ -172,7 +168,6 @@ pub enum DeploymentStatus {
 /// Railway's `DeploymentInstanceStatus`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[expect(missing_docs, reason = "the words are Railway's")]
 pub enum InstanceStatus {
     Crashed,
     Created,
