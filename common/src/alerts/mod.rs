@@ -5,8 +5,8 @@
 //! [`plan`] decides about; a sweep waits for them, and keeps what nobody took.
 
 mod body;
-mod healing;
 mod policy;
+mod remediation;
 mod webhook;
 mod webhooks;
 
@@ -16,8 +16,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-pub use healing::of_healing;
 pub use policy::{Plan, Situation, of_incident, plan};
+pub use remediation::of_healing;
 pub use webhook::{AlertError, InvalidWebhookUrl, Webhook, WebhookUrl};
 pub use webhooks::{InvalidWebhookUrls, WebhookUrls, Webhooks};
 

@@ -10,13 +10,13 @@ mod idempotency_key;
 mod image;
 mod instance;
 mod instance_id;
+mod maintenance_window;
 mod operation;
 mod pinned_image;
 mod uptime;
 mod usage;
 mod user_id;
 mod version;
-mod window;
 
 pub use agent_setup::AgentSetup;
 pub use agent_url::{AgentUrl, InvalidAgentUrl};
@@ -26,6 +26,7 @@ pub use idempotency_key::{IdempotencyKey, InvalidIdempotencyKey};
 pub use image::{Image, InvalidImage};
 pub use instance::{DEFAULT_PLAN, Instance};
 pub use instance_id::{InstanceId, InvalidInstanceId};
+pub use maintenance_window::{InvalidWindowId, MaintenanceWindow, WindowId};
 pub use operation::{
     Control, Failure, FailureKind, InvalidOperationId, Operation, OperationId, OperationState,
 };
@@ -34,4 +35,3 @@ pub use uptime::Uptime;
 pub use usage::{Bytes, Percent, Usage};
 pub use user_id::{InvalidUserId, UserId};
 pub use version::{InvalidVersion, OpenclawVersion};
-pub use window::{InvalidWindowId, MaintenanceWindow, WindowId};

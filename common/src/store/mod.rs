@@ -4,30 +4,31 @@
 //! mean and leave all others alone, so that attributes which this version does
 //! not know survive.
 
+mod agent_states;
 mod all_instances;
 mod check_ins;
 mod configurations;
 mod connection;
 mod error;
 mod figures;
-mod healings;
 mod history;
 mod incidents;
 mod instances;
 mod leases;
+mod maintenance_windows;
 mod memories;
 mod mending;
-mod observations;
 mod operations;
+mod outbox;
+mod remediations;
 mod rotations;
 mod sessions;
-mod sweeps;
+mod sweep_runs;
 mod tables;
-mod telling;
 mod tickets;
 mod tokens;
-mod windows;
 
+pub use agent_states::{Cursor, Observations, Page, Segment, Stored, Watched};
 pub use all_instances::AllInstances;
 pub use check_ins::CheckIn;
 pub use configurations::{Configurations, StoredSetup};
@@ -38,16 +39,15 @@ pub use history::{HISTORY_KEPT, History, Record};
 pub use incidents::{IncidentRecord, Incidents};
 pub use instances::{Change, Instances, Registration, Saved};
 pub use leases::{Holder, LEASE, Lease};
+pub use maintenance_windows::Windows;
 pub use memories::Memories;
 pub use mending::{Mended, TokenState};
-pub use observations::{Cursor, Observations, Page, Segment, Stored, Watched};
 pub use operations::{OperationPage, Operations, UsedKey};
 pub use rotations::Rotation;
 pub use sessions::{SessionKey, Sessions};
-pub use sweeps::{Begun, Listing, Sweeps};
+pub use sweep_runs::{Begun, Listing, Sweeps};
 pub use tables::{Definition, Index, Tables, create_missing_tables};
 pub use tickets::{NotIssued, Ticket, Tickets};
 pub use tokens::Tokens;
-pub use windows::Windows;
 
 use error::{corrupt, parse};

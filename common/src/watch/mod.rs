@@ -7,22 +7,22 @@
 
 mod availability;
 mod fleet;
-mod healing;
 mod histogram;
 mod hosting;
 mod judge;
+mod outbox;
 mod policy;
+mod remediation;
 mod state;
-mod telling;
 
 pub use availability::{Availability, Change, Window};
 pub use fleet::{FleetCount, FleetNews, FleetPolicy, Incident, judge_fleet};
-pub use healing::{Decision, End, Healing, HealingPolicy, Process, Step, Try, Why};
 pub use histogram::Histogram;
 pub use hosting::{HostedService, Hosting};
 pub use judge::{Found, Judgement, Sighting, judge};
+pub use outbox::{Owed, Telling};
 pub use policy::Policy;
+pub use remediation::{Decision, End, Healing, HealingPolicy, Process, Step, Try, Why};
 pub use state::{
     AgentState, Announcement, Condition, Gap, Streak, StreakOf, Symptom, Transition, Trouble,
 };
-pub use telling::{Owed, Telling};

@@ -7,13 +7,13 @@
 mod cursor;
 mod figures;
 mod list;
+mod maintenance_window_view;
+mod maintenance_windows;
 mod metrics;
 mod register;
-mod remove_window;
-mod set_window;
+mod remove_maintenance_window;
+mod set_maintenance_window;
 mod stats;
-mod window;
-mod windows;
 
 pub use register::registration;
 
@@ -55,7 +55,7 @@ pub struct State {
     pub overview: Overview,
 }
 
-common::endpoints!(State: list, register, stats, metrics, windows, set_window, remove_window);
+common::endpoints!(State: list, register, stats, metrics, maintenance_windows, set_maintenance_window, remove_maintenance_window);
 
 /// The routes, ready to be served.
 pub fn router(state: State) -> Router {

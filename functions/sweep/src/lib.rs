@@ -8,17 +8,17 @@
 //! It is no HTTP function. EventBridge's schedule invokes it, and a queue by
 //! which a sweep of many instances shares its work out in segments.
 
+mod emf;
 mod event;
-mod found;
-mod heal;
-mod hosted;
-mod metrics;
-mod round;
-mod samples;
+mod finding;
+mod latency_buffer;
+mod notifier;
+mod remediation_case;
+mod remediator;
+mod run;
+mod services;
 mod settings;
 mod summary;
-mod telling;
-mod treat;
 mod visit;
 
 use std::sync::Arc;
@@ -42,16 +42,16 @@ use common::store::{
     Windows,
 };
 use event::{Event, SegmentMessage};
-use heal::HEALING;
 use jiff::Timestamp;
-use samples::Samples;
+use latency_buffer::Samples;
+use notifier::{TELLING, Told};
+use remediation_case::HEALING;
 use serde_json::{Value, json};
-use telling::{TELLING, Told};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout};
 
 pub use event::BadEvent;
-pub use hosted::ListingState;
+pub use services::ListingState;
 pub use settings::{Settings, Whole};
 pub use summary::{Report, Summary};
 
@@ -364,7 +364,7 @@ pub async fn from_environment(
     Ok(Sweep {
         queue,
         hands: hands.transpose()?,
-        metrics: Some(metrics::to_stdout),
+        metrics: Some(emf::to_stdout),
         webhooks: Webhooks::new(urls.unwrap_or_default(), &clock)?,
         ..Sweep::new(&connection, tables, clock, prober, railway, settings)
     })

@@ -9,9 +9,9 @@ use common::watch::{
 use tokio::time::Instant;
 
 use super::ListingState;
-use super::found::found;
-use super::round::Round;
-use super::telling::Debt;
+use super::finding::found;
+use super::notifier::Debt;
+use super::run::Round;
 
 /// How often a state is judged anew that others overtake.
 const ATTEMPTS: usize = 4;

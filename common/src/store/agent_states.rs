@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::connection::Item;
-use super::telling::OwedRecord;
+use super::outbox::OwedRecord;
 use super::{History, Instances, StoreError, corrupt, history, instances, parse};
 use crate::model::{Instance, InstanceId};
 use crate::watch::{AgentState, Condition, Healing, Judgement, Streak, StreakOf, Symptom, Telling};

@@ -19,9 +19,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
-use super::heal::Patient;
-use super::hosted::Hosted;
-use super::telling::{Debt, Findings};
+use super::notifier::{Debt, Findings};
+use super::remediation_case::Patient;
+use super::services::Hosted;
 use super::{Report, Summary, Sweep};
 
 /// How many instances are read at once.

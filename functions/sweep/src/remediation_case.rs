@@ -12,9 +12,9 @@ use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
-use super::round::Round;
-use super::telling::PATIENCE;
-use super::treat::Outcome;
+use super::notifier::PATIENCE;
+use super::remediator::Outcome;
+use super::run::Round;
 use super::{Summary, Sweep};
 
 /// How long healing takes at the most: as long as Railway has for one operation,

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::window::WindowView;
+use crate::maintenance_window_view::WindowView;
 
 /// When nobody is to be alerted, and of what.
 #[derive(ToSchema)]

@@ -6,7 +6,7 @@ use common::model::{Control, IdempotencyKey, Instance, InstanceId, MaintenanceWi
 use common::watch::{Condition, Decision, End, Healing, Step, Try, Why};
 use jiff::Timestamp;
 
-use super::heal::Patient;
+use super::remediation_case::Patient;
 use super::{Summary, Sweep};
 
 /// How many of an agent's operations may explain that its process is another one.

@@ -271,5 +271,5 @@ fn is_ordered(
 }
 
 #[cfg(test)]
-#[path = "healing_tests.rs"]
+#[path = "remediation_tests.rs"]
 mod tests;

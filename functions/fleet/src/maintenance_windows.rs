@@ -6,7 +6,7 @@ use common::http::{ApiError, Bearer, ErrorBody};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::window::WindowView;
+use crate::maintenance_window_view::WindowView;
 
 /// The maintenance windows.
 #[derive(Serialize, ToSchema)]
