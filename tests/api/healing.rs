@@ -239,7 +239,7 @@ async fn restarts_that_an_owner_orders_are_no_crashes() {
 async fn two_sweeps_at_once_make_one_step_and_so_does_one_delivered_twice() {
     let (world, _people) = world().await;
     let mut other = world.sweeper(&world.stack.connection, true, world.stack.sweep.settings);
-    other.hands = world.stack.sweep.hands.clone();
+    other.controls = world.stack.sweep.controls.clone();
     let other = Arc::new(other);
     behave(&world, ID, Behaviour::Unreachable);
     sweeps(&world, 4).await;
@@ -345,7 +345,7 @@ async fn a_step_that_could_not_be_noted_is_noted_later_and_not_taken_twice() {
     let connection = dynamodb.connect().await;
     let settings = world.stack.sweep.settings;
     let mut other = world.sweeper(&connection, true, settings);
-    other.hands = world.stack.sweep.hands.clone();
+    other.controls = world.stack.sweep.controls.clone();
     let other = Arc::new(other);
     dynamodb.decide(|operation, body| match operation {
         "UpdateItem" if body.contains("tries") => Fate::Failed,
@@ -370,11 +370,11 @@ async fn a_step_waits_for_a_store_that_fails() {
     let dynamodb = FaultyDynamoDb::start(&world.stack.dynamodb).await;
     let connection = dynamodb.connect().await;
     let mut other = world.sweeper(&world.stack.connection, true, world.stack.sweep.settings);
-    let hands = world.stack.sweep.hands.clone().unwrap();
+    let controls = world.stack.sweep.controls.clone().unwrap();
     let table = world.stack.tables.operations.clone();
-    other.hands = Some(Controls {
+    other.controls = Some(Controls {
         operations: Operations::new(connection, table),
-        ..hands
+        ..controls
     });
     let other = Arc::new(other);
     dynamodb.decide(|_, _| Fate::Failed);

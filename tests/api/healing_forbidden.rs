@@ -155,7 +155,7 @@ async fn a_stop_that_railway_has_not_told_of_yet_is_not_undone() {
     let mut settings = world.stack.sweep.settings;
     settings.listing_interval = SignedDuration::from_mins(5);
     let mut sweep = world.sweeper(&world.stack.connection, true, settings);
-    sweep.hands = world.stack.sweep.hands.clone();
+    sweep.controls = world.stack.sweep.controls.clone();
     let sweep = Arc::new(sweep);
     let path = format!("/api/instance/{ID}/stop");
     assert_eq!(world.owner_of(ID).post(&path).await.status, 200);

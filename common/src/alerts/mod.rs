@@ -1,4 +1,4 @@
-//! Telling people that something is wrong.
+//! AlertOutbox people that something is wrong.
 //!
 //! [`Alerts`] are the platform's support's: one never delays or fails what raised
 //! it, and is sent in the background. [`Webhooks`] get those of the fleet, which
@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 pub use policy::{Plan, Situation, of_incident, plan};
-pub use remediation::of_healing;
+pub use remediation::of_remediation;
 pub use webhook::{AlertError, InvalidWebhookUrl, Webhook, WebhookUrl};
 pub use webhooks::{InvalidWebhookUrls, WebhookUrls, Webhooks};
 

@@ -17,7 +17,7 @@ pub struct Situation<'s> {
     /// When nobody is to be alerted.
     pub windows: &'s [MaintenanceWindow],
     /// The keys of what was told already.
-    pub seen: &'s HashSet<String>,
+    pub sent_keys: &'s HashSet<String>,
     /// The time.
     pub now: Timestamp,
 }
@@ -28,7 +28,7 @@ pub enum Plan {
     /// People are told.
     Send(Alert),
     /// They were told already.
-    Known,
+    AlreadySent,
     /// They are told of the incident that it is a part of.
     InIncident,
     /// They are told when a maintenance window is over, if it is still so.
@@ -50,12 +50,12 @@ fn plan_one(announcement: &Announcement, situation: &Situation<'_>) -> Plan {
         ..
     } = announcement;
     let alert = of_agent(announcement);
-    if situation.seen.contains(&alert.dedup_key) {
-        return Plan::Known;
+    if situation.sent_keys.contains(&alert.dedup_key) {
+        return Plan::AlreadySent;
     }
     let over = transition.to == Condition::Up;
     let incident = situation.incident;
-    if !over && incident.is_some_and(|incident| incident.covers(transition.sweep)) {
+    if !over && incident.is_some_and(|incident| incident.covers(transition.scheduled_at)) {
         return Plan::InIncident;
     }
     let mut windows = situation.windows.iter();
@@ -97,8 +97,8 @@ fn of_agent(announcement: &Announcement) -> Alert {
         title: title.to_owned(),
         text,
         instance: Some(instance.clone()),
-        time: transition.sweep,
-        dedup_key: format!("{instance}@{}", transition.sweep),
+        time: transition.scheduled_at,
+        dedup_key: format!("{instance}@{}", transition.scheduled_at),
     }
 }
 
@@ -165,7 +165,7 @@ mod tests {
                 from_since: Some(at(-60)),
                 to,
                 since: at(-2),
-                sweep: at(0),
+                scheduled_at: at(0),
                 trouble,
             },
         }
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn incidents_windows_and_what_is_known_keep_an_alert_back() {
         let none = HashSet::new();
-        let seen = HashSet::from(["abc123@2026-04-04T03:10:00Z".to_owned()]);
+        let sent = HashSet::from(["abc123@2026-04-04T03:10:00Z".to_owned()]);
         let (down, up) = (Condition::Down, Condition::Up);
         type Row<'r> = (
             Condition,
@@ -206,7 +206,7 @@ mod tests {
         let rows: [Row<'_>; 12] = [
             (down, None, vec![], &none, None),
             (up, None, vec![], &none, None),
-            (down, None, vec![], &seen, Some(Plan::Known)),
+            (down, None, vec![], &sent, Some(Plan::AlreadySent)),
             (
                 down,
                 Some(incident(-3, None)),
@@ -247,13 +247,13 @@ mod tests {
                 Some(Plan::InIncident),
             ),
         ];
-        for (to, incident, windows, seen, expected) in rows {
+        for (to, incident, windows, sent_keys, expected) in rows {
             let from = if to == up { down } else { up };
             let announcement = announcement(from, to);
             let situation = Situation {
                 incident: incident.as_ref(),
                 windows: &windows,
-                seen,
+                sent_keys,
                 now: at(1),
             };
             let expected = expected.unwrap_or_else(|| Plan::Send(of_agent(&announcement)));

@@ -3,24 +3,29 @@
 use super::{Alert, Severity};
 use crate::clock::iso8601;
 use crate::model::{InstanceId, UserId};
-use crate::watch::{End, Healing, Try, Why};
+use crate::watch::{Attempt, GiveUpReason, GivenUp, RemediationState};
 
 /// The alert of an end: what was tried, and what is found. Its key is the agent
 /// and the sweep that gave up.
-pub fn of_healing(instance: &InstanceId, owner: &UserId, healing: &Healing, end: &End) -> Alert {
-    let (title, mut text) = match end.why {
-        Why::Exhausted => (
+pub fn of_remediation(
+    instance: &InstanceId,
+    owner: &UserId,
+    remediation: &RemediationState,
+    end: &GivenUp,
+) -> Alert {
+    let (title, mut text) = match end.reason {
+        GiveUpReason::Exhausted => (
             "Agent beyond self-healing",
-            format!("{} It is still down.", tried(&healing.tries)),
+            format!("{} It is still down.", tried(&remediation.attempts)),
         ),
-        Why::CrashLoop => {
-            let times: Vec<_> = healing.crashes.iter().copied().map(iso8601).collect();
+        GiveUpReason::CrashLoop => {
+            let times: Vec<_> = remediation.crashes.iter().copied().map(iso8601).collect();
             let times = times.join(", ");
             let crashes = format!("Its process ended by itself at {times}.");
-            let tried = if healing.tries.is_empty() {
+            let tried = if remediation.attempts.is_empty() {
                 String::new()
             } else {
-                format!(" {}", tried(&healing.tries))
+                format!(" {}", tried(&remediation.attempts))
             };
             ("Agent in a crash loop", crashes + &tried)
         }
@@ -36,14 +41,14 @@ pub fn of_healing(instance: &InstanceId, owner: &UserId, healing: &Healing, end:
     }
 }
 
-fn tried(tries: &[Try]) -> String {
-    let one = |it: &Try| {
+fn tried(attempts: &[Attempt]) -> String {
+    let one = |it: &Attempt| {
         let failure = it.failure.as_ref();
         let failure = failure.map(|failure| format!(", which failed: {failure}"));
         let failure = failure.unwrap_or_default();
         format!("{} at {}{failure}", it.step, iso8601(it.at))
     };
-    let all: Vec<_> = tries.iter().map(one).collect();
+    let all: Vec<_> = attempts.iter().map(one).collect();
     format!("Tried: {}.", all.join("; "))
 }
 
@@ -61,12 +66,12 @@ mod tests {
 
     #[test]
     fn an_alert_says_what_was_tried() {
-        let restart = Try {
+        let restart = Attempt {
             step: Step::Restart,
             at: at(5),
             failure: Some("Railway is down".to_owned()),
         };
-        let repair = Try {
+        let repair = Attempt {
             step: Step::Repair,
             at: at(10),
             failure: None,
@@ -76,38 +81,38 @@ mod tests {
         let crashes = "Its process ended by itself at 2026-04-04T03:13:00.000Z, \
                        2026-04-04T03:15:00.000Z.";
         let rest = "Nothing more is tried. Owner: owner.";
-        for (why, tries, title, text) in [
+        for (reason, attempts, title, text) in [
             (
-                Why::Exhausted,
+                GiveUpReason::Exhausted,
                 vec![restart.clone(), repair.clone()],
                 "Agent beyond self-healing",
                 format!("{both} It is still down. {rest}"),
             ),
             (
-                Why::CrashLoop,
+                GiveUpReason::CrashLoop,
                 vec![],
                 "Agent in a crash loop",
                 format!("{crashes} {rest}"),
             ),
             (
-                Why::CrashLoop,
+                GiveUpReason::CrashLoop,
                 vec![restart, repair],
                 "Agent in a crash loop",
                 format!("{crashes} {both} {rest}"),
             ),
         ] {
-            let end = End {
-                why,
+            let end = GivenUp {
+                reason,
                 at: at(15),
-                owed: None,
+                pending: None,
             };
-            let healing = Healing {
+            let remediation = RemediationState {
                 crashes: vec![at(3), at(5)],
-                tries,
-                ..Healing::default()
+                attempts,
+                ..RemediationState::default()
             };
             let (instance, owner) = ("abc123".parse().unwrap(), "owner".parse().unwrap());
-            let alert = of_healing(&instance, &owner, &healing, &end);
+            let alert = of_remediation(&instance, &owner, &remediation, &end);
             let expected = Alert {
                 severity: Severity::Critical,
                 title: title.to_owned(),

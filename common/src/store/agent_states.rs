@@ -14,10 +14,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::connection::Item;
-use super::outbox::OwedRecord;
+use super::outbox::PendingAlertRecord;
 use super::{History, Instances, StoreError, corrupt, history, instances, parse};
 use crate::model::{Instance, InstanceId};
-use crate::watch::{AgentState, Condition, Healing, Judgement, Streak, StreakOf, Symptom, Telling};
+use crate::watch::{
+    AgentState, AlertOutbox, Condition, Judgement, RemediationState, Streak, StreakOf, Symptom,
+};
 
 const OBSERVED: &str = "observed";
 
@@ -27,7 +29,7 @@ const PROJECTION: &str =
 
 /// The states of agents.
 #[derive(Clone, Debug)]
-pub struct Observations {
+pub struct AgentStates {
     pub(super) instances: Instances,
     pub(super) history: History,
 }
@@ -68,9 +70,9 @@ pub struct Watched {
     /// Its state; none where no sweep has seen it.
     pub state: Option<AgentState>,
     /// What people know of it.
-    pub telling: Telling,
+    pub outbox: AlertOutbox,
     /// What self-healing knows of it.
-    pub healing: Healing,
+    pub remediation: RemediationState,
 }
 
 /// What became of a write.
@@ -84,7 +86,7 @@ pub enum Stored {
     Gone,
 }
 
-impl Observations {
+impl AgentStates {
     /// The states of these instances, with their history.
     pub fn new(instances: Instances, history: History) -> Self {
         Self { instances, history }
@@ -243,15 +245,15 @@ impl Observations {
             _ => "without an id".to_owned(),
         };
         let state = self.state(&key, &mut item)?;
-        let telling = self.telling(&key, &mut item)?;
-        let healing = self.healing(&key, &mut item)?;
+        let outbox = self.outbox(&key, &mut item)?;
+        let remediation = self.remediation(&key, &mut item)?;
         let mut instance = self.instances.decode(item)?;
         instance.observed_at = state.as_ref().map(|state| state.seen_at);
         Ok(Watched {
             instance,
             state,
-            telling,
-            healing,
+            outbox,
+            remediation,
         })
     }
 
@@ -284,7 +286,10 @@ impl Write {
         let update = match &judgement.transition {
             None => "SET observed = :next",
             Some(transition) if news => {
-                values.insert(":owed".to_owned(), value(OwedRecord::of(transition))?);
+                values.insert(
+                    ":owed".to_owned(),
+                    value(PendingAlertRecord::of(transition))?,
+                );
                 "SET observed = :next, owed = :owed"
             }
             Some(_) => "SET observed = :next REMOVE owed",
@@ -349,7 +354,7 @@ impl From<&AgentState> for StateRecord {
                 count: streak.count,
                 since: streak.since.to_string(),
             }),
-            sweep: state.sweep.to_string(),
+            sweep: state.scheduled_at.to_string(),
             seen_at: state.seen_at.to_string(),
             expected_by: state.expected_by.to_string(),
         }
@@ -375,7 +380,7 @@ impl TryFrom<StateRecord> for AgentState {
                     })
                 })
                 .transpose()?,
-            sweep: parse("sweep", &record.sweep)?,
+            scheduled_at: parse("sweep", &record.sweep)?,
             seen_at: parse("seenAt", &record.seen_at)?,
             expected_by: parse("expectedBy", &record.expected_by)?,
         })

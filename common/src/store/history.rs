@@ -3,7 +3,7 @@
 //! An instance has three kinds of items: its transitions (`transition#` and the
 //! sweep that found it), the times in which nobody looked (`gap#` and its end),
 //! and hourly [figures](super::Bucket) (`hour#`). Transitions and gaps are written
-//! together with the state, by [`Observations`](super::Observations).
+//! together with the state, by [`AgentStates`](super::AgentStates).
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
@@ -87,9 +87,9 @@ impl History {
     ) -> Result<Vec<Item>, StoreError> {
         let mut items = Vec::new();
         if let Some(transition) = &judgement.transition {
-            let key = transition_key(transition.sweep);
+            let key = transition_key(transition.scheduled_at);
             let record = TransitionRecord::from(transition);
-            items.push(item(id, key, transition.sweep, &record)?);
+            items.push(item(id, key, transition.scheduled_at, &record)?);
         }
         if let Some(gap) = &judgement.gap {
             let record = GapRecord {
@@ -226,7 +226,7 @@ impl From<&Transition> for TransitionRecord {
             from_since: transition.from_since.map(|at| at.to_string()),
             to: transition.to,
             since: transition.since.to_string(),
-            sweep: transition.sweep.to_string(),
+            sweep: transition.scheduled_at.to_string(),
             symptom: trouble.map(|trouble| trouble.symptom),
             reason: trouble.map(|trouble| trouble.reason.clone()),
         }
@@ -244,7 +244,7 @@ impl TransitionRecord {
                 .transpose()?,
             to: record.to,
             since: parse("since", &record.since)?,
-            sweep: parse("sweep", &record.sweep)?,
+            scheduled_at: parse("sweep", &record.sweep)?,
             trouble: trouble(record.symptom, record.reason),
         })
     }

@@ -16,7 +16,7 @@ const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// The maintenance windows.
 #[derive(Clone, Debug)]
-pub struct Windows {
+pub struct MaintenanceWindows {
     history: History,
 }
 
@@ -46,7 +46,7 @@ impl TryFrom<StoredWindow> for MaintenanceWindow {
     }
 }
 
-impl Windows {
+impl MaintenanceWindows {
     /// The windows beside this history.
     pub fn new(history: History) -> Self {
         Self { history }

@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::connection::Item;
-use super::{Observations, StoreError, corrupt, instances, parse};
+use super::{AgentStates, StoreError, corrupt, instances, parse};
 use crate::model::InstanceId;
-use crate::watch::{Owed, Telling, Transition};
+use crate::watch::{AlertOutbox, PendingAlert, Transition};
 
 const OWED: &str = "owed";
 const ALERTED: &str = "alerted";
@@ -20,39 +20,40 @@ const ALERTED: &str = "alerted";
 /// Times are texts.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct OwedRecord {
+pub(super) struct PendingAlertRecord {
     transition: String,
-    taken_by: String,
+    #[serde(rename = "takenBy")]
+    claimed_by: String,
 }
 
-impl OwedRecord {
+impl PendingAlertRecord {
     pub(super) fn of(transition: &Transition) -> Self {
         Self {
-            transition: transition.sweep.to_string(),
-            taken_by: transition.sweep.to_string(),
+            transition: transition.scheduled_at.to_string(),
+            claimed_by: transition.scheduled_at.to_string(),
         }
     }
 }
 
-impl Observations {
+impl AgentStates {
     /// Takes on to tell people of a transition that another sweep owes them;
     /// none where somebody else did, or it is not to be told any more.
     ///
     /// # Errors
     /// When DynamoDB fails, or the transition's record is damaged.
-    pub async fn take_on(
+    pub async fn claim(
         &self,
         id: &InstanceId,
-        owed: Owed,
+        pending: PendingAlert,
         sweep: Timestamp,
     ) -> Result<Option<Transition>, StoreError> {
         let values = [
-            (":transition", owed.transition),
-            (":read", owed.taken_by),
+            (":transition", pending.transition),
+            (":read", pending.claimed_by),
             (":sweep", sweep),
         ];
         let taken = self
-            .update_telling(
+            .update_outbox(
                 id,
                 "owed.transition = :transition AND owed.takenBy = :read",
                 "SET owed.takenBy = :sweep",
@@ -62,9 +63,9 @@ impl Observations {
         if !taken {
             return Ok(None);
         }
-        let transition = self.history.transition(id, owed.transition).await?;
+        let transition = self.history.transition(id, pending.transition).await?;
         if transition.is_none() {
-            self.drop_owed(id, owed.transition).await?;
+            self.drop_pending(id, pending.transition).await?;
         }
         Ok(transition)
     }
@@ -73,7 +74,11 @@ impl Observations {
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn alerted(&self, id: &InstanceId, transition: Timestamp) -> Result<(), StoreError> {
+    pub async fn mark_alerted(
+        &self,
+        id: &InstanceId,
+        transition: Timestamp,
+    ) -> Result<(), StoreError> {
         self.settle(id, transition, "SET alerted = :transition REMOVE owed")
             .await
     }
@@ -82,7 +87,11 @@ impl Observations {
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn over(&self, id: &InstanceId, transition: Timestamp) -> Result<(), StoreError> {
+    pub async fn mark_over(
+        &self,
+        id: &InstanceId,
+        transition: Timestamp,
+    ) -> Result<(), StoreError> {
         self.settle(id, transition, "REMOVE owed, alerted").await
     }
 
@@ -90,7 +99,7 @@ impl Observations {
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn drop_owed(
+    pub async fn drop_pending(
         &self,
         id: &InstanceId,
         transition: Timestamp,
@@ -107,12 +116,12 @@ impl Observations {
     ) -> Result<(), StoreError> {
         let values = [(":transition", transition)];
         let condition = "owed.transition = :transition";
-        self.update_telling(id, condition, update, &values)
+        self.update_outbox(id, condition, update, &values)
             .await
             .map(drop)
     }
 
-    async fn update_telling(
+    async fn update_outbox(
         &self,
         id: &InstanceId,
         condition: &str,
@@ -139,16 +148,16 @@ impl Observations {
     }
 
     /// Takes the two attributes out of an item.
-    pub(super) fn telling(&self, key: &str, item: &mut Item) -> Result<Telling, StoreError> {
+    pub(super) fn outbox(&self, key: &str, item: &mut Item) -> Result<AlertOutbox, StoreError> {
         let corrupt = |reason: String| corrupt(&self.instances.table, key, reason);
-        let owed = match item.remove(OWED) {
+        let pending = match item.remove(OWED) {
             None => None,
             Some(value) => {
-                let record: OwedRecord = serde_dynamo::from_attribute_value(value)
+                let record: PendingAlertRecord = serde_dynamo::from_attribute_value(value)
                     .map_err(|error| corrupt(format!("{OWED}: {error}")))?;
-                Some(Owed {
+                Some(PendingAlert {
                     transition: parse("owed.transition", &record.transition).map_err(corrupt)?,
-                    taken_by: parse("owed.takenBy", &record.taken_by).map_err(corrupt)?,
+                    claimed_by: parse("owed.takenBy", &record.claimed_by).map_err(corrupt)?,
                 })
             }
         };
@@ -157,6 +166,6 @@ impl Observations {
             Some(AttributeValue::S(text)) => Some(parse(ALERTED, &text).map_err(corrupt)?),
             Some(_) => return Err(corrupt(format!("{ALERTED} is no text"))),
         };
-        Ok(Telling { owed, alerted })
+        Ok(AlertOutbox { pending, alerted })
     }
 }

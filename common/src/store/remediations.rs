@@ -1,23 +1,27 @@
-//! What self-healing has done about an agent: an attribute of the instance's own
-//! item, so that a sweep reads it with the state.
+//! What self-healing knows about an agent: an attribute of the instance's own
+//! item, so that a sweep reads it together with the state.
 //!
-//! Every write of it counts up a revision and expects the one that was read: of
-//! two sweeps that conclude the same, one writes it.
+//! Every write increments a revision and is conditional on the revision that was
+//! read: of two runs that reach the same conclusion, one writes it.
+//!
+//! The attribute and the fields in it keep their historic names: `healing`, with
+//! `tries`, `end`, `why` and `owed`.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::connection::Item;
-use super::{Observations, StoreError, corrupt, instances, parse};
+use super::{AgentStates, StoreError, corrupt, instances, parse};
 use crate::model::InstanceId;
-use crate::watch::{End, Healing, Step, Try, Why};
+use crate::watch::{Attempt, GiveUpReason, GivenUp, RemediationState, Step};
 
 const HEALING: &str = "healing";
 
-/// The attribute, before its rules are checked. Times are texts.
+/// The attribute as stored, not yet validated. Times are strings.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct HealingRecord {
+struct RemediationRecord {
     revision: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     process: Option<String>,
@@ -25,14 +29,14 @@ struct HealingRecord {
     crashes: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    tries: Vec<TryRecord>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    end: Option<EndRecord>,
+    #[serde(rename = "tries", default, skip_serializing_if = "Vec::is_empty")]
+    attempts: Vec<AttemptRecord>,
+    #[serde(rename = "end", skip_serializing_if = "Option::is_none")]
+    given_up: Option<GivenUpRecord>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct TryRecord {
+struct AttemptRecord {
     step: Step,
     at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,59 +44,60 @@ struct TryRecord {
 }
 
 #[derive(Serialize, Deserialize)]
-struct EndRecord {
-    why: Why,
+struct GivenUpRecord {
+    #[serde(rename = "why")]
+    reason: GiveUpReason,
     at: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    owed: Option<String>,
+    #[serde(rename = "owed", skip_serializing_if = "Option::is_none")]
+    pending: Option<String>,
 }
 
-impl From<&Healing> for HealingRecord {
-    fn from(healing: &Healing) -> Self {
-        let text = |at: &jiff::Timestamp| at.to_string();
-        let tries = healing.tries.iter().map(|it| TryRecord {
-            step: it.step,
-            at: text(&it.at),
-            failure: it.failure.clone(),
+impl From<&RemediationState> for RemediationRecord {
+    fn from(remediation: &RemediationState) -> Self {
+        let text = |at: &Timestamp| at.to_string();
+        let attempts = remediation.attempts.iter().map(|attempt| AttemptRecord {
+            step: attempt.step,
+            at: text(&attempt.at),
+            failure: attempt.failure.clone(),
         });
         Self {
-            revision: healing.revision,
-            process: healing.process.as_ref().map(text),
-            crashes: healing.crashes.iter().map(text).collect(),
-            since: healing.since.as_ref().map(text),
-            tries: tries.collect(),
-            end: healing.end.as_ref().map(|end| EndRecord {
-                why: end.why,
+            revision: remediation.revision,
+            process: remediation.process.as_ref().map(text),
+            crashes: remediation.crashes.iter().map(text).collect(),
+            since: remediation.since.as_ref().map(text),
+            attempts: attempts.collect(),
+            given_up: remediation.given_up.as_ref().map(|end| GivenUpRecord {
+                reason: end.reason,
                 at: text(&end.at),
-                owed: end.owed.as_ref().map(text),
+                pending: end.pending.as_ref().map(text),
             }),
         }
     }
 }
 
-impl TryFrom<HealingRecord> for Healing {
+impl TryFrom<RemediationRecord> for RemediationState {
     /// Which attribute breaks which rule.
     type Error = String;
 
-    fn try_from(record: HealingRecord) -> Result<Self, Self::Error> {
+    fn try_from(record: RemediationRecord) -> Result<Self, Self::Error> {
         let optional = |name: &str, text: Option<String>| {
             let time = text.map(|text| parse(name, &text));
             time.transpose()
         };
-        let tries = record.tries.into_iter().map(|it| {
-            Ok::<_, String>(Try {
-                step: it.step,
-                at: parse("healing.tries.at", &it.at)?,
-                failure: it.failure,
+        let attempts = record.attempts.into_iter().map(|attempt| {
+            Ok::<_, String>(Attempt {
+                step: attempt.step,
+                at: parse("healing.tries.at", &attempt.at)?,
+                failure: attempt.failure,
             })
         });
         let crashes = record.crashes.iter();
         let crashes = crashes.map(|at| parse("healing.crashes", at));
-        let end = record.end.map(|end| {
-            Ok::<_, String>(End {
-                why: end.why,
+        let given_up = record.given_up.map(|end| {
+            Ok::<_, String>(GivenUp {
+                reason: end.reason,
                 at: parse("healing.end.at", &end.at)?,
-                owed: optional("healing.end.owed", end.owed)?,
+                pending: optional("healing.end.owed", end.pending)?,
             })
         });
         Ok(Self {
@@ -100,30 +105,30 @@ impl TryFrom<HealingRecord> for Healing {
             process: optional("healing.process", record.process)?,
             crashes: crashes.collect::<Result<_, _>>()?,
             since: optional("healing.since", record.since)?,
-            tries: tries.collect::<Result<_, _>>()?,
-            end: end.transpose()?,
+            attempts: attempts.collect::<Result<_, _>>()?,
+            given_up: given_up.transpose()?,
         })
     }
 }
 
-impl Observations {
-    /// Writes what self-healing knows of an agent, unless the record is not the
-    /// one of this revision any more, or the instance is gone. The record as it is
-    /// then.
+impl AgentStates {
+    /// Writes what self-healing knows about an agent and returns the record as it
+    /// is then; `None` if the record has another revision by now, or the instance is
+    /// gone.
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn save_healing(
+    pub async fn save_remediation(
         &self,
         id: &InstanceId,
-        healing: &Healing,
-    ) -> Result<Option<Healing>, StoreError> {
-        let read = healing.revision;
-        let next = Healing {
+        remediation: &RemediationState,
+    ) -> Result<Option<RemediationState>, StoreError> {
+        let read = remediation.revision;
+        let next = RemediationState {
             revision: read.saturating_add(1),
-            ..healing.clone()
+            ..remediation.clone()
         };
-        let record = serde_dynamo::to_attribute_value(HealingRecord::from(&next));
+        let record = serde_dynamo::to_attribute_value(RemediationRecord::from(&next));
         let record = record.map_err(|error| StoreError::Failed {
             operation: "writing what self-healing knows",
             cause: error.to_string(),
@@ -154,13 +159,17 @@ impl Observations {
     }
 
     /// Takes the attribute out of an item.
-    pub(super) fn healing(&self, key: &str, item: &mut Item) -> Result<Healing, StoreError> {
+    pub(super) fn remediation(
+        &self,
+        key: &str,
+        item: &mut Item,
+    ) -> Result<RemediationState, StoreError> {
         let Some(value) = item.remove(HEALING) else {
-            return Ok(Healing::default());
+            return Ok(RemediationState::default());
         };
         let corrupt = |reason: String| corrupt(&self.instances.table, key, reason);
-        let record: HealingRecord = serde_dynamo::from_attribute_value(value)
+        let record: RemediationRecord = serde_dynamo::from_attribute_value(value)
             .map_err(|error| corrupt(format!("{HEALING}: {error}")))?;
-        Healing::try_from(record).map_err(corrupt)
+        RemediationState::try_from(record).map_err(corrupt)
     }
 }

@@ -24,7 +24,7 @@ const KEPT: SignedDuration = SignedDuration::from_hours(2);
 
 /// The records of sweeps.
 #[derive(Clone, Debug)]
-pub struct Sweeps {
+pub struct SweepRuns {
     history: History,
 }
 
@@ -59,7 +59,7 @@ struct Part {
     services: String,
 }
 
-impl Sweeps {
+impl SweepRuns {
     /// The records beside this history.
     pub fn new(history: History) -> Self {
         Self { history }

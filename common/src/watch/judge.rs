@@ -10,11 +10,11 @@ use crate::model::InstanceId;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sighting {
     /// The time for which the sweep was scheduled.
-    pub sweep: Timestamp,
+    pub scheduled_at: Timestamp,
     /// When the agent was seen.
     pub at: Timestamp,
     /// What was seen.
-    pub found: Found,
+    pub finding: Finding,
     /// When the agent's last deployment was made, where that is known.
     pub deployed_at: Option<Timestamp>,
     /// That deployment is still on its way up.
@@ -31,7 +31,7 @@ impl Sighting {
 
 /// What was seen of an agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum Finding {
     /// It answers well.
     Well,
     /// It does not, though it should.
@@ -66,7 +66,7 @@ pub fn judge(
     sighting: &Sighting,
     policy: &Policy,
 ) -> Option<Judgement> {
-    if previous.is_some_and(|previous| previous.sweep >= sighting.sweep) {
+    if previous.is_some_and(|previous| previous.scheduled_at >= sighting.scheduled_at) {
         return None;
     }
     let gap = previous
@@ -85,16 +85,16 @@ pub fn judge(
     let next = AgentState {
         condition,
         since,
-        trouble: match &sighting.found {
-            Found::Failing(trouble) => Some(trouble.clone()),
+        trouble: match &sighting.finding {
+            Finding::Failing(trouble) => Some(trouble.clone()),
             // Until it is up again, what was wrong stays on record.
-            Found::Well if condition == Condition::Down => {
+            Finding::Well if condition == Condition::Down => {
                 previous.and_then(|previous| previous.trouble.clone())
             }
             _ => None,
         },
         streak,
-        sweep: sighting.sweep,
+        scheduled_at: sighting.scheduled_at,
         seen_at: sighting.at,
         expected_by: policy.expected_by(sighting.at),
     };
@@ -104,14 +104,14 @@ pub fn judge(
         || previous.is_none_or(|previous| {
             previous.streak != next.streak
                 || previous.since != next.since
-                || policy.heartbeat_is_due(agent, previous.sweep, sighting.sweep)
+                || policy.heartbeat_is_due(agent, previous.scheduled_at, sighting.scheduled_at)
         });
     let transition = changed.then(|| Transition {
         from: previous.map(|previous| previous.condition),
         from_since: previous.map(|previous| previous.since),
         to: condition,
         since,
-        sweep: sighting.sweep,
+        scheduled_at: sighting.scheduled_at,
         trouble: next.trouble.clone(),
     });
     Some(Judgement {
@@ -141,12 +141,12 @@ fn condition_of(
         Some(before) if before.condition == condition => (condition, before.since, None),
         _ => (condition, now, None),
     };
-    match &sighting.found {
+    match &sighting.finding {
         // What Railway or the agent itself says outright needs no second word.
-        Found::Stopped => steady(Condition::Stopped),
-        Found::Sleeping => steady(Condition::Sleeping),
-        Found::Setup => steady(Condition::Setup),
-        Found::Well => match before {
+        Finding::Stopped => steady(Condition::Stopped),
+        Finding::Sleeping => steady(Condition::Sleeping),
+        Finding::Setup => steady(Condition::Setup),
+        Finding::Well => match before {
             Some(before) if before.condition == Condition::Down => {
                 let streak = longer(before.streak, StreakOf::Successes, now);
                 if streak.count >= policy.successes {
@@ -157,7 +157,7 @@ fn condition_of(
             }
             _ => steady(Condition::Up),
         },
-        Found::Failing(_) if sighting.is_in_grace(policy) => match before {
+        Finding::Failing(_) if sighting.is_in_grace(policy) => match before {
             // It came up, or was given up, after the deployment was made.
             Some(before)
                 if matches!(before.condition, Condition::Up | Condition::Down)
@@ -167,7 +167,7 @@ fn condition_of(
             }
             _ => steady(Condition::Starting),
         },
-        Found::Failing(_) => {
+        Finding::Failing(_) => {
             let (condition, since) = match before {
                 Some(before) if before.condition == Condition::Down => {
                     return (Condition::Down, before.since, None);

@@ -23,18 +23,18 @@ fn policy() -> Policy {
     }
 }
 
-fn failing() -> Found {
-    Found::Failing(Trouble {
+fn failing() -> Finding {
+    Finding::Failing(Trouble {
         symptom: Symptom::Unreachable,
         reason: "No probe succeeded".to_owned(),
     })
 }
 
-fn sighting(second: i64, found: Found) -> Sighting {
+fn sighting(second: i64, finding: Finding) -> Sighting {
     Sighting {
-        sweep: at(second),
+        scheduled_at: at(second),
         at: at(second),
-        found,
+        finding,
         deployed_at: None,
         deploying: false,
     }
@@ -48,11 +48,11 @@ fn course(sightings: &str) -> String {
     let mut course = String::new();
     for (minute, letter) in (1..).zip(sightings.chars()) {
         let found = match letter {
-            'w' => Found::Well,
+            'w' => Finding::Well,
             'f' => failing(),
-            'u' => Found::Setup,
-            's' => Found::Stopped,
-            'z' => Found::Sleeping,
+            'u' => Finding::Setup,
+            's' => Finding::Stopped,
+            'z' => Finding::Sleeping,
             other => panic!("no sighting {other}"),
         };
         let sighting = sighting(minute * MINUTE, found);
@@ -109,12 +109,12 @@ fn a_condition_began_with_the_first_sighting_that_said_so() {
     let mut state = None;
     let mut transitions = Vec::new();
     for (minute, found) in (0..).zip([
-        Found::Well,
+        Finding::Well,
         failing(),
         failing(),
         failing(),
-        Found::Well,
-        Found::Well,
+        Finding::Well,
+        Finding::Well,
     ]) {
         let sighting = sighting(minute * MINUTE, found);
         let judgement = judge(&agent(), state.as_ref(), &sighting, &policy()).unwrap();
@@ -123,7 +123,7 @@ fn a_condition_began_with_the_first_sighting_that_said_so() {
     }
     let told: Vec<_> = transitions
         .iter()
-        .map(|it| (it.from, it.from_since, it.to, it.since, it.sweep))
+        .map(|it| (it.from, it.from_since, it.to, it.since, it.scheduled_at))
         .collect();
     assert_eq!(
         told,
@@ -159,7 +159,7 @@ fn since(condition: Condition, second: i64) -> AgentState {
         since: at(second),
         trouble: None,
         streak: None,
-        sweep: at(second),
+        scheduled_at: at(second),
         seen_at: at(second),
         expected_by: at(1_000_000),
     }
@@ -260,7 +260,7 @@ fn a_long_silence_is_a_gap_and_ends_a_streak() {
     });
     let late = previous.expected_by + SignedDuration::from_secs(1);
     let sighting = Sighting {
-        sweep: late,
+        scheduled_at: late,
         at: late,
         ..sighting(0, failing())
     };
@@ -280,7 +280,7 @@ fn an_unchanged_state_is_written_once_a_heartbeat() {
     let mut state = since(Condition::Up, 0);
     let mut writes = 0;
     for minute in 1..=150 {
-        let sighting = sighting(minute * MINUTE, Found::Well);
+        let sighting = sighting(minute * MINUTE, Finding::Well);
         let judgement = judge(&agent(), Some(&state), &sighting, &policy).unwrap();
         if judgement.write {
             writes += 1;
@@ -290,13 +290,13 @@ fn an_unchanged_state_is_written_once_a_heartbeat() {
     assert_eq!(writes, 10);
 }
 
-fn any_found() -> impl Strategy<Value = Found> {
+fn any_found() -> impl Strategy<Value = Finding> {
     prop_oneof![
-        4 => Just(Found::Well),
+        4 => Just(Finding::Well),
         4 => Just(failing()),
-        1 => Just(Found::Setup),
-        1 => Just(Found::Stopped),
-        1 => Just(Found::Sleeping),
+        1 => Just(Finding::Setup),
+        1 => Just(Finding::Stopped),
+        1 => Just(Finding::Sleeping),
     ]
 }
 
@@ -323,12 +323,12 @@ proptest! {
                 ..sighting(minute * MINUTE, found)
             };
             let judged = judge(&agent(), state.as_ref(), &sighting, &policy);
-            let older = state.as_ref().is_some_and(|state| state.sweep >= sighting.sweep);
+            let older = state.as_ref().is_some_and(|state| state.scheduled_at >= sighting.scheduled_at);
             prop_assert_eq!(judged.is_none(), older, "older sightings alone change nothing");
             let Some(judgement) = judged else { continue };
-            in_a_row = match sighting.found {
-                Found::Failing(_) => (in_a_row.0 + 1, 0),
-                Found::Well => (0, in_a_row.1 + 1),
+            in_a_row = match sighting.finding {
+                Finding::Failing(_) => (in_a_row.0 + 1, 0),
+                Finding::Well => (0, in_a_row.1 + 1),
                 _ => (0, 0),
             };
             let before = state.as_ref().map(|state| state.condition);

@@ -19,10 +19,12 @@ pub use availability::{Availability, Change, Window};
 pub use fleet::{FleetCount, FleetNews, FleetPolicy, Incident, judge_fleet};
 pub use histogram::Histogram;
 pub use hosting::{HostedService, Hosting};
-pub use judge::{Found, Judgement, Sighting, judge};
-pub use outbox::{Owed, Telling};
+pub use judge::{Finding, Judgement, Sighting, judge};
+pub use outbox::{AlertOutbox, PendingAlert};
 pub use policy::Policy;
-pub use remediation::{Decision, End, Healing, HealingPolicy, Process, Step, Try, Why};
+pub use remediation::{
+    Attempt, Decision, GiveUpReason, GivenUp, Process, RemediationPolicy, RemediationState, Step,
+};
 pub use state::{
     AgentState, Announcement, Condition, Gap, Streak, StreakOf, Symptom, Transition, Trouble,
 };

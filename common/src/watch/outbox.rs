@@ -6,9 +6,9 @@ use super::{Condition, Transition};
 
 /// What people were told of an agent, and what they have yet to be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Telling {
+pub struct AlertOutbox {
     /// A transition that nobody may know of yet.
-    pub owed: Option<Owed>,
+    pub pending: Option<PendingAlert>,
     /// The sweep that found the trouble which people were told of last; none
     /// where they were told that it is over.
     pub alerted: Option<Timestamp>,
@@ -16,11 +16,11 @@ pub struct Telling {
 
 /// A transition that is to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Owed {
+pub struct PendingAlert {
     /// The sweep that found it, which is its name.
     pub transition: Timestamp,
     /// The sweep that took it on to tell it, last.
-    pub taken_by: Timestamp,
+    pub claimed_by: Timestamp,
 }
 
 impl Transition {
@@ -28,11 +28,11 @@ impl Transition {
     /// waits to be configured, and that it is up again if they were told of
     /// trouble or should have been. Being stopped on purpose, asleep or on the
     /// way up is no news.
-    pub fn is_news(&self, telling: &Telling) -> bool {
+    pub fn needs_alert(&self, outbox: &AlertOutbox) -> bool {
         match self.to {
             Condition::Down => true,
             Condition::Setup => self.from == Some(Condition::Up),
-            Condition::Up => telling.alerted.is_some() || telling.owed.is_some(),
+            Condition::Up => outbox.alerted.is_some() || outbox.pending.is_some(),
             Condition::Starting | Condition::Stopped | Condition::Sleeping => false,
         }
     }
@@ -45,20 +45,20 @@ mod tests {
     #[test]
     fn trouble_is_news_and_its_end_is_if_anybody_knows_of_it() {
         let sweep: Timestamp = "2026-04-04T03:10:00Z".parse().unwrap();
-        let nothing = Telling::default();
-        let alerted = Telling {
+        let nothing = AlertOutbox::default();
+        let alerted = AlertOutbox {
             alerted: Some(sweep),
             ..nothing
         };
-        let owed = Telling {
-            owed: Some(Owed {
+        let pending = AlertOutbox {
+            pending: Some(PendingAlert {
                 transition: sweep,
-                taken_by: sweep,
+                claimed_by: sweep,
             }),
             ..nothing
         };
         use Condition::{Down, Setup, Sleeping, Starting, Stopped, Up};
-        for (from, to, telling, news) in [
+        for (from, to, outbox, expected) in [
             (Some(Up), Down, nothing, true),
             (Some(Starting), Down, nothing, true),
             (Some(Up), Setup, nothing, true),
@@ -67,7 +67,7 @@ mod tests {
             (Some(Down), Setup, alerted, false),
             (Some(Down), Up, nothing, false),
             (Some(Down), Up, alerted, true),
-            (Some(Down), Up, owed, true),
+            (Some(Down), Up, pending, true),
             // It was down, was deployed again, and came up.
             (Some(Starting), Up, alerted, true),
             (Some(Starting), Up, nothing, false),
@@ -82,13 +82,13 @@ mod tests {
                 from_since: None,
                 to,
                 since: sweep,
-                sweep,
+                scheduled_at: sweep,
                 trouble: None,
             };
             assert_eq!(
-                transition.is_news(&telling),
-                news,
-                "{from:?} {to:?} {telling:?}"
+                transition.needs_alert(&outbox),
+                expected,
+                "{from:?} {to:?} {outbox:?}"
             );
         }
     }

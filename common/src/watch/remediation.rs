@@ -1,8 +1,8 @@
 //! What the plane does by itself about an agent that fails: a restart, then a
 //! repair, and then nothing more.
 //!
-//! [`Healing`] is what is on record of that. [`Healing::observe`] notes crashes
-//! in it, and [`Healing::decide`] says what is to be done.
+//! [`RemediationState`] is what is on record of that. [`RemediationState::observe`] notes crashes
+//! in it, and [`RemediationState::decide`] says what is to be done.
 
 use std::fmt;
 
@@ -22,11 +22,11 @@ const LOOP_WITHIN: SignedDuration = SignedDuration::from_secs(300);
 const SAME: SignedDuration = SignedDuration::from_secs(15);
 
 /// How often a step is taken that Railway fails.
-const TRIES: usize = 2;
+const ATTEMPTS: usize = 2;
 
 /// How patient self-healing is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HealingPolicy {
+pub struct RemediationPolicy {
     /// How long an agent has to be failing before a step.
     pub after: SignedDuration,
     /// How long a step, or whatever people do, has time to work.
@@ -59,7 +59,7 @@ impl fmt::Display for Step {
 
 /// A step that was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Try {
+pub struct Attempt {
     /// Which one.
     pub step: Step,
     /// When.
@@ -71,7 +71,7 @@ pub struct Try {
 /// Why nothing more is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Why {
+pub enum GiveUpReason {
     /// All steps were taken, and the agent is down.
     Exhausted,
     /// Its process ends again and again, so that a restart is no help.
@@ -80,18 +80,18 @@ pub enum Why {
 
 /// The end of self-healing, until the agent is well by other means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct End {
+pub struct GivenUp {
     /// Why.
-    pub why: Why,
+    pub reason: GiveUpReason,
     /// The sweep that found it.
     pub at: Timestamp,
     /// The sweep that took it on to tell people, while nobody may know.
-    pub owed: Option<Timestamp>,
+    pub pending: Option<Timestamp>,
 }
 
 /// What is on record of an agent that is healed, or may have to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Healing {
+pub struct RemediationState {
     /// How often the record was written; 0 if never.
     pub revision: u64,
     /// When the process began that was seen last, as far as it tells.
@@ -101,9 +101,9 @@ pub struct Healing {
     /// Since when the agent was down when the first of the steps was taken.
     pub since: Option<Timestamp>,
     /// The steps that were taken, oldest first.
-    pub tries: Vec<Try>,
+    pub attempts: Vec<Attempt>,
     /// Why there are no more.
-    pub end: Option<End>,
+    pub given_up: Option<GivenUp>,
 }
 
 /// What a sweep sees of an agent's process.
@@ -125,12 +125,12 @@ pub enum Decision {
     /// A step is taken, unless something outside the agent forbids it.
     Take(Step),
     /// Nothing more is done, and people are told.
-    GiveUp(Why),
+    GiveUp(GiveUpReason),
     /// It is well again, or need not be: the next trouble is another one.
-    Forget,
+    Close,
 }
 
-impl Healing {
+impl RemediationState {
     /// The record with what a sweep sees of the agent's process; none where that
     /// is nothing new.
     ///
@@ -138,10 +138,10 @@ impl Healing {
     /// the process is another one than before. What happens within the grace after
     /// a deployment or a step was ordered.
     #[must_use]
-    pub fn observe(&self, process: &Process, policy: &HealingPolicy) -> Option<Self> {
+    pub fn observe(&self, process: &Process, policy: &RemediationPolicy) -> Option<Self> {
         let mut next = self.clone();
         let is_ordered = |at: Timestamp| {
-            let orders = self.tries.iter().map(|it| it.at).chain(process.deployed);
+            let orders = self.attempts.iter().map(|it| it.at).chain(process.deployed);
             is_ordered(at, orders, policy.grace)
         };
         if let Some(crashed) = process.crashed
@@ -169,52 +169,59 @@ impl Healing {
         &self,
         agent: &AgentState,
         may_act: bool,
-        sweep: Timestamp,
-        policy: &HealingPolicy,
+        scheduled_at: Timestamp,
+        policy: &RemediationPolicy,
     ) -> Decision {
-        let past = |since: Timestamp, time: SignedDuration| sweep.duration_since(since) >= time;
-        let last_try = self.tries.last();
+        let past =
+            |since: Timestamp, time: SignedDuration| scheduled_at.duration_since(since) >= time;
+        let last_attempt = self.attempts.last();
         let fails = matches!(agent.condition, Condition::Down | Condition::Starting);
         if !fails && agent.streak.is_none() {
-            let trouble = last_try.map(|it| it.at).max(self.crashes.last().copied());
+            let trouble = last_attempt
+                .map(|it| it.at)
+                .max(self.crashes.last().copied());
             let quiet = trouble.is_none_or(|at| past(at, policy.stable));
-            let tried = self.end.is_some() || last_try.is_some();
+            let tried = self.given_up.is_some() || last_attempt.is_some();
             if tried && quiet && past(agent.since, policy.stable) {
-                return Decision::Forget;
+                return Decision::Close;
             }
         }
-        if self.end.is_some() {
+        if self.given_up.is_some() {
             return Decision::Nothing;
         }
         let should_run = matches!(
             agent.condition,
             Condition::Up | Condition::Starting | Condition::Down
         );
-        if should_run && self.is_crash_loop(sweep) {
-            return Decision::GiveUp(Why::CrashLoop);
+        if should_run && self.is_crash_loop(scheduled_at) {
+            return Decision::GiveUp(GiveUpReason::CrashLoop);
         }
         let is_down = may_act && agent.condition == Condition::Down && agent.streak.is_none();
         if !is_down || !past(agent.since, policy.after) {
             return Decision::Nothing;
         }
-        let Some(last) = last_try else {
+        let Some(last) = last_attempt else {
             return Decision::Take(Step::Restart);
         };
         if !past(last.at, policy.pause) {
             return Decision::Nothing;
         }
-        let tries = self.tries.iter().filter(|it| it.step == last.step).count();
+        let attempts = self
+            .attempts
+            .iter()
+            .filter(|it| it.step == last.step)
+            .count();
         match last.step {
-            step if last.failure.is_some() && tries < TRIES => Decision::Take(step),
+            step if last.failure.is_some() && attempts < ATTEMPTS => Decision::Take(step),
             Step::Restart => Decision::Take(Step::Repair),
-            Step::Repair => Decision::GiveUp(Why::Exhausted),
+            Step::Repair => Decision::GiveUp(GiveUpReason::Exhausted),
         }
     }
 
     /// The record without the crashes that are explained by what people ordered
     /// at these times.
     #[must_use]
-    pub fn without_ordered(&self, orders: &[Timestamp], policy: &HealingPolicy) -> Self {
+    pub fn without_ordered(&self, orders: &[Timestamp], policy: &RemediationPolicy) -> Self {
         let mut next = self.clone();
         next.crashes
             .retain(|crash| !is_ordered(*crash, orders.iter().copied(), policy.grace));
@@ -223,7 +230,7 @@ impl Healing {
 
     /// The record of an agent that is well.
     #[must_use]
-    pub fn forgotten(&self) -> Self {
+    pub fn closed(&self) -> Self {
         Self {
             revision: self.revision,
             process: self.process,
@@ -233,13 +240,14 @@ impl Healing {
 
     /// Whether the last crashes came in such short order that restarts are no
     /// help, and a moment ago.
-    pub fn is_crash_loop(&self, sweep: Timestamp) -> bool {
+    pub fn is_crash_loop(&self, scheduled_at: Timestamp) -> bool {
         let first = self.crashes.len().checked_sub(LOOP);
         let first = first.and_then(|index| self.crashes.get(index));
         // Found out within a sweep or two.
         first.is_some_and(|first| {
             let last = self.crashes.last().unwrap_or(first);
-            last.duration_since(*first) <= LOOP_WITHIN && sweep.duration_since(*last) <= LOOP_WITHIN
+            last.duration_since(*first) <= LOOP_WITHIN
+                && scheduled_at.duration_since(*last) <= LOOP_WITHIN
         })
     }
 

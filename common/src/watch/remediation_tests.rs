@@ -5,8 +5,8 @@ fn at(second: i64) -> Timestamp {
     start + SignedDuration::from_secs(second)
 }
 
-fn policy() -> HealingPolicy {
-    HealingPolicy {
+fn policy() -> RemediationPolicy {
+    RemediationPolicy {
         after: SignedDuration::from_secs(240),
         pause: SignedDuration::from_secs(300),
         grace: SignedDuration::from_secs(180),
@@ -20,50 +20,50 @@ fn agent(condition: Condition, since: i64) -> AgentState {
         since: at(since),
         trouble: None,
         streak: None,
-        sweep: at(since),
+        scheduled_at: at(since),
         seen_at: at(since),
         expected_by: at(since + 1800),
     }
 }
 
-fn tried(step: Step, second: i64) -> Try {
-    Try {
+fn tried(step: Step, second: i64) -> Attempt {
+    Attempt {
         step,
         at: at(second),
         failure: None,
     }
 }
 
-fn failed(step: Step, second: i64) -> Try {
-    Try {
+fn failed(step: Step, second: i64) -> Attempt {
+    Attempt {
         failure: Some("Railway is down".to_owned()),
         ..tried(step, second)
     }
 }
 
-fn after(tries: &[Try]) -> Healing {
-    Healing {
+fn after(attempts: &[Attempt]) -> RemediationState {
+    RemediationState {
         since: Some(at(0)),
-        tries: tries.to_vec(),
-        ..Healing::default()
+        attempts: attempts.to_vec(),
+        ..RemediationState::default()
     }
 }
 
-fn ended(why: Why) -> Healing {
-    Healing {
-        end: Some(End {
-            why,
+fn ended(reason: GiveUpReason) -> RemediationState {
+    RemediationState {
+        given_up: Some(GivenUp {
+            reason,
             at: at(900),
-            owed: None,
+            pending: None,
         }),
         ..after(&[tried(Step::Restart, 300), tried(Step::Repair, 600)])
     }
 }
 
-fn crashes(seconds: &[i64]) -> Healing {
-    Healing {
+fn crashes(seconds: &[i64]) -> RemediationState {
+    RemediationState {
         crashes: seconds.iter().map(|second| at(*second)).collect(),
-        ..Healing::default()
+        ..RemediationState::default()
     }
 }
 
@@ -71,7 +71,7 @@ fn crashes(seconds: &[i64]) -> Healing {
 fn an_agent_that_stays_down_is_restarted_repaired_and_given_up() {
     use Decision::{GiveUp, Nothing, Take};
     use Step::{Repair, Restart};
-    let exhausted = GiveUp(Why::Exhausted);
+    let exhausted = GiveUp(GiveUpReason::Exhausted);
     for (healing, sweep, expected) in [
         (after(&[]), 239, Nothing),
         (after(&[]), 240, Take(Restart)),
@@ -114,12 +114,12 @@ fn an_agent_that_stays_down_is_restarted_repaired_and_given_up() {
             1150,
             exhausted,
         ),
-        (ended(Why::Exhausted), 9000, Nothing),
-        (ended(Why::CrashLoop), 9000, Nothing),
+        (ended(GiveUpReason::Exhausted), 9000, Nothing),
+        (ended(GiveUpReason::CrashLoop), 9000, Nothing),
     ] {
         let down = agent(Condition::Down, 0);
         let decision = healing.decide(&down, true, at(sweep), &policy());
-        assert_eq!(decision, expected, "{sweep} s after {:?}", healing.tries);
+        assert_eq!(decision, expected, "{sweep} s after {:?}", healing.attempts);
     }
 }
 
@@ -155,9 +155,9 @@ fn an_agent_that_is_not_plainly_down_is_left_alone() {
 fn what_was_tried_is_forgotten_once_the_agent_was_up_for_long() {
     use Condition::{Down, Setup, Sleeping, Starting, Stopped, Up};
     let flapping = after(&[tried(Step::Restart, 250)]);
-    let looping = Healing {
+    let looping = RemediationState {
         crashes: vec![at(700), at(800), at(900)],
-        ..ended(Why::CrashLoop)
+        ..ended(GiveUpReason::CrashLoop)
     };
     for (healing, state, sweep, forgets) in [
         (&flapping, agent(Up, 400), 2199, false),
@@ -169,8 +169,13 @@ fn what_was_tried_is_forgotten_once_the_agent_was_up_for_long() {
         (&flapping, agent(Stopped, 400), 2200, true),
         (&flapping, agent(Sleeping, 400), 2200, true),
         (&flapping, agent(Setup, 400), 2200, true),
-        (&ended(Why::Exhausted), agent(Up, 1000), 2799, false),
-        (&ended(Why::Exhausted), agent(Up, 1000), 2800, true),
+        (
+            &ended(GiveUpReason::Exhausted),
+            agent(Up, 1000),
+            2799,
+            false,
+        ),
+        (&ended(GiveUpReason::Exhausted), agent(Up, 1000), 2800, true),
         // Up all the time, as far as sweeps saw, and crashing.
         (&looping, agent(Up, -9000), 2699, false),
         (&looping, agent(Up, -9000), 2700, true),
@@ -178,26 +183,26 @@ fn what_was_tried_is_forgotten_once_the_agent_was_up_for_long() {
         (&after(&[]), agent(Up, 0), 9000, false),
     ] {
         let decision = healing.decide(&state, true, at(sweep), &policy());
-        let does = decision == Decision::Forget;
+        let does = decision == Decision::Close;
         assert_eq!(does, forgets, "{state:?} at {sweep}");
     }
-    let kept = Healing {
+    let kept = RemediationState {
         revision: 7,
         process: Some(at(950)),
-        ..Healing::default()
+        ..RemediationState::default()
     };
-    let looping = Healing {
+    let looping = RemediationState {
         revision: 7,
         process: Some(at(950)),
         ..looping
     };
-    assert_eq!(looping.forgotten(), kept);
+    assert_eq!(looping.closed(), kept);
 }
 
 #[test]
 fn three_crashes_in_three_hundred_seconds_are_a_loop_in_which_nothing_is_tried() {
     use Condition::{Down, Setup, Sleeping, Starting, Stopped, Up};
-    let gives_up = Decision::GiveUp(Why::CrashLoop);
+    let gives_up = Decision::GiveUp(GiveUpReason::CrashLoop);
     for (seconds, state, sweep, expected) in [
         (&[0, 150, 300][..], agent(Up, -900), 310, gives_up),
         (&[0, 150, 300], agent(Starting, -900), 310, gives_up),
@@ -220,12 +225,12 @@ fn three_crashes_in_three_hundred_seconds_are_a_loop_in_which_nothing_is_tried()
 
 #[test]
 fn a_process_that_began_anew_has_crashed_unless_that_was_ordered() {
-    let known = Healing {
+    let known = RemediationState {
         process: Some(at(0)),
-        ..Healing::default()
+        ..RemediationState::default()
     };
-    let restarted = Healing {
-        tries: vec![tried(Step::Restart, 590)],
+    let restarted = RemediationState {
+        attempts: vec![tried(Step::Restart, 590)],
         ..known.clone()
     };
     let began = |second: i64| Process {
@@ -237,7 +242,7 @@ fn a_process_that_began_anew_has_crashed_unless_that_was_ordered() {
         ..began(600)
     };
     for (healing, process, crashed) in [
-        (&Healing::default(), began(600), None),
+        (&RemediationState::default(), began(600), None),
         (&known, began(600), Some(600)),
         // Its uptime was told a little later than before.
         (&known, began(15), None),
@@ -257,9 +262,9 @@ fn a_process_that_began_anew_has_crashed_unless_that_was_ordered() {
 
 #[test]
 fn a_crash_is_counted_once_whoever_tells_of_it() {
-    let mut healing = Healing {
+    let mut healing = RemediationState {
         process: Some(at(0)),
-        ..Healing::default()
+        ..RemediationState::default()
     };
     let says = |crashed: Option<i64>, began: Option<i64>| Process {
         crashed: crashed.map(at),

@@ -84,7 +84,7 @@ pub struct AgentState {
     /// What speaks against the condition.
     pub streak: Option<Streak>,
     /// The time of the sweep that wrote this.
-    pub sweep: Timestamp,
+    pub scheduled_at: Timestamp,
     /// When the agent was seen by that sweep.
     pub seen_at: Timestamp,
     /// By when there is another word of the agent, if anybody is looking: two
@@ -106,7 +106,7 @@ pub struct Transition {
     pub since: Timestamp,
     /// The time of the sweep that found it out. An agent has one transition a
     /// sweep at most, so that this is the transition's name.
-    pub sweep: Timestamp,
+    pub scheduled_at: Timestamp,
     /// Why, where the agent is down or starting.
     pub trouble: Option<Trouble>,
 }

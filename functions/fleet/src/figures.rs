@@ -2,7 +2,7 @@
 
 use common::model::InstanceId;
 use common::store::Watched;
-use common::watch::{AgentState, Condition, StreakOf, Why};
+use common::watch::{AgentState, Condition, GiveUpReason, StreakOf};
 use jiff::Timestamp;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
@@ -32,7 +32,7 @@ pub(crate) struct AgentFigures {
     /// None where no sweep has seen it.
     state: Option<AgentState>,
     steps: usize,
-    given_up: Option<Why>,
+    given_up: Option<GiveUpReason>,
 }
 
 impl From<Watched> for AgentFigures {
@@ -40,14 +40,14 @@ impl From<Watched> for AgentFigures {
         let Watched {
             instance,
             state,
-            healing,
+            remediation,
             ..
         } = watched;
         Self {
             id: instance.id,
             state,
-            steps: healing.tries.len(),
-            given_up: healing.end.map(|end| end.why),
+            steps: remediation.attempts.len(),
+            given_up: remediation.given_up.map(|end| end.reason),
         }
     }
 }
@@ -201,8 +201,8 @@ impl Figures {
             None,
             agents().filter_map(|it| {
                 let why = match it.given_up? {
-                    Why::Exhausted => "exhausted",
-                    Why::CrashLoop => "crash-loop",
+                    GiveUpReason::Exhausted => "exhausted",
+                    GiveUpReason::CrashLoop => "crash-loop",
                 };
                 let [agent] = it.labels();
                 Some(([agent, ("why", why.to_owned())], 1.0))

@@ -30,7 +30,9 @@ use common::http::InternalKey;
 use common::probe::AllowedHosts;
 use common::process::StartError;
 use common::railway::{Limits, Overview, Railway, RailwaySettings};
-use common::store::{Connection, History, Incidents, Instances, Observations, Sweeps, Windows};
+use common::store::{
+    AgentStates, Connection, History, Incidents, Instances, MaintenanceWindows, SweepRuns,
+};
 
 /// What the endpoints work with.
 #[derive(Clone, FromRef)]
@@ -42,13 +44,13 @@ pub struct State {
     /// Instance records.
     pub instances: Instances,
     /// What sweeps see of agents.
-    pub observations: Observations,
+    pub agent_states: AgentStates,
     /// What sweeps know of each other.
-    pub sweeps: Sweeps,
+    pub sweep_runs: SweepRuns,
     /// The failure of a large part of the fleet.
     pub incidents: Incidents,
     /// When nobody is alerted.
-    pub windows: Windows,
+    pub maintenance_windows: MaintenanceWindows,
     /// Where agents may live.
     pub hosts: AllowedHosts,
     /// What Railway says of all containers.
@@ -89,11 +91,11 @@ pub async fn from_environment(
         overview: Overview::new(railway, clock.clone()),
         clock,
         internal_key,
-        observations: Observations::new(instances.clone(), history.clone()),
+        agent_states: AgentStates::new(instances.clone(), history.clone()),
         instances,
-        sweeps: Sweeps::new(history.clone()),
+        sweep_runs: SweepRuns::new(history.clone()),
         incidents: Incidents::new(history.clone()),
-        windows: Windows::new(history),
+        maintenance_windows: MaintenanceWindows::new(history),
         hosts: hosts.unwrap_or_default(),
     }))
 }

@@ -32,7 +32,7 @@ pub(crate) async fn handler(
     State(state): State<crate::State>,
     _: Bearer,
 ) -> Result<Json<WindowList>, ApiError> {
-    let windows = state.windows.all().await?;
+    let windows = state.maintenance_windows.all().await?;
     let windows = windows.into_iter().map(WindowView::from).collect();
     Ok(Json(WindowList { windows }))
 }

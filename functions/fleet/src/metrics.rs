@@ -8,7 +8,7 @@ use axum::extract::{Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use common::http::{ApiError, Bearer, ErrorBody};
-use common::store::{Observations, Segment, StoreError};
+use common::store::{AgentStates, Segment, StoreError};
 use prometheus_client::encoding::text::encode_registry;
 use prometheus_client::registry::Registry;
 use serde::Deserialize;
@@ -57,8 +57,8 @@ pub(crate) async fn handler(
         Some(_) => return Err(ApiError::BadRequest("agents must be true or false".into())),
     };
     let (seen, sweep, incident) = tokio::try_join!(
-        seen(&state.observations),
-        state.sweeps.newest(),
+        seen(&state.agent_states),
+        state.sweep_runs.newest(),
         state.incidents.last(),
     )?;
     let incident = incident.is_some_and(|record| record.incident.is_open());
@@ -77,11 +77,11 @@ pub(crate) async fn handler(
 }
 
 /// What is on record of all agents, by their ids.
-async fn seen(observations: &Observations) -> Result<Figures, StoreError> {
+async fn seen(agent_states: &AgentStates) -> Result<Figures, StoreError> {
     let mut figures = Figures::default();
     let mut after = None;
     loop {
-        let page = observations.page(Segment::ALL, PAGE, after).await?;
+        let page = agent_states.page(Segment::ALL, PAGE, after).await?;
         for watched in page.instances {
             match watched {
                 Ok(watched) => figures.agents.push(AgentFigures::from(watched)),

@@ -37,7 +37,7 @@ pub(crate) async fn handler(
     _: Bearer,
     WindowPath(id): WindowPath,
 ) -> Result<Json<RemovedWindow>, ApiError> {
-    let removed = state.windows.remove(&id).await?;
+    let removed = state.maintenance_windows.remove(&id).await?;
     Ok(Json(RemovedWindow {
         id: id.to_string(),
         removed,

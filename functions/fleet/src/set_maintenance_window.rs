@@ -60,7 +60,7 @@ pub(crate) async fn handler(
     JsonObject(body): JsonObject,
 ) -> Result<(StatusCode, Json<WindowView>), ApiError> {
     let window = window(id, body)?;
-    let made = state.windows.store(&window).await?;
+    let made = state.maintenance_windows.store(&window).await?;
     let status = if made {
         StatusCode::CREATED
     } else {

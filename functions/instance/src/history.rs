@@ -146,7 +146,7 @@ pub(crate) async fn handler(
         .as_deref()
         .map_or(Ok(DEFAULT_HOURS), parse_hours)?;
     let watched = state
-        .observations
+        .agent_states
         .get(&id)
         .await?
         .filter(|watched| watched.instance.owner == session.user)
@@ -233,7 +233,7 @@ impl From<WatchedTransition> for Transition {
         let trouble = transition.trouble;
         Self {
             at: iso8601(transition.since),
-            detected_at: iso8601(transition.sweep),
+            detected_at: iso8601(transition.scheduled_at),
             from: transition.from,
             to: transition.to,
             symptom: trouble.as_ref().map(|trouble| trouble.symptom),

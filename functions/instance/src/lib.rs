@@ -22,7 +22,7 @@ use common::model::Image;
 use common::probe::Prober;
 use common::process::StartError;
 use common::railway::{Limits, Overview, Railway, RailwaySettings};
-use common::store::{Connection, History, Instances, Observations};
+use common::store::{AgentStates, Connection, History, Instances};
 
 /// What the endpoints work with.
 #[derive(Clone, FromRef)]
@@ -34,7 +34,7 @@ pub struct State {
     /// Instance records.
     pub instances: Instances,
     /// What sweeps saw of agents.
-    pub observations: Observations,
+    pub agent_states: AgentStates,
     /// What became of agents over time.
     pub history: History,
     /// Asks agents.
@@ -80,7 +80,7 @@ pub async fn from_environment(
         overview: Overview::new(railway, clock.clone()),
         clock,
         authenticator: sessions.open(&connection)?,
-        observations: Observations::new(instances.clone(), history.clone()),
+        agent_states: AgentStates::new(instances.clone(), history.clone()),
         instances,
         history,
         prober: Prober::new(hosts.unwrap_or_default())?,

@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 /// The figures of all agents that this process has asked.
-pub(crate) struct Samples {
+pub(crate) struct LatencyBuffer {
     /// Whose parts they are.
     process: Uuid,
     agents: Mutex<HashMap<InstanceId, Sample>>,
@@ -42,7 +42,7 @@ struct Hour {
     written: bool,
 }
 
-impl Samples {
+impl LatencyBuffer {
     pub(crate) fn new() -> Self {
         Self {
             process: random::unique_id(),
@@ -171,7 +171,7 @@ mod tests {
     }
 
     /// Probes the agent in a minute, and tells whether its figures are due.
-    fn probe(samples: &Samples, minute: i64) -> bool {
+    fn probe(samples: &LatencyBuffer, minute: i64) -> bool {
         samples.record(&agent(), at(minute), at(minute), Some(Duration::ZERO));
         samples.due(at(minute), &Policy::default()) == [agent()]
     }
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_part_is_due_once_a_heartbeat_and_has_all_of_its_hour() {
-        let samples = Samples::new();
+        let samples = LatencyBuffer::new();
         let mut written = Vec::new();
         for minute in 0..45 {
             if probe(&samples, minute) {
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn what_is_not_written_stays_due_and_goes_with_what_comes_to_it() {
-        let samples = Samples::new();
+        let samples = LatencyBuffer::new();
         probe(&samples, 58);
         samples.hasten(&agent());
         assert_eq!(samples.due(at(58), &Policy::default()), [agent()]);
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn an_agent_that_is_not_asked_any_more_is_forgotten_once_all_is_written() {
-        let samples = Samples::new();
+        let samples = LatencyBuffer::new();
         let policy = Policy::default();
         probe(&samples, 50);
         assert_eq!(samples.due(at(70), &policy), [agent()]);

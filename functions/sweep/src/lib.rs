@@ -38,13 +38,13 @@ use common::process::StartError;
 use common::queue::{Queue, QueueError};
 use common::railway::{Limits, Railway, RailwaySettings};
 use common::store::{
-    Begun, Connection, History, Incidents, Instances, Observations, Segment, StoreError, Sweeps,
-    Windows,
+    AgentStates, Begun, Connection, History, Incidents, Instances, MaintenanceWindows, Segment,
+    StoreError, SweepRuns,
 };
 use event::{Event, SegmentMessage};
 use jiff::Timestamp;
-use latency_buffer::Samples;
-use notifier::{TELLING, Told};
+use latency_buffer::LatencyBuffer;
+use notifier::{SentKeys, TELLING};
 use remediation_case::HEALING;
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
@@ -52,7 +52,7 @@ use tokio::time::{Instant, timeout};
 
 pub use event::BadEvent;
 pub use services::ListingState;
-pub use settings::{Settings, Whole};
+pub use settings::{PositiveInt, Settings};
 pub use summary::{Report, Summary};
 
 /// The sweep, made once per process.
@@ -60,15 +60,15 @@ pub struct Sweep {
     /// The time.
     pub clock: SharedClock,
     /// The states of agents.
-    pub observations: Observations,
+    pub agent_states: AgentStates,
     /// What becomes of agents over time.
     pub history: History,
     /// What sweeps know of each other.
-    pub sweeps: Sweeps,
+    pub sweeps: SweepRuns,
     /// The failure of a large part of the fleet.
     pub incidents: Incidents,
     /// When nobody is to be alerted.
-    pub windows: Windows,
+    pub windows: MaintenanceWindows,
     /// Who is told of agents; nobody, and it is only logged.
     pub webhooks: Webhooks,
     /// Asks agents.
@@ -80,13 +80,13 @@ pub struct Sweep {
     /// Where the figures of each sweep go beside the log; none, and nowhere.
     pub metrics: Option<fn(&Summary)>,
     /// What agents are healed with; none, and nothing is done to them.
-    pub hands: Option<Controls>,
+    pub controls: Option<Controls>,
     /// How it is made.
     pub settings: Settings,
     /// The threads that share a sweep; none, and it is all made where it is begun.
     pub runtimes: Vec<Handle>,
-    samples: Samples,
-    told: Told,
+    samples: LatencyBuffer,
+    told: SentKeys,
 }
 
 /// Why an event failed, so that it is delivered again.
@@ -132,21 +132,21 @@ impl Sweep {
         let history = History::new(connection.clone(), tables.history);
         Self {
             clock,
-            observations: Observations::new(instances, history.clone()),
-            sweeps: Sweeps::new(history.clone()),
+            agent_states: AgentStates::new(instances, history.clone()),
+            sweeps: SweepRuns::new(history.clone()),
             incidents: Incidents::new(history.clone()),
-            windows: Windows::new(history.clone()),
+            windows: MaintenanceWindows::new(history.clone()),
             webhooks: Webhooks::default(),
             history,
             prober,
             railway,
             queue: None,
             metrics: None,
-            hands: None,
+            controls: None,
             settings,
             runtimes: Vec::new(),
-            samples: Samples::new(),
-            told: Told::default(),
+            samples: LatencyBuffer::new(),
+            told: SentKeys::default(),
         }
     }
 
@@ -202,7 +202,7 @@ impl Sweep {
 
     /// How long people are told, and agents healed, behind a sweep.
     fn aftermath(&self) -> Duration {
-        TELLING + self.hands.as_ref().map_or(Duration::ZERO, |_| HEALING)
+        TELLING + self.controls.as_ref().map_or(Duration::ZERO, |_| HEALING)
     }
 
     /// Makes the sweep of a time, which is cut to the interval: whole, or in
@@ -228,7 +228,7 @@ impl Sweep {
                 1
             }
         };
-        let hosted = self.list(sweep).await;
+        let services = self.list(sweep).await;
         match &self.queue {
             Some(queue) if segments > 1 => {
                 let messages: Vec<String> = (0..segments)
@@ -239,7 +239,7 @@ impl Sweep {
                 Ok(Outcome::HandedOut(segments))
             }
             _ => {
-                let report = self.round(sweep, Segment::ALL, hosted, deadline).await?;
+                let report = self.round(sweep, Segment::ALL, services, deadline).await?;
                 Ok(Outcome::Made(report))
             }
         }
@@ -258,12 +258,12 @@ impl Sweep {
             tracing::warn!(%sweep, segment, ?behind, "a segment came too late: it is left out");
             return Ok(None);
         }
-        let hosted = self.last_listing(sweep).await;
+        let services = self.last_listing(sweep).await;
         let part = Segment {
             number: segment,
             of,
         };
-        let report = self.round(sweep, part, hosted, deadline).await?;
+        let report = self.round(sweep, part, services, deadline).await?;
         Ok(Some(report))
     }
 
@@ -360,10 +360,10 @@ pub async fn from_environment(
         Some(url) => Some(Queue::open(aws, url).await),
         None => None,
     };
-    let hands = controls.map(|controls| controls.open(&connection, clock.clone()));
+    let controls = controls.map(|controls| controls.open(&connection, clock.clone()));
     Ok(Sweep {
         queue,
-        hands: hands.transpose()?,
+        controls: controls.transpose()?,
         metrics: Some(emf::to_stdout),
         webhooks: Webhooks::new(urls.unwrap_or_default(), &clock)?,
         ..Sweep::new(&connection, tables, clock, prober, railway, settings)

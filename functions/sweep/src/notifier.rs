@@ -1,4 +1,4 @@
-//! Telling people what a sweep found, before its process is frozen.
+//! AlertOutbox people what a sweep found, before its process is frozen.
 //!
 //! What they are owed is on record: whatever is not told here, because nobody
 //! took it or the time was short, a later sweep tells.
@@ -11,7 +11,8 @@ use common::alerts::{Alert, Plan, Situation, of_incident, plan};
 use common::model::{Instance, InstanceId, MaintenanceWindow, UserId};
 use common::store::IncidentRecord;
 use common::watch::{
-    Announcement, Condition, FleetCount, FleetNews, Incident, Owed, Telling, judge_fleet,
+    AlertOutbox, Announcement, Condition, FleetCount, FleetNews, Incident, PendingAlert,
+    judge_fleet,
 };
 use futures_util::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
@@ -33,20 +34,20 @@ pub(crate) const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(1);
 
 /// A transition that another sweep owes people.
-pub(crate) struct Debt {
+pub(crate) struct OverdueAlert {
     instance: InstanceId,
     owner: UserId,
-    owed: Owed,
+    pending: PendingAlert,
 }
 
-impl Debt {
+impl OverdueAlert {
     /// What is owed of an agent, if whoever took it on had time enough.
-    pub(crate) fn due(instance: &Instance, telling: &Telling, sweep: Timestamp) -> Option<Self> {
-        let owed = telling.owed?;
-        (sweep.duration_since(owed.taken_by) > PATIENCE).then(|| Self {
+    pub(crate) fn due(instance: &Instance, outbox: &AlertOutbox, sweep: Timestamp) -> Option<Self> {
+        let pending = outbox.pending?;
+        (sweep.duration_since(pending.claimed_by) > PATIENCE).then(|| Self {
             instance: instance.id.clone(),
             owner: instance.owner.clone(),
-            owed,
+            pending,
         })
     }
 }
@@ -56,16 +57,16 @@ pub(crate) struct Findings {
     /// What this sweep found.
     pub(crate) news: Vec<Announcement>,
     /// What earlier ones owe.
-    pub(crate) debts: Vec<Debt>,
+    pub(crate) debts: Vec<OverdueAlert>,
     /// How the fleet is.
     pub(crate) count: FleetCount,
 }
 
 /// The keys of what this process told.
 #[derive(Default)]
-pub(crate) struct Told(Mutex<HashMap<String, Timestamp>>);
+pub(crate) struct SentKeys(Mutex<HashMap<String, Timestamp>>);
 
-impl Told {
+impl SentKeys {
     fn keys(&self, now: Timestamp) -> HashSet<String> {
         let mut told = self.lock();
         told.retain(|_, at| now.duration_since(*at) < REMEMBERED);
@@ -132,7 +133,7 @@ impl Sweep {
         }
         let mut announcements = findings.news;
         let mut debts = stream::iter(findings.debts)
-            .map(|debt| self.take_on(debt, sweep))
+            .map(|debt| self.claim(debt, sweep))
             .buffer_unordered(AT_ONCE);
         while let Some(announcement) = debts.next().await {
             announcements.extend(announcement);
@@ -141,12 +142,12 @@ impl Sweep {
         let situation = Situation {
             incident,
             windows: &windows,
-            seen: &self.told.keys(now),
+            sent_keys: &self.told.keys(now),
             now,
         };
         let plans = plan(&announcements, &situation);
         let mut outcomes = stream::iter(announcements.into_iter().zip(plans))
-            .map(|(announcement, plan)| self.carry_out(announcement, plan))
+            .map(|(announcement, plan)| self.deliver(announcement, plan))
             .buffer_unordered(AT_ONCE);
         while let Some((plan, outcome)) = outcomes.next().await {
             match (plan, outcome) {
@@ -154,7 +155,7 @@ impl Sweep {
                 (Plan::Send(_), Outcome::Done) => summary.alerts_sent += 1,
                 (Plan::InIncident, _) => summary.alerts_in_incident += 1,
                 (Plan::Held | Plan::Silenced, _) => summary.alerts_silenced += 1,
-                (Plan::Known, _) => {}
+                (Plan::AlreadySent, _) => {}
             }
         }
     }
@@ -237,13 +238,13 @@ impl Sweep {
     }
 
     /// Takes on what another sweep owes.
-    async fn take_on(&self, debt: Debt, sweep: Timestamp) -> Option<Announcement> {
-        let Debt {
+    async fn claim(&self, debt: OverdueAlert, sweep: Timestamp) -> Option<Announcement> {
+        let OverdueAlert {
             instance,
             owner,
-            owed,
+            pending,
         } = debt;
-        match self.observations.take_on(&instance, owed, sweep).await {
+        match self.agent_states.claim(&instance, pending, sweep).await {
             Ok(transition) => transition.map(|transition| Announcement {
                 instance,
                 owner,
@@ -256,16 +257,16 @@ impl Sweep {
         }
     }
 
-    async fn carry_out(&self, announcement: Announcement, plan: Plan) -> (Plan, Outcome) {
+    async fn deliver(&self, announcement: Announcement, plan: Plan) -> (Plan, Outcome) {
         let Announcement {
             instance,
             transition,
             ..
         } = &announcement;
-        let (of, found_by) = (&self.observations, transition.sweep);
+        let (of, found_by) = (&self.agent_states, transition.scheduled_at);
         let known = async || match transition.to {
-            Condition::Up => of.over(instance, found_by).await,
-            _ => of.alerted(instance, found_by).await,
+            Condition::Up => of.mark_over(instance, found_by).await,
+            _ => of.mark_alerted(instance, found_by).await,
         };
         let written = match &plan {
             Plan::Send(alert) => {
@@ -274,9 +275,9 @@ impl Sweep {
                 }
                 known().await
             }
-            Plan::Known => known().await,
-            Plan::InIncident => of.drop_owed(instance, found_by).await,
-            Plan::Silenced => of.over(instance, found_by).await,
+            Plan::AlreadySent => known().await,
+            Plan::InIncident => of.drop_pending(instance, found_by).await,
+            Plan::Silenced => of.mark_over(instance, found_by).await,
             Plan::Held => Ok(()),
         };
         if let Err(error) = written {

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use common::model::{Instance, MaintenanceWindow};
-use common::watch::{AgentState, Condition, Decision, FleetCount, Healing, Process};
+use common::watch::{AgentState, Condition, Decision, FleetCount, Process, RemediationState};
 use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
@@ -21,45 +21,45 @@ use super::{Summary, Sweep};
 /// and a little more.
 pub(crate) const HEALING: Duration = Duration::from_secs(15);
 
-/// How many patients are treated at once.
+/// How many cases are treated at once.
 const AT_ONCE: usize = 8;
 
 /// An agent about which something is to be done.
-pub(crate) struct Patient {
+pub(crate) struct RemediationCase {
     pub(crate) instance: Instance,
     pub(crate) condition: Condition,
     pub(crate) since: Timestamp,
-    pub(crate) healing: Healing,
+    pub(crate) remediation: RemediationState,
     pub(crate) decision: Decision,
 }
 
 impl Round {
     /// Notes what a sweep saw of an agent's process, and whether something is to
     /// be done about it behind the round.
-    pub(crate) async fn examine(
+    pub(crate) async fn assess(
         &self,
         instance: Instance,
-        mut healing: Healing,
+        mut remediation: RemediationState,
         process: &Process,
         state: &AgentState,
         may_act: bool,
     ) {
         let policy = self.sweep.settings.healing();
-        if let Some(seen) = healing.observe(process, &policy) {
+        if let Some(seen) = remediation.observe(process, &policy) {
             let Some(kept) = self.sweep.keep(&instance.id, &seen).await else {
                 return;
             };
-            healing = kept;
+            remediation = kept;
         }
-        let decision = healing.decide(state, may_act, self.time, &policy);
-        let owed = healing.end.and_then(|end| end.owed);
+        let decision = remediation.decide(state, may_act, self.time, &policy);
+        let owed = remediation.given_up.and_then(|end| end.pending);
         let is_due = owed.is_some_and(|by| self.time.duration_since(by) > PATIENCE);
         if decision != Decision::Nothing || is_due {
-            self.tally().patients.push(Patient {
+            self.tally().cases.push(RemediationCase {
                 instance,
                 condition: state.condition,
                 since: state.since,
-                healing,
+                remediation,
                 decision,
             });
         }
@@ -67,24 +67,24 @@ impl Round {
 }
 
 impl Sweep {
-    /// Treats the patients of a round, who are down for longest first, for some
+    /// Treats the cases of a round, who are down for longest first, for some
     /// seconds at the most.
     pub(crate) async fn heal(
         &self,
-        mut patients: Vec<Patient>,
+        mut cases: Vec<RemediationCase>,
         count: &FleetCount,
         summary: &mut Summary,
     ) {
-        let Some(controls) = self.hands.as_ref().filter(|_| !patients.is_empty()) else {
+        let Some(controls) = self.controls.as_ref().filter(|_| !cases.is_empty()) else {
             return;
         };
         let deadline = Instant::now() + HEALING;
-        let all = patients.len();
+        let all = cases.len();
         let mut treated = 0;
         if let Some(windows) = self.allowed(count).await {
-            patients.sort_by_key(|patient| patient.since);
+            cases.sort_by_key(|case| case.since);
             let mut steps = self.settings.healing_steps;
-            patients.retain(|patient| match patient.decision {
+            cases.retain(|case| match case.decision {
                 Decision::Take(_) if steps == 0 => false,
                 Decision::Take(_) => {
                     steps -= 1;
@@ -93,8 +93,8 @@ impl Sweep {
                 _ => true,
             });
             let sweep = summary.sweep;
-            let mut outcomes = stream::iter(patients)
-                .map(|patient| self.treat(controls, patient, &windows, sweep))
+            let mut outcomes = stream::iter(cases)
+                .map(|case| self.remediate(controls, case, &windows, sweep))
                 .buffer_unordered(AT_ONCE);
             while let Ok(Some(outcome)) = timeout_at(deadline, outcomes.next()).await {
                 if !matches!(outcome, Outcome::Postponed) {

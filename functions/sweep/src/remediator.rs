@@ -1,18 +1,18 @@
 //! One patient of a sweep.
 
-use common::alerts::of_healing;
+use common::alerts::of_remediation;
 use common::control::{ControlError, Controls, Order};
 use common::model::{Control, IdempotencyKey, Instance, InstanceId, MaintenanceWindow, UserId};
-use common::watch::{Condition, Decision, End, Healing, Step, Try, Why};
+use common::watch::{Attempt, Condition, Decision, GiveUpReason, GivenUp, RemediationState, Step};
 use jiff::Timestamp;
 
-use super::remediation_case::Patient;
+use super::remediation_case::RemediationCase;
 use super::{Summary, Sweep};
 
 /// How many of an agent's operations may explain that its process is another one.
 const ORDERS: i32 = 10;
 
-/// What became of a patient.
+/// What became of a case.
 pub(crate) enum Outcome {
     /// Nothing was to be done after all, or somebody else did it.
     Nothing,
@@ -22,36 +22,36 @@ pub(crate) enum Outcome {
     /// Railway did not take it.
     Failed,
     /// Nothing more is done; whether people know.
-    GivenUp(Why, bool),
+    GivenUp(GiveUpReason, bool),
     /// People were told, or not, of what an earlier sweep gave up.
-    Told(bool),
+    SentKeys(bool),
 }
 
 impl Sweep {
-    /// Does what was decided about a patient, unless a maintenance window spares it.
-    pub(crate) async fn treat(
+    /// Does what was decided about a case, unless a maintenance window spares it.
+    pub(crate) async fn remediate(
         &self,
         controls: &Controls,
-        patient: Patient,
+        case: RemediationCase,
         windows: &[MaintenanceWindow],
         sweep: Timestamp,
     ) -> Outcome {
-        let id = &patient.instance.id;
+        let id = &case.instance.id;
         let now = self.clock.now();
         if windows.iter().any(|it| it.silences(Some(id), now)) {
             return Outcome::Postponed;
         }
-        match patient.decision {
-            Decision::Take(step) => self.take(controls, patient, step).await,
-            Decision::Forget => {
-                self.keep(id, &patient.healing.forgotten()).await;
+        match case.decision {
+            Decision::Take(step) => self.take(controls, case, step).await,
+            Decision::Close => {
+                self.keep(id, &case.remediation.closed()).await;
                 Outcome::Nothing
             }
-            Decision::GiveUp(why) => self.give_up(controls, patient, why, sweep).await,
-            Decision::Nothing => match patient.healing.end {
+            Decision::GiveUp(why) => self.give_up(controls, case, why, sweep).await,
+            Decision::Nothing => match case.remediation.given_up {
                 Some(end) => {
-                    let told = self.page(&patient, patient.healing.clone(), end, sweep);
-                    told.await.map_or(Outcome::Nothing, Outcome::Told)
+                    let told = self.page(&case, case.remediation.clone(), end, sweep);
+                    told.await.map_or(Outcome::Nothing, Outcome::SentKeys)
                 }
                 None => Outcome::Nothing,
             },
@@ -60,17 +60,17 @@ impl Sweep {
 
     /// Takes a step, once: its key is the same for everybody who concludes that it
     /// is due.
-    async fn take(&self, controls: &Controls, patient: Patient, step: Step) -> Outcome {
-        let Patient {
+    async fn take(&self, controls: &Controls, case: RemediationCase, step: Step) -> Outcome {
+        let RemediationCase {
             instance,
             since,
-            mut healing,
+            mut remediation,
             ..
-        } = patient;
+        } = case;
         let id = instance.id.clone();
-        let since = *healing.since.get_or_insert(since);
+        let since = *remediation.since.get_or_insert(since);
         let user = UserId::self_healing();
-        let key = format!("{step} {} since {since}", healing.tries.len());
+        let key = format!("{step} {} since {since}", remediation.attempts.len());
         let order = Order {
             instance,
             key: IdempotencyKey::new(&user, &key).ok(),
@@ -106,9 +106,9 @@ impl Sweep {
             Some(_) => Outcome::Failed,
         };
         let at = self.clock.now();
-        healing.tries.push(Try { step, at, failure });
+        remediation.attempts.push(Attempt { step, at, failure });
         // Who was overtaken got the other one's operation by its key.
-        self.keep(&id, &healing)
+        self.keep(&id, &remediation)
             .await
             .map_or(Outcome::Nothing, |_| outcome)
     }
@@ -116,13 +116,13 @@ impl Sweep {
     async fn give_up(
         &self,
         controls: &Controls,
-        patient: Patient,
-        why: Why,
+        case: RemediationCase,
+        why: GiveUpReason,
         sweep: Timestamp,
     ) -> Outcome {
-        let id = &patient.instance.id;
-        let mut healing = patient.healing.clone();
-        if why == Why::CrashLoop {
+        let id = &case.instance.id;
+        let mut remediation = case.remediation.clone();
+        if why == GiveUpReason::CrashLoop {
             let operations = match controls.operations.list(id, ORDERS, None).await {
                 Ok(page) => page.operations,
                 Err(error) => {
@@ -131,19 +131,19 @@ impl Sweep {
                 }
             };
             let orders: Vec<_> = operations.iter().map(|it| it.started_at).collect();
-            healing = healing.without_ordered(&orders, &self.settings.healing());
-            if !healing.is_crash_loop(sweep) {
-                self.keep(id, &healing).await;
+            remediation = remediation.without_ordered(&orders, &self.settings.healing());
+            if !remediation.is_crash_loop(sweep) {
+                self.keep(id, &remediation).await;
                 return Outcome::Nothing;
             }
         }
-        let end = End {
-            why,
+        let end = GivenUp {
+            reason: why,
             at: sweep,
-            owed: Some(sweep),
+            pending: Some(sweep),
         };
         tracing::warn!(agent = %id, ?why, "an agent is beyond self-healing");
-        let told = self.page(&patient, healing, end, sweep).await;
+        let told = self.page(&case, remediation, end, sweep).await;
         told.map_or(Outcome::Nothing, |told| Outcome::GivenUp(why, told))
     }
 
@@ -151,34 +151,41 @@ impl Sweep {
     /// where somebody else does, or there is no need any more.
     async fn page(
         &self,
-        patient: &Patient,
-        mut healing: Healing,
-        end: End,
+        case: &RemediationCase,
+        mut remediation: RemediationState,
+        end: GivenUp,
         sweep: Timestamp,
     ) -> Option<bool> {
-        let Instance { id, owner, .. } = &patient.instance;
-        let is_needed = end.why == Why::CrashLoop || patient.condition == Condition::Down;
-        healing.end = Some(End {
-            owed: is_needed.then_some(sweep),
+        let Instance { id, owner, .. } = &case.instance;
+        let is_needed = end.reason == GiveUpReason::CrashLoop || case.condition == Condition::Down;
+        remediation.given_up = Some(GivenUp {
+            pending: is_needed.then_some(sweep),
             ..end
         });
-        let mut kept = self.keep(id, &healing).await?;
+        let mut kept = self.keep(id, &remediation).await?;
         if !is_needed {
             return None;
         }
-        let alert = of_healing(id, owner, &healing, &end);
+        let alert = of_remediation(id, owner, &remediation, &end);
         if !self.knows(&alert) && !self.send(&alert).await {
             return Some(false);
         }
-        kept.end = Some(End { owed: None, ..end });
+        kept.given_up = Some(GivenUp {
+            pending: None,
+            ..end
+        });
         self.keep(id, &kept).await;
         Some(true)
     }
 
     /// Writes what is known of an agent. None where it is not written, because
     /// somebody else was faster or the store failed.
-    pub(crate) async fn keep(&self, id: &InstanceId, healing: &Healing) -> Option<Healing> {
-        let kept = self.observations.save_healing(id, healing).await;
+    pub(crate) async fn keep(
+        &self,
+        id: &InstanceId,
+        remediation: &RemediationState,
+    ) -> Option<RemediationState> {
+        let kept = self.agent_states.save_remediation(id, remediation).await;
         kept.unwrap_or_else(|error| {
             tracing::error!(%error, agent = %id, "what self-healing knows is not written");
             None
@@ -199,12 +206,12 @@ impl Outcome {
             Self::Taken(Step::Restart) => summary.healing_restarts += 1,
             Self::Taken(Step::Repair) => summary.healing_repairs += 1,
             Self::Failed => summary.healing_failed += 1,
-            Self::Told(known) => told(known),
+            Self::SentKeys(known) => told(known),
             Self::GivenUp(why, known) => {
                 told(known);
                 match why {
-                    Why::Exhausted => summary.healing_given_up += 1,
-                    Why::CrashLoop => summary.crash_loops += 1,
+                    GiveUpReason::Exhausted => summary.healing_given_up += 1,
+                    GiveUpReason::CrashLoop => summary.crash_loops += 1,
                 }
             }
         }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::vec;
 
-use common::store::{BATCH, Cursor, Observations, Segment, StoreError, Watched};
+use common::store::{AgentStates, BATCH, Cursor, Segment, StoreError, Watched};
 use common::watch::{AgentState, Announcement, Condition, FleetCount, Histogram};
 use futures_util::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
@@ -19,9 +19,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
-use super::notifier::{Debt, Findings};
-use super::remediation_case::Patient;
-use super::services::Hosted;
+use super::notifier::{Findings, OverdueAlert};
+use super::remediation_case::RemediationCase;
+use super::services::Services;
 use super::{Report, Summary, Sweep};
 
 /// How many instances are read at once.
@@ -37,7 +37,7 @@ const WRITES: usize = 8;
 pub(crate) struct Round {
     pub(crate) sweep: Arc<Sweep>,
     pub(crate) time: Timestamp,
-    pub(crate) hosted: Hosted,
+    pub(crate) services: Services,
     left: sync::Mutex<Left>,
     /// Afterwards nobody is asked any more.
     last_probe: Instant,
@@ -53,9 +53,9 @@ pub(crate) struct Tally {
     pub(crate) transitions: Vec<Announcement>,
     /// Those of them that people are to be told.
     pub(crate) news: Vec<Announcement>,
-    pub(crate) debts: Vec<Debt>,
+    pub(crate) debts: Vec<OverdueAlert>,
     /// Agents about which something is to be done.
-    pub(crate) patients: Vec<Patient>,
+    pub(crate) cases: Vec<RemediationCase>,
     fleet: FleetCount,
     /// Why the instances could not all be read.
     broken: Option<StoreError>,
@@ -90,19 +90,24 @@ impl Sweep {
         self: &Arc<Self>,
         time: Timestamp,
         segment: Segment,
-        hosted: Hosted,
+        services: Services,
         deadline: Instant,
     ) -> Result<Report, StoreError> {
         let begun = Instant::now();
         let time_left = deadline.saturating_duration_since(begun);
-        let tally = Tally::new(Summary::new(time, segment.number, segment.of, hosted.state));
+        let tally = Tally::new(Summary::new(
+            time,
+            segment.number,
+            segment.of,
+            services.state,
+        ));
         let incident = self.last_incident().await;
         let going_on = incident.as_ref().map(|record| &record.incident);
         let going_on = going_on.filter(|incident| incident.is_open());
         let round = Arc::new(Round {
             sweep: self.clone(),
             time,
-            hosted,
+            services,
             left: sync::Mutex::new(Left {
                 segment,
                 page: Vec::new().into_iter(),
@@ -135,7 +140,7 @@ impl Sweep {
             self.divide_next(time, segments),
             self.tell(findings, incident, &mut summary),
         );
-        self.heal(tally.patients, &count, &mut summary).await;
+        self.heal(tally.cases, &count, &mut summary).await;
         summary.log();
         if let Some(publish) = self.metrics {
             publish(&summary);
@@ -163,7 +168,7 @@ impl Sweep {
 
 impl Left {
     /// The next one, or why there is none; none at the end.
-    async fn next(&mut self, observations: &Observations) -> Option<Met> {
+    async fn next(&mut self, agent_states: &AgentStates) -> Option<Met> {
         loop {
             if let Some(watched) = self.page.next() {
                 return Some(Met::Agent(watched.map(Box::new)));
@@ -173,7 +178,7 @@ impl Left {
                 Place::After(cursor) => Some(cursor),
                 Place::End => return None,
             };
-            match observations.page(self.segment, PAGE, after).await {
+            match agent_states.page(self.segment, PAGE, after).await {
                 Ok(page) => {
                     self.page = page.instances.into_iter();
                     self.place = page.next.map_or(Place::End, Place::After);
@@ -192,7 +197,7 @@ impl Tally {
             transitions: Vec::new(),
             news: Vec::new(),
             debts: Vec::new(),
-            patients: Vec::new(),
+            cases: Vec::new(),
             fleet: FleetCount::default(),
             broken: None,
         }
@@ -222,7 +227,7 @@ impl Round {
     async fn share(self: Arc<Self>, at_once: usize) {
         stream::unfold((), async |()| {
             let mut left = self.left.lock().await;
-            Some((left.next(&self.sweep.observations).await?, ()))
+            Some((left.next(&self.sweep.agent_states).await?, ()))
         })
         .for_each_concurrent(at_once, |met| self.meet(met))
         .await;

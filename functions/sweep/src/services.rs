@@ -26,14 +26,14 @@ pub enum ListingState {
 }
 
 /// Services by their ids and names.
-pub(crate) struct Hosted {
+pub(crate) struct Services {
     pub(crate) state: ListingState,
     services: Vec<HostedService>,
     by_id: HashMap<String, usize>,
     by_name: HashMap<String, usize>,
 }
 
-impl Hosted {
+impl Services {
     fn new(state: ListingState, services: Vec<HostedService>) -> Self {
         let mut by_id = HashMap::with_capacity(services.len());
         let mut by_name = HashMap::with_capacity(services.len());
@@ -71,13 +71,13 @@ impl Hosted {
 
 impl Sweep {
     /// What Railway says, asked if it is time to, and stored for the segments.
-    pub(crate) async fn list(&self, sweep: Timestamp) -> Hosted {
+    pub(crate) async fn list(&self, sweep: Timestamp) -> Services {
         let last = self.stored_listing().await;
         let age = |listing: &Listing| sweep.duration_since(listing.taken_at);
         if let Some(last) = &last
             && (SignedDuration::ZERO..self.settings.listing_interval).contains(&age(last))
         {
-            return Hosted::new(ListingState::Listed, last.services.clone());
+            return Services::new(ListingState::Listed, last.services.clone());
         }
         let error = match self.railway.fleet().await {
             Ok(fleet) => {
@@ -93,38 +93,38 @@ impl Sweep {
                 if let Err(error) = self.sweeps.store(&listing).await {
                     tracing::error!(%error, "the listing of services is not stored");
                 }
-                return Hosted::new(ListingState::Listed, listing.services);
+                return Services::new(ListingState::Listed, listing.services);
             }
             Err(error) => error,
         };
         if matches!(error, ResolveError::NotConfigured(_)) {
             tracing::warn!(%error, "every agent is asked, also one that sleeps");
-            return Hosted::new(ListingState::NotConfigured, Vec::new());
+            return Services::new(ListingState::NotConfigured, Vec::new());
         }
         tracing::warn!(%error, "services cannot be listed");
         self.while_useful(last, sweep)
     }
 
     /// What Railway said when the sweep began.
-    pub(crate) async fn last_listing(&self, sweep: Timestamp) -> Hosted {
+    pub(crate) async fn last_listing(&self, sweep: Timestamp) -> Services {
         if self.railway.is_configured() {
             let last = self.stored_listing().await;
             self.while_useful(last, sweep)
         } else {
-            Hosted::new(ListingState::NotConfigured, Vec::new())
+            Services::new(ListingState::NotConfigured, Vec::new())
         }
     }
 
-    fn while_useful(&self, last: Option<Listing>, sweep: Timestamp) -> Hosted {
+    fn while_useful(&self, last: Option<Listing>, sweep: Timestamp) -> Services {
         let age = |listing: &Listing| sweep.duration_since(listing.taken_at);
         match last {
             Some(last) if age(&last) < self.settings.listing_interval => {
-                Hosted::new(ListingState::Listed, last.services)
+                Services::new(ListingState::Listed, last.services)
             }
             Some(last) if age(&last) <= self.settings.listing_max_age => {
-                Hosted::new(ListingState::Old, last.services)
+                Services::new(ListingState::Old, last.services)
             }
-            _ => Hosted::new(ListingState::Unavailable, Vec::new()),
+            _ => Services::new(ListingState::Unavailable, Vec::new()),
         }
     }
 

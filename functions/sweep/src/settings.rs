@@ -10,7 +10,7 @@ use common::config::{
     SWEEP_SEGMENT_ABOVE, SWEEP_SUCCESSES, SWEEP_TIME_LIMIT,
 };
 use common::http::ControlsSwitch;
-use common::watch::{FleetPolicy, HealingPolicy, Policy};
+use common::watch::{FleetPolicy, Policy, RemediationPolicy};
 use jiff::{SignedDuration, Timestamp};
 
 /// The settings of a sweep.
@@ -67,22 +67,22 @@ impl Default for Settings {
 
 /// A whole number from 1 to a million.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Whole(u32);
+pub struct PositiveInt(u32);
 
 /// The text is no such number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a whole number from 1 to 1000000")]
-pub struct NotWhole;
+pub struct NotPositiveInt;
 
-impl FromStr for Whole {
-    type Err = NotWhole;
+impl FromStr for PositiveInt {
+    type Err = NotPositiveInt;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let number = text.parse().map_err(|_| NotWhole)?;
+        let number = text.parse().map_err(|_| NotPositiveInt)?;
         (1..=1_000_000)
             .contains(&number)
             .then_some(Self(number))
-            .ok_or(NotWhole)
+            .ok_or(NotPositiveInt)
     }
 }
 
@@ -108,7 +108,7 @@ impl FromStr for Share {
 
 /// Whether agents are healed.
 #[derive(PartialEq)]
-enum Healing {
+enum SelfHealing {
     On,
     Off,
 }
@@ -116,16 +116,16 @@ enum Healing {
 /// The text is neither.
 #[derive(Debug, thiserror::Error)]
 #[error("must be on or off")]
-struct NoHealing;
+struct NotSelfHealing;
 
-impl FromStr for Healing {
-    type Err = NoHealing;
+impl FromStr for SelfHealing {
+    type Err = NotSelfHealing;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "on" => Ok(Self::On),
             "off" => Ok(Self::Off),
-            _ => Err(NoHealing),
+            _ => Err(NotSelfHealing),
         }
     }
 }
@@ -134,7 +134,7 @@ impl Settings {
     /// Reads them. `None` means that a problem was noted.
     pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let default = Self::default();
-        let mut number = |name| reader.optional::<Whole>(name);
+        let mut number = |name| reader.optional::<PositiveInt>(name);
         // All are read before the first one is missed, so that all are noted.
         let interval = number(SWEEP_INTERVAL);
         let time_limit = number(SWEEP_TIME_LIMIT);
@@ -152,21 +152,24 @@ impl Settings {
         let healing_pause = number(SELF_HEALING_PAUSE);
         let healing_steps = number(SELF_HEALING_STEPS);
         let fleet_share = reader.optional::<Share>(ALERT_FLEET_SHARE);
-        let heals = reader.optional::<Healing>(SELF_HEALING);
-        let seconds = |given: Option<Whole>, default| {
-            given.map_or(default, |Whole(number)| {
+        let heals = reader.optional::<SelfHealing>(SELF_HEALING);
+        let seconds = |given: Option<PositiveInt>, default| {
+            given.map_or(default, |PositiveInt(number)| {
                 SignedDuration::from_secs(number.into())
             })
         };
-        let count = |given: Option<Whole>, default| given.map_or(default, |Whole(number)| number);
+        let count = |given: Option<PositiveInt>, default| {
+            given.map_or(default, |PositiveInt(number)| number)
+        };
         let interval = seconds(interval?, default.interval);
         Some(Self {
             interval,
-            time_limit: time_limit?.map_or(default.time_limit, |Whole(number)| {
+            time_limit: time_limit?.map_or(default.time_limit, |PositiveInt(number)| {
                 Duration::from_secs(number.into())
             }),
             outdated: seconds(outdated?, default.outdated),
-            concurrency: concurrency?.map_or(default.concurrency, |Whole(number)| number as usize),
+            concurrency: concurrency?
+                .map_or(default.concurrency, |PositiveInt(number)| number as usize),
             segment_above: count(segment_above?, default.segment_above),
             policy: Policy {
                 failures: count(failures?, default.policy.failures),
@@ -182,11 +185,11 @@ impl Settings {
             },
             listing_interval: seconds(listing_interval?, default.listing_interval),
             listing_max_age: seconds(listing_max_age?, default.listing_max_age),
-            heals: heals?.is_some_and(|it| it == Healing::On),
+            heals: heals?.is_some_and(|it| it == SelfHealing::On),
             healing_after: count(healing_after?, default.healing_after),
             healing_pause: seconds(healing_pause?, default.healing_pause),
             healing_steps: healing_steps?
-                .map_or(default.healing_steps, |Whole(number)| number as usize),
+                .map_or(default.healing_steps, |PositiveInt(number)| number as usize),
         })
     }
 
@@ -199,7 +202,7 @@ impl Settings {
     }
 
     /// How patient healing is.
-    pub fn healing(&self) -> HealingPolicy {
+    pub fn healing(&self) -> RemediationPolicy {
         /// Longer than a flapping agent is up in between.
         const STABLE: SignedDuration = SignedDuration::from_mins(30);
 
@@ -207,7 +210,7 @@ impl Settings {
         // sweeps that come a little late or early.
         let seconds = self.interval.as_secs();
         let after = i64::from(self.healing_after) * seconds - seconds * 3 / 2;
-        HealingPolicy {
+        RemediationPolicy {
             after: SignedDuration::from_secs(after),
             pause: self.healing_pause,
             grace: self.policy.grace,

@@ -3,14 +3,14 @@
 use common::model::Instance;
 use common::store::{StoreError, Stored, Watched};
 use common::watch::{
-    AgentState, Announcement, Condition, Found, Hosting, Judgement, Process, Sighting, Telling,
-    judge,
+    AgentState, AlertOutbox, Announcement, Condition, Finding, Hosting, Judgement, Process,
+    Sighting, judge,
 };
 use tokio::time::Instant;
 
 use super::ListingState;
 use super::finding::found;
-use super::notifier::Debt;
+use super::notifier::OverdueAlert;
 use super::run::Round;
 
 /// How often a state is judged anew that others overtake.
@@ -31,15 +31,15 @@ impl Round {
         let Watched {
             instance,
             state,
-            telling,
-            healing,
+            outbox,
+            remediation,
         } = watched;
-        let debt = Debt::due(&instance, &telling, self.time);
+        let debt = OverdueAlert::due(&instance, &outbox, self.time);
         let Some((sighting, process)) = self.look(&instance, state.as_ref()).await else {
             self.tally().debts.extend(debt);
             return;
         };
-        let concluded = self.conclude(&instance, state, &telling, &sighting).await;
+        let concluded = self.conclude(&instance, state, &outbox, &sighting).await;
         if !matches!(&concluded, Ok(it) if it.transition) {
             self.tally().debts.extend(debt);
         }
@@ -52,11 +52,11 @@ impl Round {
             }
         };
         let policy = &self.sweep.settings.policy;
-        if let (Some(_), Some(state)) = (&self.sweep.hands, &concluded.state) {
-            let may_act = matches!(sighting.found, Found::Failing(_))
-                && self.hosted.state == ListingState::Listed
+        if let (Some(_), Some(state)) = (&self.sweep.controls, &concluded.state) {
+            let may_act = matches!(sighting.finding, Finding::Failing(_))
+                && self.services.state == ListingState::Listed
                 && !sighting.is_in_grace(policy);
-            Box::pin(self.examine(instance, healing, &process, state, may_act)).await;
+            Box::pin(self.assess(instance, remediation, &process, state, may_act)).await;
         }
     }
 
@@ -67,24 +67,24 @@ impl Round {
         instance: &Instance,
         state: Option<&AgentState>,
     ) -> Option<(Sighting, Process)> {
-        let service = self.hosted.service_of(instance);
+        let service = self.services.service_of(instance);
         let mut process = Process {
             began: None,
             crashed: service.and_then(|service| service.crashed_at),
             deployed: service.map(|service| service.deployed_at),
         };
-        let (found, at) = match service.map(|service| service.hosting) {
+        let (finding, at) = match service.map(|service| service.hosting) {
             Some(Hosting::Sleeping) => {
                 self.tally().summary.skipped_sleeping += 1;
-                (Found::Sleeping, self.sweep.clock.now())
+                (Finding::Sleeping, self.sweep.clock.now())
             }
             Some(Hosting::Stopped) => {
                 self.tally().summary.skipped_stopped += 1;
-                (Found::Stopped, self.sweep.clock.now())
+                (Finding::Stopped, self.sweep.clock.now())
             }
             Some(Hosting::Deployed | Hosting::Deploying) => self.ask(instance, &mut process).await,
             // Nobody knows whether it still sleeps, and asking would wake it.
-            None if !self.hosted.is_known() => match state.map(|state| state.condition) {
+            None if !self.services.is_known() => match state.map(|state| state.condition) {
                 Some(condition @ (Condition::Sleeping | Condition::Stopped)) => {
                     let summary = &mut self.tally().summary;
                     match condition {
@@ -99,16 +99,16 @@ impl Round {
             None => self.ask(instance, &mut process).await,
         };
         let sighting = Sighting {
-            sweep: self.time,
+            scheduled_at: self.time,
             at,
-            found,
+            finding,
             deployed_at: service.map(|service| service.deployed_at),
             deploying: service.is_some_and(|service| service.hosting == Hosting::Deploying),
         };
         Some((sighting, process))
     }
 
-    async fn ask(&self, instance: &Instance, process: &mut Process) -> (Found, jiff::Timestamp) {
+    async fn ask(&self, instance: &Instance, process: &mut Process) -> (Finding, jiff::Timestamp) {
         let begun = Instant::now();
         let report = self.sweep.prober.probe(&instance.url()).await;
         let took = begun.elapsed();
@@ -116,7 +116,7 @@ impl Round {
         let uptime = report.uptime.map(|uptime| uptime.duration());
         process.began = uptime.and_then(|uptime| at.checked_sub(uptime).ok());
         let found = found(report);
-        let well = !matches!(found, Found::Failing(_));
+        let well = !matches!(found, Finding::Failing(_));
         self.sweep
             .samples
             .record(&instance.id, self.time, at, well.then_some(took));
@@ -131,7 +131,7 @@ impl Round {
         &self,
         instance: &Instance,
         mut state: Option<AgentState>,
-        telling: &Telling,
+        outbox: &AlertOutbox,
         sighting: &Sighting,
     ) -> Result<Concluded, StoreError> {
         let policy = &self.sweep.settings.policy;
@@ -151,10 +151,10 @@ impl Round {
                 });
             }
             let news = judgement.transition.as_ref();
-            let news = news.is_some_and(|transition| transition.is_news(telling));
-            let read = state.as_ref().map(|state| state.sweep);
-            let observations = &self.sweep.observations;
-            let saving = observations.save(&instance.id, read, &judgement, news);
+            let news = news.is_some_and(|transition| transition.needs_alert(outbox));
+            let read = state.as_ref().map(|state| state.scheduled_at);
+            let agent_states = &self.sweep.agent_states;
+            let saving = agent_states.save(&instance.id, read, &judgement, news);
             match Box::pin(saving).await? {
                 Stored::Written => return Ok(self.written(instance, judgement, news)),
                 Stored::Overtaken(found) => state = found,

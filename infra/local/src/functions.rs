@@ -16,8 +16,8 @@ use common::model::Image;
 use common::probe::AllowedHosts;
 use common::railway::{Limits, Overview};
 use common::store::{
-    Configurations, Connection, History, Incidents, Instances, Memories, Observations, Operations,
-    Sweeps, Tables, Tickets, Tokens, Windows,
+    AgentStates, Configurations, Connection, History, Incidents, Instances, MaintenanceWindows,
+    Memories, Operations, SweepRuns, Tables, Tickets, Tokens,
 };
 use proxy::{Agents, Limits as ProxyLimits, Office, Place, Tunnels};
 use sweep::{Sweep, SweepTables};
@@ -166,7 +166,7 @@ impl Settings {
         );
         sweep.webhooks = Webhooks::new(self.fleet_webhooks.unwrap_or_default(), &clock)?;
         if self.sweep.may_heal(self.switch) {
-            sweep.hands = Some(own("sweep")?.controls);
+            sweep.controls = Some(own("sweep")?.controls);
         }
 
         let of = own("compatibility")?;
@@ -183,11 +183,11 @@ impl Settings {
         let fleet = fleet::router(fleet::State {
             clock: clock.clone(),
             internal_key: self.internal_key.clone(),
-            observations: Observations::new(of.controls.instances.clone(), history.clone()),
+            agent_states: AgentStates::new(of.controls.instances.clone(), history.clone()),
             instances: of.controls.instances,
-            sweeps: Sweeps::new(history.clone()),
+            sweep_runs: SweepRuns::new(history.clone()),
             incidents: Incidents::new(history.clone()),
-            windows: Windows::new(history),
+            maintenance_windows: MaintenanceWindows::new(history),
             hosts: self.hosts.clone(),
             overview: of.overview,
         });
@@ -219,7 +219,7 @@ impl Settings {
         let instance = instance::router(instance::State {
             clock: clock.clone(),
             authenticator: of.authenticator,
-            observations: Observations::new(of.controls.instances.clone(), history.clone()),
+            agent_states: AgentStates::new(of.controls.instances.clone(), history.clone()),
             instances: of.controls.instances,
             history,
             prober: of.controls.prober,
