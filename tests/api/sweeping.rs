@@ -85,7 +85,7 @@ async fn a_killed_agent_is_down_after_three_failures_and_up_after_two_successes(
     let down = &announced.transition;
     assert_eq!((down.from, down.to), (Some(Condition::Up), Condition::Down));
     assert_eq!(down.since.to_string(), "2026-04-04T03:12:00Z");
-    assert_eq!(down.sweep.to_string(), "2026-04-04T03:14:00Z");
+    assert_eq!(down.scheduled_at.to_string(), "2026-04-04T03:14:00Z");
     let trouble = down.trouble.as_ref().unwrap();
     assert_eq!(trouble.symptom, Symptom::Unreachable);
     let refused = "No probe succeeded: request failed: connection refused";
