@@ -14,7 +14,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{ClientBuilder, Response};
 use url::{Host, Url};
 
-use crate::probe::GuardedResolver;
+use crate::net::GuardedResolver;
 use crate::tls;
 
 /// What every outgoing request calls itself. Railway's edge refuses requests

@@ -1,7 +1,8 @@
 //! Everything that more than one function needs, in layers.
 //!
 //! `model` is pure data, `compat` pure rules about an agent's setup, `watch` pure
-//! rules about what was seen of it; `probe`, `railway` and `store` are the three outside worlds (the agents, Railway,
+//! rules about what was seen of it; `net` is which hosts may be asked; `probe`,
+//! `railway` and `store` are the three outside worlds (the agents, Railway,
 //! DynamoDB) and know nothing of each other; `identity` reads what a login has
 //! sealed or signed; `http` is where causes become status codes.
 //! `ARCHITECTURE.md` lists what each layer may not do, and
@@ -18,6 +19,7 @@ pub mod control;
 pub mod http;
 pub mod identity;
 pub mod model;
+pub mod net;
 pub mod probe;
 pub mod process;
 pub mod queue;

@@ -1,7 +1,8 @@
 //! Proving a token to agents, which are other people's code.
 
 use common::model::{AgentUrl, GatewayToken};
-use common::probe::{AllowedHosts, Prober, Proof};
+use common::net::AllowedHosts;
+use common::probe::{Prober, Proof};
 use serde_json::json;
 use tests::{Reply, ScriptedServer};
 

@@ -19,6 +19,19 @@ struct Rule {
 
 const RULES: &[Rule] = &[
     Rule {
+        reason: "what every layer stands on knows none of them: the base imports nothing above \
+                 itself",
+        holds_for: is_base,
+        forbidden: &[
+            "alerts", "compat", "control", "http", "identity", "probe", "railway", "store", "watch",
+        ],
+    },
+    Rule {
+        reason: "`net` says which addresses of agents may be asked, and knows `model` alone",
+        holds_for: |path| path.starts_with("common/src/net/"),
+        forbidden: &["client", "clock", "config"],
+    },
+    Rule {
         reason: "`probe` knows neither `railway` nor `store`: an outside world can be understood, \
                  replaced and tested alone",
         holds_for: |path| path.starts_with("common/src/probe/"),
@@ -74,8 +87,8 @@ const RULES: &[Rule] = &[
         reason: "`model` is pure data below all other layers",
         holds_for: |path| path.starts_with("common/src/model/"),
         forbidden: &[
-            "client", "clock", "compat", "config", "control", "http", "probe", "railway", "store",
-            "watch",
+            "client", "clock", "compat", "config", "control", "http", "net", "probe", "railway",
+            "store", "watch",
         ],
     },
     Rule {
@@ -135,7 +148,7 @@ const RULES: &[Rule] = &[
             is_product(path)
                 && path != "common/src/client.rs"
                 && path != "common/src/probe/connection.rs"
-                && path != "common/src/probe/resolver.rs"
+                && path != "common/src/net/resolver.rs"
         },
         forbidden: &[
             "h2::client",
@@ -154,6 +167,16 @@ const RULES: &[Rule] = &[
         forbidden: &["axum"],
     },
 ];
+
+/// The files of `common/src` itself, and what they stand on.
+fn is_base(path: &str) -> bool {
+    let Some(path) = path.strip_prefix("common/src/") else {
+        return false;
+    };
+    let folders = ["aws/", "net/", "telemetry/"];
+    let is_of_a_folder = folders.iter().any(|folder| path.starts_with(folder));
+    is_of_a_folder || (!path.contains('/') && path != "lib.rs")
+}
 
 fn is_pure(path: &str) -> bool {
     path.starts_with("common/src/model/")
@@ -198,6 +221,12 @@ fn no_function_depends_on_another_function() {
 #[test]
 fn planted_violations_are_found() {
     for (path, text, name) in [
+        ("common/src/client.rs", "use crate::probe::Prober;", "probe"),
+        (
+            "common/src/net/hosts.rs",
+            "use crate::client::USER_AGENT;",
+            "client",
+        ),
         (
             "common/src/probe/prober.rs",
             "use crate::store::Instances;",
@@ -322,6 +351,7 @@ fn what_is_allowed_is_no_violation() {
         ("common/src/model/uptime.rs", "use std::time::Duration;"),
         ("common/src/config.rs", "std::env::var(name)"),
         ("common/src/client.rs", "env!(\"CARGO_PKG_VERSION\")"),
+        ("common/src/client.rs", "use crate::net::GuardedResolver;"),
         ("common/src/store/mod.rs", "use aws_sdk_dynamodb::Client;"),
         ("common/src/http/mod.rs", "use axum::Json;"),
         (

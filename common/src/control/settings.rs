@@ -8,7 +8,8 @@ use crate::config::{
     OPERATIONS_TABLE, Reader, TOKENS_TABLE,
 };
 use crate::model::{Image, PinnedImage};
-use crate::probe::{AllowedHosts, Prober};
+use crate::net::AllowedHosts;
+use crate::probe::Prober;
 use crate::railway::{Limits, Railway, RailwaySettings};
 use crate::store::{Connection, Instances, Memories, Operations, Tokens};
 

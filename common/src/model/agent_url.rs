@@ -12,7 +12,7 @@ use super::InstanceId;
 /// OpenClaw answers its probes at the root whatever its base path is, so a path
 /// has no meaning here, and user names, queries and fragments never have one.
 /// Whether the host may be asked at all is the prober's business, see
-/// [`AllowedHosts`](crate::probe::AllowedHosts).
+/// [`AllowedHosts`](crate::net::AllowedHosts).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AgentUrl(Url);
 

@@ -27,11 +27,10 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tower::ServiceExt;
 
-use super::AllowedHosts;
 use super::failure::Failure;
-use super::resolver::GuardedResolver;
 use crate::client::{self, BODY_LIMIT, ClientError, ReadError};
 use crate::model::{AgentUrl, GatewayToken};
+use crate::net::{AllowedHosts, GuardedResolver};
 use crate::tls;
 
 /// The longest head of an answer, in bytes. Together with the limit of bodies

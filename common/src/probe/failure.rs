@@ -6,8 +6,7 @@ use std::io;
 use hyper::http::uri::InvalidUri;
 use rustls::CertificateError;
 
-use super::HostRefused;
-use super::resolver::NameNotFound;
+use crate::net::{HostRefused, NameNotFound};
 
 /// A request that got no status.
 #[derive(Debug, thiserror::Error)]

@@ -11,18 +11,14 @@ mod classify;
 mod connection;
 mod facts;
 mod failure;
-mod hosts;
 mod observation;
 mod prober;
 mod proof;
 mod report;
-mod resolver;
 
 pub use classify::{Classification, Status, classify};
 pub use facts::Facts;
-pub use hosts::{AllowedHosts, HostRefused, InvalidHosts};
 pub use observation::{Endpoint, Observation, Observations, Problem};
 pub use prober::Prober;
 pub use proof::Proof;
 pub use report::{Check, ProbeReport, VersionSource};
-pub use resolver::GuardedResolver;

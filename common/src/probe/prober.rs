@@ -3,9 +3,10 @@
 use rustls::pki_types::CertificateDer;
 
 use super::connection::Connector;
-use super::{AllowedHosts, Observation, Observations, ProbeReport, asking};
+use super::{Observation, Observations, ProbeReport, asking};
 use crate::client::ClientError;
 use crate::model::AgentUrl;
+use crate::net::AllowedHosts;
 
 /// Asks agents how they are.
 #[derive(Clone, Debug)]

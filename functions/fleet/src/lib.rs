@@ -27,7 +27,7 @@ use common::config::{
     AGENT_HOSTS, Environment, HISTORY_TABLE, INSTANCES_TABLE, INTERNAL_API_KEY, Reader,
 };
 use common::http::InternalKey;
-use common::probe::AllowedHosts;
+use common::net::AllowedHosts;
 use common::process::StartError;
 use common::railway::{Limits, Overview, Railway, RailwaySettings};
 use common::store::{

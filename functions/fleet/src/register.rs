@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use common::clock::iso8601;
 use common::http::{ApiError, Bearer, ErrorBody, InstancePath, JsonObject};
 use common::model::{AgentUrl, Instance};
-use common::probe::AllowedHosts;
+use common::net::AllowedHosts;
 use common::store::{Change, Registration};
 use jiff::Timestamp;
 use serde::Serialize;

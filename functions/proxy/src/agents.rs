@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::http::ApiError;
 use common::model::{AgentUrl, InstanceId};
-use common::probe::AllowedHosts;
+use common::net::AllowedHosts;
 use common::store::Instances;
 use tokio::time::Instant;
 

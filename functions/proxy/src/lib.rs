@@ -33,7 +33,7 @@ use common::config::{
 };
 use common::http::{Authenticator, Fronts, InternalKey, SessionSettings};
 use common::identity::Issuer;
-use common::probe::{AllowedHosts, GuardedResolver};
+use common::net::{AllowedHosts, GuardedResolver};
 use common::process::StartError;
 use common::store::{Connection, Instances, Tickets};
 use utoipa_axum::router::OpenApiRouter;

@@ -33,7 +33,8 @@ use common::config::{
 };
 use common::control::{ControlSettings, Controls};
 use common::http::ControlsSwitch;
-use common::probe::{AllowedHosts, Prober};
+use common::net::AllowedHosts;
+use common::probe::Prober;
 use common::process::StartError;
 use common::queue::{Queue, QueueError};
 use common::railway::{Limits, Railway, RailwaySettings};

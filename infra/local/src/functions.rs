@@ -13,7 +13,7 @@ use common::control::{ControlSettings, Controls};
 use common::http::{Authenticator, ControlsSwitch, Fronts, InternalKey, SessionSettings};
 use common::identity::Issuer;
 use common::model::Image;
-use common::probe::AllowedHosts;
+use common::net::AllowedHosts;
 use common::railway::{Limits, Overview};
 use common::store::{
     AgentStates, Configurations, Connection, History, Incidents, Instances, MaintenanceWindows,

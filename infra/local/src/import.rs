@@ -14,7 +14,7 @@ use common::config::{
     AGENT_HOSTS, ConfigError, Environment, INSTANCES_TABLE, Reader, TOKENS_TABLE,
 };
 use common::model::{GatewayToken, InstanceId};
-use common::probe::AllowedHosts;
+use common::net::AllowedHosts;
 use common::store::{Connection, Instances, Registration, StoreError, Tokens};
 use serde_json::{Map, Value};
 

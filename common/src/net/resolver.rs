@@ -20,7 +20,7 @@ pub struct GuardedResolver(AllowedHosts);
 /// The system's resolver knows no such name, or failed.
 #[derive(Debug, thiserror::Error)]
 #[error("host name not found")]
-pub(super) struct NameNotFound(#[source] io::Error);
+pub struct NameNotFound(#[source] io::Error);
 
 /// Connectors take any error.
 type BoxError = Box<dyn Error + Send + Sync>;
