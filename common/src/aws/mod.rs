@@ -1,7 +1,7 @@
 //! What all clients of AWS in a process share: credentials, limits, and one
 //! pool of connections.
 
-mod http;
+mod sdk_client;
 
 use std::error::Error;
 use std::fmt::{Debug, Write};
@@ -22,7 +22,7 @@ use tokio::sync::OnceCell;
 
 use crate::config::{Environment, ProcessEnvironment};
 
-pub use http::SdkClient;
+pub use sdk_client::SdkClient;
 
 /// Where AWS is.
 #[derive(Clone, Debug)]
