@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::client::{Access, Railway};
 use super::documents::{Fleet as FleetQuery, fleet};
 use super::error::{RailwayError, ResolveError};
-use super::resolve::candidates;
+use super::reference::ServiceReference;
 use super::{Deployment, DeploymentState};
 use crate::model::Instance;
 
@@ -87,17 +87,10 @@ impl Fleet {
         &self.services
     }
 
-    /// The service of an agent, by the rule of [`Railway::resolve`]: the id on
-    /// record, which is final, else the best of the candidates' names.
+    /// The service of an agent, found as [`Railway::resolve`] finds it.
     pub fn service_of(&self, instance: &Instance) -> Option<&FleetService> {
-        let persisted = instance.runtime_service_id.as_deref();
-        let index = match persisted.filter(|id| !id.trim().is_empty()) {
-            Some(id) => self.by_id.get(id),
-            None => candidates(instance)
-                .iter()
-                .find_map(|name| self.by_name.get(name)),
-        };
-        self.services.get(*index?)
+        let index = ServiceReference::of(instance).find(&self.by_id, &self.by_name)?;
+        self.services.get(*index)
     }
 }
 

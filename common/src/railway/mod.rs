@@ -17,6 +17,7 @@ mod history;
 mod metrics;
 mod operation;
 mod overview;
+mod reference;
 mod resolve;
 mod settings;
 mod settle;
@@ -33,7 +34,8 @@ pub use fleet::{Fleet, FleetService};
 pub use history::{History, LastExit, Lifecycle};
 pub use metrics::Metrics;
 pub use overview::Overview;
-pub use resolve::{RailwayService, candidates};
+pub use reference::ServiceReference;
+pub use resolve::RailwayService;
 pub use settings::{
     ApiKey, ApiUrl, InvalidApiKey, InvalidApiUrl, InvalidTokenType, Limits, RailwaySettings,
     TokenType,

@@ -3,11 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use url::Host;
-
 use super::client::{Access, Railway};
 use super::documents::{Services, services};
 use super::error::ResolveError;
+use super::reference::ServiceReference;
 use crate::model::Instance;
 
 /// The service of one agent. Only [`Railway::resolve`] makes one, so that
@@ -53,10 +52,9 @@ impl Railway {
     /// there, services that cannot be listed.
     pub async fn resolve(&self, instance: &Instance) -> Result<RailwayService, ResolveError> {
         let access = self.access.clone()?;
-        let persisted = instance.runtime_service_id.as_deref();
-        let (id, discovered) = match persisted.filter(|id| !id.trim().is_empty()) {
-            Some(id) => (id.to_owned(), false),
-            None => (self.discover(&access, candidates(instance)).await?, true),
+        let (id, discovered) = match ServiceReference::of(instance) {
+            ServiceReference::Id(id) => (id.to_owned(), false),
+            ServiceReference::Names(names) => (self.discover(&access, names).await?, true),
         };
         Ok(RailwayService {
             id,
@@ -103,90 +101,6 @@ impl Railway {
                 None if !more => return Err(ResolveError::NotFound(candidates)),
                 _ => {}
             }
-        }
-    }
-}
-
-/// The names that the service of an agent may have, the most telling first: the
-/// first label of its recorded address, and the two names that the platform
-/// gives. Names compare exactly: ids that differ in case alone are two agents.
-pub fn candidates(instance: &Instance) -> Vec<String> {
-    let label = instance
-        .openclaw_url
-        .as_ref()
-        .and_then(|url| match url.host()? {
-            Host::Domain(name) => name.split('.').next().map(str::to_owned),
-            Host::Ipv4(_) | Host::Ipv6(_) => None,
-        });
-    let names = [
-        Some(format!("agentbot-agent-{}", instance.id)),
-        Some(instance.id.to_string()),
-    ];
-    let mut candidates = Vec::new();
-    for name in [label].into_iter().chain(names).flatten() {
-        if !candidates.contains(&name) {
-            candidates.push(name);
-        }
-    }
-    candidates
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_candidates_are_the_label_of_the_url_and_the_names_of_the_id() {
-        let rows: [(Option<&str>, &str, &[&str]); 6] = [
-            (None, "abc123", &["agentbot-agent-abc123", "abc123"]),
-            (
-                Some("https://agentbot-agent-abc123-production.up.railway.app"),
-                "abc123",
-                &[
-                    "agentbot-agent-abc123-production",
-                    "agentbot-agent-abc123",
-                    "abc123",
-                ],
-            ),
-            (
-                Some("https://agentbot-agent-abc123.up.railway.app"),
-                "abc123",
-                &["agentbot-agent-abc123", "abc123"],
-            ),
-            (
-                Some("https://abc123.example"),
-                "abc123",
-                &["abc123", "agentbot-agent-abc123"],
-            ),
-            (
-                Some("http://127.0.0.1:18789"),
-                "Abc",
-                &["agentbot-agent-Abc", "Abc"],
-            ),
-            (
-                Some("http://[fd12::1]:18789"),
-                "abc",
-                &["agentbot-agent-abc", "abc"],
-            ),
-        ];
-        for (url, id, expected) in rows {
-            let instance = Instance {
-                id: id.parse().unwrap(),
-                owner: "user_1".parse().unwrap(),
-                openclaw_url: url.map(|url| url.parse().unwrap()),
-                plan: None,
-                runtime_service_id: None,
-                subscription_status: None,
-                created_at: None,
-                registered_at: None,
-                provisioned_at: None,
-                last_seen_at: None,
-                gateway_process_status: None,
-                reported_version: None,
-                observed_at: None,
-                metadata: None,
-            };
-            assert_eq!(candidates(&instance), expected, "{url:?} {id}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use common::model::Instance;
-use common::railway::{DeploymentState, FleetService, ResolveError, candidates};
+use common::railway::{DeploymentState, FleetService, ResolveError, ServiceReference};
 use common::store::Listing;
 use common::watch::{HostedService, Hosting, Policy};
 use jiff::{SignedDuration, Timestamp};
@@ -51,16 +51,10 @@ impl Services {
     }
 
     /// The service of an agent, unless it is simply up or there is none. It is
-    /// found as controls find it: by the id on record, else by name.
+    /// found as controls find it.
     pub(crate) fn service_of(&self, instance: &Instance) -> Option<&HostedService> {
-        let recorded = instance.runtime_service_id.as_deref();
-        let index = match recorded.filter(|id| !id.trim().is_empty()) {
-            Some(id) => self.by_id.get(id),
-            None => candidates(instance)
-                .iter()
-                .find_map(|name| self.by_name.get(name)),
-        };
-        self.services.get(*index?)
+        let index = ServiceReference::of(instance).find(&self.by_id, &self.by_name)?;
+        self.services.get(*index)
     }
 
     /// Whether an agent that is not in the listing is known to be up.
