@@ -1,50 +1,101 @@
-//! The API over HTTP: one file for each function, and one for each thing that
-//! all functions share.
+//! The API over HTTP: a folder for each function, with a file for each of its
+//! endpoints, and a folder for each thing that functions share.
 
 // For clippy, so that helpers may fail a test just as a test may.
 #![cfg(test)]
 
-mod alerts;
-mod compatibility;
-mod controls;
-mod controls_refused;
-mod fleet;
-mod fleet_list;
-mod fleet_stats;
-mod healing;
-mod healing_forbidden;
-mod heartbeat;
-mod history;
-mod hostile;
-mod idempotency;
-mod identity;
-mod import;
-mod instance;
-mod instance_resources;
-mod leases;
-mod lifecycle;
-mod maintenance;
-mod maintenance_act;
-mod metrics;
-mod operations;
-mod people;
-mod probing;
-mod proofs;
-mod railway_down;
-mod railway_keys;
-mod reset_memory;
-mod rotation;
-mod secrets;
-mod sessions;
-mod settling;
-mod shared;
-mod support;
-mod sweep_alerts;
-mod sweep_faults;
-mod sweep_figures;
-mod sweep_hosting;
-mod sweep_order;
-mod sweeping;
-mod tokens;
-mod version;
-mod windows;
+mod compatibility {
+    mod ensure;
+}
+
+mod fleet {
+    mod list;
+    mod maintenance_windows;
+    mod metrics;
+    mod register;
+    mod stats;
+}
+
+mod instance {
+    mod history;
+    mod show;
+    mod stats;
+}
+
+mod lifecycle {
+    mod controls;
+    mod operations;
+    mod reset_memory;
+}
+
+mod maintenance {
+    mod act;
+    mod health;
+}
+
+mod sweep {
+    mod alerts;
+    mod dynamodb_faults;
+    mod hosting;
+    mod hourly_figures;
+    mod order;
+    pub(crate) mod self_healing;
+    mod self_healing_withheld;
+    mod transitions;
+}
+
+mod token {
+    mod heartbeat;
+    mod proof;
+    mod rotate;
+    mod show;
+    mod support_alert;
+}
+
+mod version {
+    mod proxied;
+}
+
+/// Agents, which are other people's code: how they are asked and what they may answer.
+mod agents {
+    mod hostile;
+    mod probing;
+}
+
+/// What holds for everything that is done to an agent, whichever endpoint orders it.
+mod controls {
+    mod idempotency;
+    mod leases;
+    mod railway_keys;
+    mod railway_outage;
+    mod refused;
+    mod settling;
+}
+
+/// What holds for every request.
+mod http {
+    mod every_function;
+}
+
+/// Who is asking.
+mod identity {
+    mod logins;
+    mod sessions;
+}
+
+/// What the local stack brings beside the functions.
+mod local {
+    mod import;
+}
+
+/// What a function needs before it answers.
+mod startup {
+    mod secrets_manager;
+}
+
+/// No tests: what several of them need.
+mod support {
+    pub(crate) mod controls;
+    pub(crate) mod people;
+    pub(crate) mod states;
+}

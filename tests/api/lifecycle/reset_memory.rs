@@ -13,7 +13,7 @@ use local::railway::Fault;
 use serde_json::{Value, json};
 use tests::World;
 
-use crate::controls::{ID, control, operation, settled, take_operation};
+use crate::support::controls::{ID, control, operation, settled, take_operation};
 
 const OWNER: &str = "owner-running";
 const OTHERS: [&str; 3] = ["owner-running-2", "owner-runnin", "owner-legacy"];

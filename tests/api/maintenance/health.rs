@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tests::{ScriptedServer, World};
 
-use crate::support::{agent_of_the_spec, all_failed, behaviours, take_seconds};
+use crate::support::states::{agent_of_the_spec, all_failed, behaviours, take_seconds};
 
 const PATH: &str = "/api/openclaw/maintenance";
 

@@ -5,7 +5,7 @@ use local::agents::Behaviour;
 use serde_json::{Value, json};
 use tests::World;
 
-use crate::healing::{behave, sweeps, world_of};
+use crate::sweep::self_healing::{behave, sweeps, world_of};
 
 const METRICS: &str = "/api/openclaw/metrics";
 

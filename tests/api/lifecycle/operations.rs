@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tests::World;
 
-use crate::controls::{ID, NEWER, SERVICE, control, operation, service, take_operation};
+use crate::support::controls::{ID, NEWER, SERVICE, control, operation, service, take_operation};
 
 const UNKNOWN: &str = "01961d2c-7b00-7000-8000-000000000000";
 

@@ -6,7 +6,9 @@ use local::railway::Fault;
 use serde_json::json;
 use tests::World;
 
-use crate::controls::{ID, WAYS, Way, assert_no_lease, assert_nothing_done, record_service};
+use crate::support::controls::{
+    ID, WAYS, Way, assert_no_lease, assert_nothing_done, record_service,
+};
 
 const DISABLED: &str = "Managed runtime controls are temporarily disabled until the Railway \
                         control path is fully verified.";

@@ -7,7 +7,7 @@ use local::railway::Fault;
 use serde_json::{Value, json};
 use tests::{Caller, World};
 
-use crate::controls::{ID, WAYS, Way, record_service, service, take_operation};
+use crate::support::controls::{ID, WAYS, Way, record_service, service, take_operation};
 
 const START: Way = Way::Lifecycle("start");
 const RESTART: Way = Way::Lifecycle("restart");
@@ -41,17 +41,17 @@ async fn an_answer_is_repeated_as_it_was_after_the_agent_has_settled_or_failed()
     let mut first = START.order(&owner(&world, "settles"), ID).await;
     let body = first.body.clone();
     let id = take_operation(&mut first);
-    crate::controls::settled(&world.owner_of(ID), ID, &id).await;
+    crate::support::controls::settled(&world.owner_of(ID), ID, &id).await;
     let second = START.order(&owner(&world, "settles"), ID).await;
     second.is(200, body);
 
     world
         .railway()
-        .fail_deployments(crate::controls::SERVICE, true);
+        .fail_deployments(crate::support::controls::SERVICE, true);
     let mut first = START.order(&owner(&world, "fails"), ID).await;
     let body = first.body.clone();
     let id = take_operation(&mut first);
-    let settled = crate::controls::settled(&world.owner_of(ID), ID, &id).await;
+    let settled = crate::support::controls::settled(&world.owner_of(ID), ID, &id).await;
     assert_eq!(settled.body["status"], "failed");
     let second = START.order(&owner(&world, "fails"), ID).await;
     second.is(200, body);
@@ -121,9 +121,11 @@ async fn the_same_key_of_another_user_or_for_another_instance_is_another_key() {
     // The same user with a second instance.
     let url = "http://127.0.0.1:18789";
     world.deploy("second", "owner-running", url).await;
-    world
-        .railway()
-        .add_service("agentbot-agent-second", crate::controls::BASELINE, None);
+    world.railway().add_service(
+        "agentbot-agent-second",
+        crate::support::controls::BASELINE,
+        None,
+    );
     let answer = RESTART.order(&owner(&world, "a key"), "second").await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     assert_eq!(kept(&world).await, 1);

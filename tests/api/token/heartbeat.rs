@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{Answer, World};
 
-use crate::controls::ID;
+use crate::support::controls::ID;
 
 const PATH: &str = "/api/heartbeat";
 

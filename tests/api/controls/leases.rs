@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tests::{Builder, World};
 use tokio::time::{sleep, timeout};
 
-use crate::controls::{
+use crate::support::controls::{
     ID, WAYS, Way, assert_no_lease, control, record_service, service, take_operation, until,
 };
 

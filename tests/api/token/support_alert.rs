@@ -8,7 +8,7 @@ use local::agents::Behaviour;
 use serde_json::{Value, json};
 use tests::{Reply, ScriptedServer, World};
 
-use crate::controls::{ID, until};
+use crate::support::controls::{ID, until};
 
 const HEAL: &str = "/api/support/heal-token";
 

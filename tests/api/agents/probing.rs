@@ -8,7 +8,7 @@ use serde_json::json;
 use tests::{Reply, ScriptedServer, World};
 use tokio::time::Instant;
 
-use crate::support::checks;
+use crate::support::states::checks;
 
 #[tokio::test]
 async fn an_agent_learns_nothing_of_the_caller() {

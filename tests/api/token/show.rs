@@ -6,7 +6,7 @@ use local::agents::Behaviour;
 use serde_json::{Value, json};
 use tests::{Answer, World};
 
-use crate::controls::ID;
+use crate::support::controls::ID;
 
 const HEAL: &str = "/api/support/heal-token";
 

@@ -15,7 +15,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{World, made};
 
-use crate::healing::{ID, OTHER, behave, healed, operations, steps, sweeps, world, world_of};
+use crate::sweep::self_healing::{
+    ID, OTHER, behave, healed, operations, steps, sweeps, world, world_of,
+};
 
 #[tokio::test]
 async fn nothing_is_done_and_nothing_noted_unless_it_is_wanted_and_controls_are_on() {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tests::World;
 use tokio::time::sleep;
 
-use crate::controls::{
+use crate::support::controls::{
     BASELINE, ID, NEWER, SERVICE, WAYS, Way, control, operation, record_service, service, settled,
     status, succeed, take_operation,
 };

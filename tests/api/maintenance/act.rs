@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::json;
 use tests::World;
 
-use crate::controls::{
+use crate::support::controls::{
     BASELINE, ID, MAINTENANCE, NEWER, SERVICE, assert_nothing_done, operation, service,
     take_operation,
 };

@@ -10,7 +10,7 @@ use serde_json::json;
 use tests::{Answer, HASTY, World};
 use tokio::time::Instant;
 
-use crate::controls::{
+use crate::support::controls::{
     ID, NEWER, WAYS, Way, assert_no_lease, control, record_service, service, settled,
     take_operation,
 };

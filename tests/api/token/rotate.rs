@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{Answer, World};
 
-use crate::controls::{
+use crate::support::controls::{
     ID, SERVICE, assert_no_lease, assert_nothing_done, control, operation, service, settled,
     succeed, take_operation, until,
 };

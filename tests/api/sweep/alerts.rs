@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sweep::{Settings, Summary};
 use tests::{Reply, ScriptedServer, World, made};
 
-use crate::people::People;
+use crate::support::people::People;
 
 const ID: &str = "demo-running";
 const OTHER: &str = "demo-legacy";

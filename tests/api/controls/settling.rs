@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tests::{Caller, Reply, ScriptedServer, World};
 use tokio::time::Instant;
 
-use crate::controls::{
+use crate::support::controls::{
     BASELINE, ID, SERVICE, Way, control, operation, settled, status, succeed, take_operation, until,
 };
 

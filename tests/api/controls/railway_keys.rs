@@ -12,7 +12,7 @@ use local::railway::{ACCOUNT_KEY, ENVIRONMENT_ID, Options, PROJECT_ID, PROJECT_K
 use serde_json::json;
 use tests::{Builder, World};
 
-use crate::controls::{BASELINE, ID, SERVICE, WAYS, assert_no_lease, record_service};
+use crate::support::controls::{BASELINE, ID, SERVICE, WAYS, assert_no_lease, record_service};
 
 /// A world with Railway's variables of its own instead of the simulated ones:
 /// the key must be among them.

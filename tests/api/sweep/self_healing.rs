@@ -15,7 +15,7 @@ use sweep::Summary;
 use tests::{Builder, Fate, FaultyDynamoDb, Reply, World, made};
 use tokio::time::{sleep, timeout};
 
-use crate::people::People;
+use crate::support::people::People;
 
 pub(crate) const ID: &str = "demo-running";
 pub(crate) const OTHER: &str = "demo-legacy";

@@ -4,7 +4,7 @@ use common::config::{AGENT_HOSTS, OPENCLAW_IMAGE};
 use serde_json::{Value, json};
 use tests::{Builder, Reply, ScriptedServer, World};
 
-use crate::support::{
+use crate::support::states::{
     Expected, agent_of_the_spec, all_failed, all_well, behaviours, checks, take_seconds,
 };
 
