@@ -10,7 +10,7 @@ use crate::clock::{SharedClock, SystemClock};
 use crate::config::Reader;
 use crate::control::{ControlSettings, Controls};
 use crate::process::StartError;
-use crate::store::Connection;
+use crate::store::{Connection, Instances};
 
 /// What the endpoints of such a function work with.
 #[derive(Clone, FromRef)]
@@ -23,6 +23,12 @@ pub struct ControlFunction {
     pub authenticator: Authenticator,
     /// Does things to agents.
     pub controls: Controls,
+}
+
+impl FromRef<ControlFunction> for Instances {
+    fn from_ref(function: &ControlFunction) -> Self {
+        function.controls.instances.clone()
+    }
 }
 
 /// The same, as the environment says it.

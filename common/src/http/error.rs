@@ -1,5 +1,6 @@
 //! What goes wrong, and the one table that makes a status of it.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::Json;
@@ -245,6 +246,13 @@ fn control_status(error: &ControlError) -> StatusCode {
             FailureKind::NotLocated => StatusCode::SERVICE_UNAVAILABLE,
             FailureKind::NotDone | FailureKind::NotSettled => StatusCode::INTERNAL_SERVER_ERROR,
         },
+    }
+}
+
+/// Of extractors that refuse nothing.
+impl From<Infallible> for ApiError {
+    fn from(never: Infallible) -> Self {
+        match never {}
     }
 }
 

@@ -12,7 +12,9 @@ mod error;
 mod gateway;
 mod order;
 mod origin;
+mod owned;
 mod path;
+mod responses;
 mod session;
 
 pub use app::{app, serve, serve_and_finish, traced};
@@ -27,5 +29,10 @@ pub use error::{ApiError, ErrorBody, LifecycleError, LifecycleErrorBody};
 pub use gateway::PresentedToken;
 pub use order::{Controlled, OwnerOrder, Refusal};
 pub use origin::{AllowedOrigins, ForeignOrigin, InvalidOrigins};
+pub use owned::{
+    AlwaysForbidden, ForbiddenThenNotFound, OwnedInstance, OwnedRecord, RefusalPolicy,
+    UnauthorizedThenForbidden, owned,
+};
 pub use path::{InstancePath, WindowPath};
+pub use responses::{BodyErrors, CallersAgentErrors, OperatorErrors};
 pub use session::{COOKIES, Session, SessionRefused};

@@ -7,8 +7,8 @@ use serde::Serialize;
 use utoipa::{IntoResponses, ToSchema};
 
 use super::{
-    ApiError, Authenticator, ControlsSwitch, InstancePath, LifecycleError, LifecycleErrorBody,
-    Session, idempotency_key,
+    Authenticator, ControlsSwitch, InstancePath, LifecycleError, LifecycleErrorBody, Session,
+    UnauthorizedThenForbidden, idempotency_key, owned,
 };
 use crate::clock::SharedClock;
 use crate::control::{Controls, Order};
@@ -34,12 +34,8 @@ where
         let Session { user } = Session::from_request_parts(parts, state).await?;
         let InstancePath(id) = InstancePath::from_request_parts(parts, state).await?;
         let key = idempotency_key(&parts.headers, &user)?;
-        let instance = Controls::from_ref(state)
-            .instances
-            .get(&id)
-            .await?
-            .filter(|instance| instance.owner == user)
-            .ok_or(ApiError::Forbidden)?;
+        let instances = Controls::from_ref(state).instances;
+        let instance = owned::<UnauthorizedThenForbidden, _>(&instances, &id, &user).await?;
         Ok(Self(Order {
             instance,
             user,

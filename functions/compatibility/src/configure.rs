@@ -5,7 +5,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use common::compat;
-use common::http::{ApiError, Bearer, ErrorBody, InstancePath, JsonObject};
+use common::http::{
+    ApiError, Bearer, BodyErrors, ErrorBody, InstancePath, JsonObject, OperatorErrors,
+};
 use common::model::AgentSetup;
 use common::store::Change;
 use serde::Serialize;
@@ -56,11 +58,9 @@ pub(crate) struct StoredConfiguration {
     responses(
         (status = 200, description = "It took the place of another one, or was there already", body = StoredConfiguration),
         (status = 201, description = "It is the agent's first", body = StoredConfiguration),
-        (status = 400, description = "A field is bad; the message names all that are", body = ErrorBody),
-        (status = 401, description = "No bearer key, or a wrong one", body = ErrorBody),
+        OperatorErrors,
+        BodyErrors,
         (status = 404, description = "No instance of this id is registered", body = ErrorBody),
-        (status = 413, description = "The body is too large", body = ErrorBody),
-        (status = 500, description = "The store failed", body = ErrorBody),
     )
 )]
 pub(crate) async fn handler(

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use common::compat::{self, Misshapen};
 use common::control::ControlError;
-use common::http::{ApiError, ErrorBody, Session, SessionRefused};
+use common::http::{ApiError, CallersAgentErrors, ErrorBody, Session, SessionRefused};
 use common::model::Instance;
 use common::random;
 use common::store::TokenState;
@@ -118,12 +118,9 @@ impl IntoResponse for Failure {
     ),
     responses(
         (status = 200, description = "The check is complete", body = Compatibility),
+        CallersAgentErrors,
         (status = 400, description = "dryRun is neither true nor false", body = ErrorBody),
-        (status = 401, description = "No valid session", body = ErrorBody),
-        (status = 403, description = "A page that may not write with the user's cookie", body = ErrorBody),
-        (status = 404, description = "The caller has no agent", body = ErrorBody),
         (status = 500, description = "The check failed: the store did, or a fix cannot be applied; `errors` tells which", body = Compatibility),
-        (status = 503, description = "The keys of the login that signed the token cannot be fetched", body = ErrorBody),
     )
 )]
 pub(crate) async fn handler(

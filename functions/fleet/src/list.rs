@@ -5,7 +5,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use common::clock::iso8601;
 use common::control::ControlError;
-use common::http::{ApiError, Bearer, ErrorBody};
+use common::http::{ApiError, Bearer, ErrorBody, OperatorErrors};
 use common::model::{Image, Instance};
 use common::railway::{ContainerState, FleetService, ResolveError};
 use jiff::Timestamp;
@@ -97,8 +97,8 @@ pub(crate) struct Wanted {
     ),
     responses(
         (status = 200, description = "The instances", body = InstanceList),
+        OperatorErrors,
         (status = 400, description = "A parameter is bad", body = ErrorBody),
-        (status = 401, description = "No bearer key, or a wrong one", body = ErrorBody),
         (status = 500, description = "Railway or the store failed", body = ErrorBody),
         (status = 503, description = "Railway is not configured", body = ErrorBody),
     )

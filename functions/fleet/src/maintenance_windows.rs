@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use common::http::{ApiError, Bearer, ErrorBody};
+use common::http::{ApiError, Bearer, OperatorErrors};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -24,8 +24,7 @@ pub(crate) struct WindowList {
     security(("internalKey" = [])),
     responses(
         (status = 200, description = "The windows", body = WindowList),
-        (status = 401, description = "No bearer key, or a wrong one", body = ErrorBody),
-        (status = 500, description = "The store failed", body = ErrorBody),
+        OperatorErrors,
     )
 )]
 pub(crate) async fn handler(

@@ -7,7 +7,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use common::http::{ApiError, Bearer, ErrorBody};
+use common::http::{ApiError, Bearer, ErrorBody, OperatorErrors};
 use common::store::{AgentStates, Segment, StoreError};
 use prometheus_client::encoding::text::encode_registry;
 use prometheus_client::registry::Registry;
@@ -40,9 +40,8 @@ pub(crate) struct Wanted {
     ),
     responses(
         (status = 200, description = "The metrics", body = String, content_type = "text/plain"),
+        OperatorErrors,
         (status = 400, description = "A parameter is bad", body = ErrorBody),
-        (status = 401, description = "No bearer key, or a wrong one", body = ErrorBody),
-        (status = 500, description = "The store failed", body = ErrorBody),
     )
 )]
 pub(crate) async fn handler(

@@ -8,7 +8,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use common::clock::iso8601;
-use common::http::{ApiError, Bearer, ErrorBody, InstancePath, JsonObject};
+use common::http::{ApiError, Bearer, BodyErrors, InstancePath, JsonObject, OperatorErrors};
 use common::model::{AgentUrl, Instance};
 use common::net::AllowedHosts;
 use common::store::{Change, Registration};
@@ -96,10 +96,8 @@ impl From<Instance> for RegisteredInstance {
     responses(
         (status = 200, description = "The record was updated", body = RegisteredInstance),
         (status = 201, description = "The record was made", body = RegisteredInstance),
-        (status = 400, description = "A field is bad; the message names all that are", body = ErrorBody),
-        (status = 401, description = "No bearer key, or a wrong one", body = ErrorBody),
-        (status = 413, description = "The body is too large", body = ErrorBody),
-        (status = 500, description = "The store failed", body = ErrorBody),
+        OperatorErrors,
+        BodyErrors,
     )
 )]
 pub(crate) async fn handler(

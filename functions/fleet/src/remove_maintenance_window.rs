@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use common::http::{ApiError, Bearer, ErrorBody, WindowPath};
+use common::http::{ApiError, Bearer, ErrorBody, OperatorErrors, WindowPath};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -27,9 +27,8 @@ pub(crate) struct RemovedWindow {
     params(("id" = String, Path, description = "The window's id")),
     responses(
         (status = 200, description = "There is no window of this id now", body = RemovedWindow),
+        OperatorErrors,
         (status = 400, description = "The id is malformed", body = ErrorBody),
-        (status = 401, description = "No bearer key, or a wrong one", body = ErrorBody),
-        (status = 500, description = "The store failed", body = ErrorBody),
     )
 )]
 pub(crate) async fn handler(

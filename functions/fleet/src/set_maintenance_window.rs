@@ -7,7 +7,7 @@ use std::str::FromStr;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use common::http::{ApiError, Bearer, ErrorBody, JsonObject, WindowPath};
+use common::http::{ApiError, Bearer, BodyErrors, JsonObject, OperatorErrors, WindowPath};
 use common::model::{InstanceId, MaintenanceWindow, WindowId};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -47,10 +47,8 @@ pub(crate) struct WindowFields {
     responses(
         (status = 200, description = "The window was replaced", body = WindowView),
         (status = 201, description = "The window was made", body = WindowView),
-        (status = 400, description = "A field is bad; the message names all that are", body = ErrorBody),
-        (status = 401, description = "No bearer key, or a wrong one", body = ErrorBody),
-        (status = 413, description = "The body is too large", body = ErrorBody),
-        (status = 500, description = "The store failed", body = ErrorBody),
+        OperatorErrors,
+        BodyErrors,
     )
 )]
 pub(crate) async fn handler(

@@ -5,7 +5,7 @@ use axum::Json;
 use axum::extract::State;
 use common::clock::iso8601;
 use common::control::ControlError;
-use common::http::{ApiError, Bearer, ErrorBody, InstancePath};
+use common::http::{ApiError, Bearer, ErrorBody, InstancePath, OperatorErrors};
 use common::model::{Bytes, InstanceId, Percent, Uptime, Usage};
 use common::railway::{ContainerState, FleetService, ResolveError};
 use jiff::Timestamp;
@@ -67,8 +67,8 @@ pub(crate) struct ContainerStats {
     params(("id" = String, Path, description = "The instance's id")),
     responses(
         (status = 200, description = "What the container uses", body = ContainerStats),
+        OperatorErrors,
         (status = 400, description = "The id has other characters than an id has", body = ErrorBody),
-        (status = 401, description = "No bearer key, or a wrong one", body = ErrorBody),
         (status = 404, description = "No such instance, or it has no service on Railway", body = ErrorBody),
         (status = 500, description = "Railway or the store failed", body = ErrorBody),
         (status = 503, description = "Railway is not configured", body = ErrorBody),

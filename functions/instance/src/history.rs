@@ -2,10 +2,10 @@
 //! that its errors are those of `stats`.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::{FromRequestParts, Query, State};
+use axum::http::request::Parts;
 use common::clock::iso8601;
-use common::http::{ApiError, ErrorBody, InstancePath, Session};
+use common::http::{ApiError, ErrorBody, OwnedInstance, UnauthorizedThenForbidden};
 use common::store::{Bucket, HISTORY_KEPT, Record, Watched};
 use common::watch::{
     AgentState, Availability, Change, Condition, Gap, Symptom, Transition as WatchedTransition,
@@ -106,8 +106,27 @@ pub(crate) struct HourlyFigures {
 
 /// How far back to look.
 #[derive(Deserialize)]
-pub(crate) struct Asked {
+struct Asked {
     hours: Option<String>,
+}
+
+/// How many hours the request asks for.
+#[derive(Debug)]
+pub(crate) struct Hours(i64);
+
+impl<S: Send + Sync> FromRequestParts<S> for Hours {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let asked = Query::<Asked>::from_request_parts(parts, state).await;
+        let Query(asked) =
+            asked.map_err(|rejection| ApiError::BadRequest(rejection.body_text()))?;
+        asked
+            .hours
+            .as_deref()
+            .map_or(Ok(DEFAULT_HOURS), parse_hours)
+            .map(Self)
+    }
 }
 
 /// Get instance history
@@ -127,36 +146,25 @@ pub(crate) struct Asked {
     ),
     responses(
         (status = 200, description = "The history of the instance", body = InstanceHistory),
+        UnauthorizedThenForbidden,
         (status = 400, description = "The id has other characters than an id has, or hours is no such number", body = ErrorBody),
-        (status = 401, description = "No valid session", body = ErrorBody),
-        (status = 403, description = "No such instance, or not the caller's", body = ErrorBody),
-        (status = 500, description = "The store failed", body = ErrorBody),
-        (status = 503, description = "The keys of the login that signed the token cannot be fetched", body = ErrorBody),
     )
 )]
 pub(crate) async fn handler(
     State(state): State<crate::State>,
-    session: Session,
-    InstancePath(id): InstancePath,
-    asked: Result<Query<Asked>, QueryRejection>,
+    asked: OwnedInstance<UnauthorizedThenForbidden, Hours, Watched>,
 ) -> Result<Json<InstanceHistory>, ApiError> {
-    let Query(asked) = asked.map_err(|rejection| ApiError::BadRequest(rejection.body_text()))?;
-    let hours = asked
-        .hours
-        .as_deref()
-        .map_or(Ok(DEFAULT_HOURS), parse_hours)?;
-    let watched = state
-        .agent_states
-        .get(&id)
-        .await?
-        .filter(|watched| watched.instance.owner == session.user)
-        .ok_or(ApiError::Forbidden)?;
+    let watched = asked.instance;
+    let Hours(hours) = asked.query;
     let now = state.clock.now();
     let window = Window {
         from: now - SignedDuration::from_hours(hours),
         until: now,
     };
-    let record = state.history.since(&id, window.from).await?;
+    let record = state
+        .history
+        .since(&watched.instance.id, window.from)
+        .await?;
     Ok(Json(view(&watched, record, window)))
 }
 

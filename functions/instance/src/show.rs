@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use common::clock::iso8601;
-use common::http::{ApiError, ErrorBody, InstancePath, Session, SessionRefused};
+use common::http::{ForbiddenThenNotFound, OwnedInstance};
 use common::model::{Image, Instance};
 use common::probe::{Check, ProbeReport, Status, VersionSource};
 use serde::Serialize;
@@ -69,28 +69,15 @@ pub(crate) struct InstanceState {
     params(("userId" = String, Path, description = "The instance's id")),
     responses(
         (status = 200, description = "The state of the instance", body = InstanceState),
-        (status = 400, description = "The id has other characters than an id has", body = ErrorBody),
-        (status = 403, description = "No valid session", body = ErrorBody),
-        (status = 404, description = "No such instance, or not the caller's", body = ErrorBody),
-        (status = 500, description = "The store failed", body = ErrorBody),
-        (status = 503, description = "The keys of the login that signed the token cannot be fetched", body = ErrorBody),
+        ForbiddenThenNotFound,
     )
 )]
 pub(crate) async fn handler(
     State(state): State<crate::State>,
-    session: Result<Session, SessionRefused>,
-    path: Result<InstancePath, ApiError>,
-) -> Result<Json<InstanceState>, ApiError> {
-    let session = session.map_err(SessionRefused::as_forbidden)?;
-    let InstancePath(id) = path?;
-    let instance = state
-        .instances
-        .get(&id)
-        .await?
-        .filter(|instance| instance.owner == session.user)
-        .ok_or(ApiError::NoInstance)?;
+    OwnedInstance { instance, .. }: OwnedInstance<ForbiddenThenNotFound>,
+) -> Json<InstanceState> {
     let report = state.prober.probe(&instance.url()).await;
-    Ok(Json(view(instance, report, &state.default_image)))
+    Json(view(instance, report, &state.default_image))
 }
 
 fn view(instance: Instance, report: ProbeReport, default_image: &Image) -> InstanceState {

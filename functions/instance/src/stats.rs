@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use common::clock::iso8601;
-use common::http::{ApiError, ErrorBody, InstancePath, Session};
+use common::http::{OwnedInstance, UnauthorizedThenForbidden};
 use common::model::{Image, Instance};
 use common::probe::{Check, ProbeReport, Status, VersionSource};
 use serde::Serialize;
@@ -86,35 +86,19 @@ pub(crate) struct Telemetry {
     params(("userId" = String, Path, description = "The instance's id")),
     responses(
         (status = 200, description = "The figures of the instance", body = InstanceStats),
-        (status = 400, description = "The id has other characters than an id has", body = ErrorBody),
-        (status = 401, description = "No valid session", body = ErrorBody),
-        (status = 403, description = "No such instance, or not the caller's", body = ErrorBody),
-        (status = 500, description = "The store failed", body = ErrorBody),
-        (status = 503, description = "The keys of the login that signed the token cannot be fetched", body = ErrorBody),
+        UnauthorizedThenForbidden,
     )
 )]
 pub(crate) async fn handler(
     State(state): State<crate::State>,
-    session: Session,
-    InstancePath(id): InstancePath,
-) -> Result<Json<InstanceStats>, ApiError> {
-    let instance = state
-        .instances
-        .get(&id)
-        .await?
-        .filter(|instance| instance.owner == session.user)
-        .ok_or(ApiError::Forbidden)?;
+    OwnedInstance { instance, .. }: OwnedInstance<UnauthorizedThenForbidden>,
+) -> Json<InstanceStats> {
     let url = instance.url();
     let (report, resources) = tokio::join!(
         state.prober.probe(&url),
         resources::of(&state.overview, &instance),
     );
-    Ok(Json(view(
-        &instance,
-        report,
-        resources,
-        &state.default_image,
-    )))
+    Json(view(&instance, report, resources, &state.default_image))
 }
 
 fn view(

@@ -5,10 +5,8 @@ pub(crate) mod show;
 
 use axum::extract::rejection::QueryRejection;
 use common::clock::iso8601;
-use common::http::{ApiError, Session};
-use common::model::{
-    Control, Failure, FailureKind, Instance, InstanceId, Operation, OperationId, OperationState,
-};
+use common::http::ApiError;
+use common::model::{Control, Failure, FailureKind, Operation, OperationId, OperationState};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -85,17 +83,6 @@ impl From<Operation> for OperationView {
             failure,
         }
     }
-}
-
-async fn owned(
-    state: &crate::State,
-    session: &Session,
-    id: &InstanceId,
-) -> Result<Instance, ApiError> {
-    let instance = state.controls.instances.get(id).await?;
-    instance
-        .filter(|instance| instance.owner == session.user)
-        .ok_or(ApiError::Forbidden)
 }
 
 fn operation_id(name: &str, text: &str) -> Result<OperationId, ApiError> {

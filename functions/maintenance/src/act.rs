@@ -5,7 +5,8 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use common::control::Order;
 use common::http::{
-    ApiError, ErrorBody, OptionalJsonObject, Session, SessionRefused, idempotency_key,
+    ApiError, CallersAgentErrors, ErrorBody, OptionalJsonObject, Session, SessionRefused,
+    idempotency_key,
 };
 use common::model::Control;
 use serde::Serialize;
@@ -100,10 +101,8 @@ pub(crate) struct FactoryReset {
     request_body = Option<MaintenanceOrder>,
     responses(
         (status = 200, description = "Railway has taken it", body = Maintained),
+        CallersAgentErrors,
         (status = 400, description = "The action is unknown, or the body is not JSON", body = ErrorBody),
-        (status = 401, description = "No valid session", body = ErrorBody),
-        (status = 403, description = "A page that may not write with the user's cookie", body = ErrorBody),
-        (status = 404, description = "The caller has no agent", body = ErrorBody),
         (status = 409, description = "Another control is running", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 422, description = "The key was used for another control", body = ErrorBody),

@@ -8,7 +8,8 @@ use axum::extract::{Request, State};
 use axum::http::header;
 use axum::response::IntoResponse;
 use common::clock::iso8601;
-use common::http::{ApiError, ErrorBody};
+use common::http::{ApiError, ErrorBody, UnauthorizedThenForbidden, owned};
+use common::model::Instance;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -39,12 +40,9 @@ pub(crate) struct IssuedTicket {
     params(("agentId" = String, Path, description = "The agent's id")),
     responses(
         (status = 201, description = "A ticket", body = IssuedTicket),
-        (status = 400, description = "The id has other characters than an id has", body = ErrorBody),
-        (status = 401, description = "No valid session", body = ErrorBody),
+        UnauthorizedThenForbidden,
         (status = 403, description = "No such agent, or not the caller's; or a page that may not write with the caller's cookie", body = ErrorBody),
         (status = 404, description = "No tickets are issued here", body = ErrorBody),
-        (status = 500, description = "The store failed", body = ErrorBody),
-        (status = 503, description = "The keys of the login that signed the token cannot be fetched", body = ErrorBody),
     )
 )]
 pub(crate) async fn handler(
@@ -56,12 +54,7 @@ pub(crate) async fn handler(
     let (parts, _) = request.into_parts();
     let session = office.authenticator.session(&parts, now).await?;
     let agent = Target::of(&parts.uri)?.agent;
-    office
-        .instances
-        .get(&agent)
-        .await?
-        .filter(|instance| instance.owner == session.user)
-        .ok_or(ApiError::Forbidden)?;
+    owned::<UnauthorizedThenForbidden, Instance>(&office.instances, &agent, &session.user).await?;
     let (ticket, expires_at) = office.tickets.issue(&agent, now).await?;
     let view = IssuedTicket {
         ticket: ticket.reveal().to_owned(),

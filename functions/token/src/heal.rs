@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use common::alerts::{Alert, Severity};
-use common::http::{ApiError, ErrorBody, Session, SessionRefused};
+use common::http::{ApiError, CallersAgentErrors, Session, SessionRefused};
 use common::model::{GatewayToken, Instance};
 use common::random;
 use common::store::{Mended, StoreError, TokenState};
@@ -101,11 +101,8 @@ impl IntoResponse for Failure {
     security(("session" = []), ("userToken" = [])),
     responses(
         (status = 200, description = "The agent has a token", body = HealedToken),
-        (status = 401, description = "No valid session", body = ErrorBody),
-        (status = 403, description = "A page that may not write with the user's cookie", body = ErrorBody),
-        (status = 404, description = "The caller has no agent", body = ErrorBody),
+        CallersAgentErrors,
         (status = 500, description = "No token could be made, or the store failed", body = NotHealed),
-        (status = 503, description = "The keys of the login that signed the token cannot be fetched", body = ErrorBody),
     )
 )]
 pub(crate) async fn handler(

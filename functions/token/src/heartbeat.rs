@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use common::clock::iso8601;
-use common::http::{ApiError, ErrorBody, JsonObject, PresentedToken};
+use common::http::{ApiError, BodyErrors, ErrorBody, JsonObject, PresentedToken};
 use common::model::{InstanceId, OpenclawVersion};
 use common::store::CheckIn;
 use jiff::{SignedDuration, Timestamp};
@@ -59,9 +59,8 @@ pub(crate) struct Heard {
     request_body = Heartbeat,
     responses(
         (status = 200, description = "The agent was heard", body = Heard),
-        (status = 400, description = "A field is bad; the message names all that are", body = ErrorBody),
+        BodyErrors,
         (status = 401, description = "Not the gateway token of this instance", body = ErrorBody),
-        (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 500, description = "The store failed", body = ErrorBody),
     )
 )]

@@ -27,6 +27,7 @@ use common::http::{
 };
 use common::model::Instance;
 use common::process::StartError;
+use common::store::Instances;
 use utoipa::OpenApi;
 
 /// What the endpoints work with.
@@ -42,6 +43,12 @@ pub struct State {
     pub controls: Controls,
     /// Tells the support.
     pub alerts: Alerts,
+}
+
+impl FromRef<State> for Instances {
+    fn from_ref(state: &State) -> Self {
+        state.controls.instances.clone()
+    }
 }
 
 /// What only `Refusal` names: responses that are derived bring no schemas.

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use common::http::{ApiError, ErrorBody, InstancePath, Session, SessionRefused};
+use common::http::{AlwaysForbidden, ApiError, ErrorBody, OwnedInstance};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -27,26 +27,14 @@ pub(crate) struct InstanceToken {
     params(("userId" = String, Path, description = "The instance's id")),
     responses(
         (status = 200, description = "The token", body = InstanceToken),
-        (status = 400, description = "The id has other characters than an id has", body = ErrorBody),
-        (status = 403, description = "No valid session, no such instance, or not the caller's", body = ErrorBody),
-        (status = 500, description = "The store failed", body = ErrorBody),
+        AlwaysForbidden,
         (status = 503, description = "The agent has no token, or a login's keys cannot be fetched", body = ErrorBody),
     )
 )]
 pub(crate) async fn handler(
     State(state): State<crate::State>,
-    session: Result<Session, SessionRefused>,
-    path: Result<InstancePath, ApiError>,
+    OwnedInstance { instance, .. }: OwnedInstance<AlwaysForbidden>,
 ) -> Result<Json<InstanceToken>, ApiError> {
-    let session = session.map_err(SessionRefused::as_forbidden)?;
-    let InstancePath(id) = path?;
-    let instance = state
-        .controls
-        .instances
-        .get(&id)
-        .await?
-        .filter(|instance| instance.owner == session.user)
-        .ok_or(ApiError::Forbidden)?;
     crate::settle_rotation(&state.controls, &instance).await;
     let token = state.controls.tokens.get(&instance.id).await?;
     let token = token.ok_or(ApiError::NoToken)?;

@@ -1,13 +1,14 @@
 //! `GET /api/instance/{userId}/operations`.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
-use common::http::{ApiError, ErrorBody, InstancePath, Session};
+use axum::extract::{FromRequestParts, Query, State};
+use axum::http::request::Parts;
+use common::http::{ApiError, ErrorBody, OwnedInstance, UnauthorizedThenForbidden};
+use common::model::OperationId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{OperationView, bad_query, operation_id, owned};
+use super::{OperationView, bad_query, operation_id};
 
 /// Operations, newest first.
 #[derive(Serialize, ToSchema)]
@@ -19,11 +20,40 @@ pub(crate) struct OperationList {
     next_cursor: Option<String>,
 }
 
-/// The page that is wanted.
+/// The page that is wanted, as it is written.
 #[derive(Deserialize)]
-pub(crate) struct Page {
+struct Asked {
     limit: Option<String>,
     cursor: Option<String>,
+}
+
+/// The page that is wanted.
+#[derive(Debug)]
+pub(crate) struct Page {
+    limit: i32,
+    cursor: Option<OperationId>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Page {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let asked = Query::<Asked>::from_request_parts(parts, state).await;
+        let Query(asked) = asked.map_err(bad_query)?;
+        let limit = match asked.limit {
+            None => 20,
+            Some(limit) => limit
+                .parse()
+                .ok()
+                .filter(|limit| (1..=100).contains(limit))
+                .ok_or_else(|| ApiError::BadRequest("limit must be 1 to 100".to_owned()))?,
+        };
+        let cursor = match asked.cursor {
+            None => None,
+            Some(cursor) => Some(operation_id("cursor", &cursor)?),
+        };
+        Ok(Self { limit, cursor })
+    }
 }
 
 /// List operations
@@ -42,36 +72,18 @@ pub(crate) struct Page {
     ),
     responses(
         (status = 200, description = "The operations", body = OperationList),
+        UnauthorizedThenForbidden,
         (status = 400, description = "A parameter is bad", body = ErrorBody),
-        (status = 401, description = "No valid session", body = ErrorBody),
-        (status = 403, description = "No such instance, or not the caller's", body = ErrorBody),
-        (status = 500, description = "The store failed", body = ErrorBody),
-        (status = 503, description = "The keys of the login that signed the token cannot be fetched", body = ErrorBody),
     )
 )]
 pub(crate) async fn handler(
     State(state): State<crate::State>,
-    session: Session,
-    InstancePath(id): InstancePath,
-    page: Result<Query<Page>, QueryRejection>,
+    asked: OwnedInstance<UnauthorizedThenForbidden, Page>,
 ) -> Result<Json<OperationList>, ApiError> {
-    let Query(page) = page.map_err(bad_query)?;
-    let limit = match page.limit {
-        None => 20,
-        Some(limit) => limit
-            .parse()
-            .ok()
-            .filter(|limit| (1..=100).contains(limit))
-            .ok_or_else(|| ApiError::BadRequest("limit must be 1 to 100".to_owned()))?,
-    };
-    let cursor = match page.cursor {
-        None => None,
-        Some(cursor) => Some(operation_id("cursor", &cursor)?),
-    };
-    let instance = owned(&state, &session, &id).await?;
+    let Page { limit, cursor } = asked.query;
     let operations = &state.controls.operations;
     let page = operations
-        .list(&instance.id, limit, cursor.as_ref())
+        .list(&asked.instance.id, limit, cursor.as_ref())
         .await?;
     Ok(Json(OperationList {
         operations: page.operations.into_iter().map(Into::into).collect(),

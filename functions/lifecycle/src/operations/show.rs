@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
-use common::http::{ApiError, ErrorBody, InstancePath, Session};
+use axum::extract::{FromRequestParts, Path, Query, State};
+use axum::http::request::Parts;
+use common::http::{ApiError, ErrorBody, OwnedInstance, UnauthorizedThenForbidden};
+use common::model::OperationId;
 use serde::Deserialize;
 
-use super::{OperationView, bad_query, operation_id, owned};
+use super::{OperationView, bad_query, operation_id};
 
 /// The longest that a request waits for an outcome, in seconds: API Gateway
 /// gives up at 30.
@@ -16,8 +17,33 @@ const MAX_WAIT: u64 = 25;
 
 /// For how long to wait.
 #[derive(Deserialize)]
-pub(crate) struct Waiting {
+struct Waiting {
     wait: Option<String>,
+}
+
+/// Which operation is asked for, and for how long to wait for its outcome.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    operation: OperationId,
+    wait: Duration,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Asked {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let path = Path::<(String, String)>::from_request_parts(parts, state).await;
+        let Path((_, operation)) =
+            path.map_err(|rejection| ApiError::BadRequest(rejection.body_text()))?;
+        let operation = operation_id("operationId", &operation)?;
+        let waiting = Query::<Waiting>::from_request_parts(parts, state).await;
+        let Query(waiting) = waiting.map_err(bad_query)?;
+        let wait = waiting
+            .wait
+            .as_deref()
+            .map_or(Ok(Duration::ZERO), parse_wait)?;
+        Ok(Self { operation, wait })
+    }
 }
 
 /// Get an operation
@@ -38,28 +64,21 @@ pub(crate) struct Waiting {
     ),
     responses(
         (status = 200, description = "The operation; see `status`", body = OperationView),
+        UnauthorizedThenForbidden,
         (status = 400, description = "A parameter is bad", body = ErrorBody),
-        (status = 401, description = "No valid session", body = ErrorBody),
-        (status = 403, description = "No such instance, or not the caller's", body = ErrorBody),
         (status = 404, description = "No such operation", body = ErrorBody),
-        (status = 500, description = "The store failed", body = ErrorBody),
         (status = 503, description = "Railway cannot tell how the deployment is, or a login's keys cannot be fetched", body = ErrorBody),
     )
 )]
 pub(crate) async fn handler(
     State(state): State<crate::State>,
-    session: Session,
-    InstancePath(id): InstancePath,
-    Path((_, operation)): Path<(String, String)>,
-    waiting: Result<Query<Waiting>, QueryRejection>,
+    asked: OwnedInstance<UnauthorizedThenForbidden, Asked>,
 ) -> Result<Json<OperationView>, ApiError> {
-    let operation = operation_id("operationId", &operation)?;
-    let Query(waiting) = waiting.map_err(bad_query)?;
-    let wait = waiting
-        .wait
-        .as_deref()
-        .map_or(Ok(Duration::ZERO), parse_wait)?;
-    let instance = owned(&state, &session, &id).await?;
+    let OwnedInstance {
+        instance,
+        query: Asked { operation, wait },
+        ..
+    } = asked;
     let operation = state
         .controls
         .operations
