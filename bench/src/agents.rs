@@ -19,7 +19,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWrite
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-use crate::Failed;
+use crate::failed::Failed;
 
 /// Ports below those that the system gives to clients.
 const PORTS: std::ops::Range<u16> = 11_000..32_768;

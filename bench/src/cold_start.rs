@@ -12,8 +12,8 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
-use crate::Failed;
 use crate::emulator::Function;
+use crate::failed::Failed;
 use crate::figures::{load, median};
 use crate::secrets_manager;
 

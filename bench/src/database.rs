@@ -24,8 +24,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpListener;
 
-use crate::Failed;
 use crate::agents::Targets;
+use crate::failed::Failed;
 
 /// The tables of instances and of history, as the local stack calls them.
 pub(crate) const TABLES: [&str; 2] = ["instances", "history"];

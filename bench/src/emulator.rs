@@ -18,7 +18,8 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::{Failed, process};
+use crate::failed::Failed;
+use crate::linux;
 
 /// No function may take longer, from its start to an answer.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -130,7 +131,7 @@ impl Function {
     /// The most memory that it ever held.
     pub(crate) fn peak_mib(&self) -> Result<f64, Failed> {
         let id = self.child.id().ok_or("it has ended")?;
-        process::peak_mib(&id.to_string())
+        linux::peak_mib(&id.to_string())
     }
 
     async fn next(&mut self) -> Result<(Instant, Happened), Failed> {

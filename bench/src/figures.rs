@@ -1,6 +1,6 @@
 //! What all benchmarks tell.
 
-use crate::Failed;
+use crate::failed::Failed;
 
 pub(crate) fn median(figures: impl Iterator<Item = f64>) -> f64 {
     let mut figures: Vec<f64> = figures.collect();

@@ -15,7 +15,9 @@ mod bill;
 mod cold_start;
 mod database;
 mod emulator;
+mod failed;
 mod figures;
+mod linux;
 mod process;
 mod rivals;
 mod secrets_manager;
@@ -23,14 +25,12 @@ mod sweep;
 mod sweeping;
 mod tools;
 
-use std::error::Error;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tokio::runtime::Builder;
 
-/// Whatever stops a benchmark.
-type Failed = Box<dyn Error + Send + Sync>;
+use crate::failed::Failed;
 
 /// Measures the project beside other tools.
 #[derive(Parser)]

@@ -1,4 +1,4 @@
-//! Processes of the benchmark, and what Linux tells of them.
+//! Processes of the benchmark.
 
 use std::process::Stdio;
 
@@ -9,9 +9,9 @@ use serde::de::DeserializeOwned;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-use crate::Failed;
 use crate::agents::{Counts, Speak, Targets};
 use crate::database::{Place, Used};
+use crate::failed::Failed;
 use crate::sweeping::{Fleet, Swept};
 
 /// A process of simulated agents. It ends when this is dropped.
@@ -151,31 +151,4 @@ async fn read<T: DeserializeOwned>(
 ) -> Result<T, Failed> {
     let line = output.next_line().await?.ok_or("a process ended early")?;
     serde_json::from_str(&line).map_err(|_| line.into())
-}
-
-/// How long a process, with all of its threads, was on the processor.
-pub(crate) fn cpu_seconds(pid: &str) -> Result<f64, Failed> {
-    /// Linux tells this in hundredths of a second on every machine.
-    const TICKS: f64 = 100.0;
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // Behind the name, which may have spaces in it.
-    let fields = stat
-        .rsplit_once(')')
-        .ok_or("an odd /proc")?
-        .1
-        .split_whitespace();
-    let ticks: Result<Vec<f64>, _> = fields.skip(11).take(2).map(str::parse).collect();
-    Ok(ticks?.iter().sum::<f64>() / TICKS)
-}
-
-/// The most memory that a process ever held.
-pub(crate) fn peak_mib(pid: &str) -> Result<f64, Failed> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib: f64 = line
-        .ok_or("an odd /proc")?
-        .trim()
-        .trim_end_matches(" kB")
-        .parse()?;
-    Ok(kib / 1024.0)
 }

@@ -15,8 +15,9 @@ use tokio::process::Child;
 use tokio::time::{Instant, sleep};
 
 use crate::agents::Targets;
+use crate::failed::Failed;
+use crate::linux;
 use crate::tools::Tool;
-use crate::{Failed, process};
 
 /// The blackbox exporter, which probes an address whenever it is asked to.
 pub(crate) struct Blackbox {
@@ -76,13 +77,13 @@ impl Blackbox {
             .ok_or("the blackbox exporter has ended")?
             .to_string();
         let next = AtomicUsize::new(0);
-        let before = process::cpu_seconds(&pid)?;
+        let before = linux::cpu_seconds(&pid)?;
         let start = Instant::now();
         try_join_all((0..concurrency).map(|_| self.ask_in_turn(targets, &next))).await?;
         let probes = targets.ports.len() as f64;
         Ok(Probed {
             per_second: probes / start.elapsed().as_secs_f64(),
-            cpu_micros: (process::cpu_seconds(&pid)? - before) * 1e6 / probes,
+            cpu_micros: (linux::cpu_seconds(&pid)? - before) * 1e6 / probes,
         })
     }
 

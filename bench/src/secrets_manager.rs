@@ -6,7 +6,7 @@ use axum::{Json, body::Bytes};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::Failed;
+use crate::failed::Failed;
 
 /// Starts one on a free port, where it stays until the benchmark ends, and tells
 /// its URL.

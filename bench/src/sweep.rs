@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::Failed;
 use crate::agents::Speak;
 use crate::bill::{Bill, Capacity, Need};
+use crate::failed::Failed;
 use crate::figures::{load, median};
 use crate::process::{Agents, Database};
 use crate::rivals::{Blackbox, Probed, wrk};

@@ -19,9 +19,9 @@ use sweep::{Outcome, Settings, Sweep, SweepTables};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::time::Instant;
 
-use crate::Failed;
 use crate::database::TABLES;
-use crate::process;
+use crate::failed::Failed;
+use crate::linux;
 
 /// What is swept: a [`Fleet`] is read as one line.
 #[derive(Args)]
@@ -87,7 +87,7 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failed> {
     let sweep = Arc::new(sweep);
     let mut time = options.from;
     for _ in 0..options.sweeps {
-        let before = process::cpu_seconds("self")?;
+        let before = linux::cpu_seconds("self")?;
         let start = Instant::now();
         let outcome = sweep.scheduled(time, start + LIMIT).await?;
         let Outcome::Made(report) = outcome else {
@@ -102,8 +102,8 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failed> {
             up: summary.conditions.up as usize,
             writes: (summary.writes + summary.figures) as usize,
             seconds: start.elapsed().as_secs_f64(),
-            cpu_seconds: process::cpu_seconds("self")? - before,
-            peak_mib: process::peak_mib("self")?,
+            cpu_seconds: linux::cpu_seconds("self")? - before,
+            peak_mib: linux::peak_mib("self")?,
         };
         println!("{}", serde_json::to_string(&swept)?);
         time += sweep.settings.interval;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
-use crate::Failed;
+use crate::failed::Failed;
 
 /// A program of another project.
 pub(crate) struct Tool {

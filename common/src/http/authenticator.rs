@@ -1,5 +1,6 @@
 //! All that can tell who is asking, in one order.
 
+use axum::extract::{FromRef, FromRequestParts};
 use axum::http::{HeaderMap, header, request::Parts};
 use cookie::Cookie;
 use jiff::Timestamp;
@@ -7,6 +8,7 @@ use jiff::Timestamp;
 use super::origin::AllowedOrigins;
 use super::session::{COOKIES, Session, SessionRefused};
 use crate::client::ClientError;
+use crate::clock::SharedClock;
 use crate::config::{ALLOWED_ORIGINS, AUTH_SECRET, NEXTAUTH_SECRET, Reader, SESSIONS_TABLE};
 use crate::identity::{EncryptedCookies, Secrets, Tokens, TokensSettings};
 use crate::model::UserId;
@@ -133,5 +135,19 @@ impl Authenticator {
             (Some(tokens), Some(token)) => Ok(tokens.user(token, now).await?),
             _ => Ok(None),
         }
+    }
+}
+
+impl<S> FromRequestParts<S> for Session
+where
+    S: Send + Sync,
+    Authenticator: FromRef<S>,
+    SharedClock: FromRef<S>,
+{
+    type Rejection = SessionRefused;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let now = SharedClock::from_ref(state).now();
+        Authenticator::from_ref(state).session(parts, now).await
     }
 }

@@ -1,12 +1,9 @@
 //! Who is asking: a user who is logged in.
 
-use axum::extract::{FromRef, FromRequestParts};
-use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 
+use super::ApiError;
 use super::origin::ForeignOrigin;
-use super::{ApiError, Authenticator};
-use crate::clock::SharedClock;
 use crate::identity::KeysUnavailable;
 use crate::model::UserId;
 use crate::store::StoreError;
@@ -17,7 +14,7 @@ pub const COOKIES: [&str; 2] = ["__Secure-agentbot.session-token", "agentbot-ses
 /// A caller with a valid session. As an extractor it refuses nobodies with 401;
 /// a handler that owes them another status takes
 /// `Result<Session, SessionRefused>`. How sessions are found is the
-/// [`Authenticator`]'s business.
+/// [`Authenticator`](super::Authenticator)'s business.
 #[derive(Clone, Debug)]
 pub struct Session {
     /// The user who is logged in.
@@ -79,19 +76,5 @@ impl From<KeysUnavailable> for SessionRefused {
 impl IntoResponse for SessionRefused {
     fn into_response(self) -> Response {
         ApiError::from(self).into_response()
-    }
-}
-
-impl<S> FromRequestParts<S> for Session
-where
-    S: Send + Sync,
-    Authenticator: FromRef<S>,
-    SharedClock: FromRef<S>,
-{
-    type Rejection = SessionRefused;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        let now = SharedClock::from_ref(state).now();
-        Authenticator::from_ref(state).session(parts, now).await
     }
 }

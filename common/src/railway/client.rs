@@ -9,13 +9,9 @@ use jiff::Timestamp;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use super::documents::{DeploymentState as DeploymentQuery, ServiceState as ServiceQuery};
-use super::documents::{deployment_state, service_state};
-use super::error::{OperationError, RailwayError, ResolveError};
-use super::resolve::RailwayService;
+use super::error::{RailwayError, ResolveError};
 use super::settings::{Limits, RailwaySettings};
 use super::transport::{Answer, Credentials, Transport};
-use super::{Deployment, DeploymentId, DeploymentState};
 use crate::client::ClientError;
 use crate::clock::SharedClock;
 use crate::config::{RAILWAY_API_KEY, RAILWAY_ENVIRONMENT_ID, RAILWAY_PROJECT_ID};
@@ -34,16 +30,6 @@ pub(super) struct Access {
     pub(super) credentials: Credentials,
     pub(super) environment_id: String,
     pub(super) project_id: String,
-}
-
-/// What runs, and what was deployed last. They differ while a deployment is in
-/// progress, and after one failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServiceState {
-    /// The deployment that was made last, whatever became of it.
-    pub latest: Option<Deployment>,
-    /// The deployments that run.
-    pub active: Vec<Deployment>,
 }
 
 impl Railway {
@@ -67,44 +53,6 @@ impl Railway {
     /// Whether the environment has all that a request needs.
     pub fn is_configured(&self) -> bool {
         self.access.is_ok()
-    }
-
-    /// The last deployment of a service that changed something; none if nothing
-    /// was ever deployed.
-    ///
-    /// # Errors
-    /// When Railway fails.
-    pub async fn latest(
-        &self,
-        service: &RailwayService,
-    ) -> Result<Option<Deployment>, OperationError> {
-        let state = self.state(service).await?;
-        let skipped = |latest: &Deployment| latest.state == DeploymentState::Skipped;
-        Ok(match state.latest {
-            Some(latest) if skipped(&latest) => state.active.into_iter().next().or(Some(latest)),
-            latest => latest,
-        })
-    }
-
-    /// What runs, and what was deployed last.
-    ///
-    /// # Errors
-    /// When Railway fails.
-    pub async fn state(&self, service: &RailwayService) -> Result<ServiceState, OperationError> {
-        let answer = self.service_state(service, self.deadline()).await?;
-        Ok(answer.data)
-    }
-
-    /// How far a deployment is: one request, for those who wait for it.
-    ///
-    /// # Errors
-    /// When Railway fails.
-    pub async fn deployment(
-        &self,
-        service: &RailwayService,
-        id: &DeploymentId,
-    ) -> Result<Deployment, OperationError> {
-        Ok(self.one_deployment(service, id, self.deadline()).await?)
     }
 
     /// When a method that begins now has to end.
@@ -170,47 +118,6 @@ impl Railway {
                 tracing::warn!(operation, %error, ?delay, "railway: again");
             })
             .await
-    }
-
-    pub(super) async fn service_state(
-        &self,
-        service: &RailwayService,
-        deadline: Instant,
-    ) -> Result<Answer<ServiceState>, RailwayError> {
-        let variables = service_state::Variables {
-            service_id: service.id().to_owned(),
-            environment_id: service.access().environment_id.clone(),
-        };
-        let answer = self
-            .read::<ServiceQuery>(service.access(), variables, deadline)
-            .await?;
-        let instance = answer.data.service_instance;
-        Ok(Answer {
-            data: ServiceState {
-                latest: instance.latest_deployment.map(Deployment::from),
-                active: instance
-                    .active_deployments
-                    .into_iter()
-                    .map(Deployment::from)
-                    .collect(),
-            },
-            date: answer.date,
-        })
-    }
-
-    pub(super) async fn one_deployment(
-        &self,
-        service: &RailwayService,
-        id: &DeploymentId,
-        deadline: Instant,
-    ) -> Result<Deployment, RailwayError> {
-        let variables = deployment_state::Variables {
-            id: id.as_str().to_owned(),
-        };
-        let answer = self
-            .read::<DeploymentQuery>(service.access(), variables, deadline)
-            .await?;
-        Ok(answer.data.deployment.into())
     }
 }
 

@@ -4,9 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::Deserialize;
 
 use super::documents::{deployment_state, fleet, service_state};
+use super::status::{DeploymentStatus, InstanceStatus};
 use crate::model::Image;
 
 /// Identifies a deployment.
@@ -141,52 +141,6 @@ impl DeploymentState {
     pub fn settled(self) -> bool {
         !matches!(self, Self::Starting | Self::Stopping | Self::Unknown)
     }
-}
-
-/// Railway's `DeploymentStatus`. [`DeploymentState`] says what its values mean here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum DeploymentStatus {
-    Building,
-    Crashed,
-    Deploying,
-    Failed,
-    Initializing,
-    NeedsApproval,
-    Queued,
-    Removed,
-    Removing,
-    Skipped,
-    Sleeping,
-    Success,
-    Waiting,
-    /// A word that this version does not know.
-    #[serde(other)]
-    Unknown,
-}
-
-/// Railway's `DeploymentInstanceStatus`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum InstanceStatus {
-    Crashed,
-    Created,
-    Exited,
-    Initializing,
-    Removed,
-    Removing,
-    Restarting,
-    Running,
-    Skipped,
-    Stopped,
-    /// A word that this version does not know.
-    #[serde(other)]
-    Unknown,
-}
-
-impl InstanceStatus {
-    /// Of an instance that will run soon.
-    const COMING: &[Self] = &[Self::Created, Self::Initializing, Self::Restarting];
 }
 
 /// Each document has its own type for the same fragment.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use graphql_client::GraphQLQuery;
 
-use super::deployment::{DeploymentStatus, InstanceStatus as DeploymentInstanceStatus};
+use super::status::{DeploymentStatus, InstanceStatus as DeploymentInstanceStatus};
 
 /// The part of Railway's schema that this project uses.
 pub const SCHEMA: &str = include_str!("graphql/schema.graphql");

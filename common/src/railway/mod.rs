@@ -19,15 +19,17 @@ mod operation;
 mod overview;
 mod reference;
 mod resolve;
+mod service_state;
 mod settings;
 mod settle;
+mod status;
 mod stop;
 mod transport;
 mod variables;
 
-pub use client::{Railway, ServiceState};
+pub use client::Railway;
 pub use container::{ContainerState, InvalidContainerState};
-pub use deployment::{Deployment, DeploymentId, DeploymentState, DeploymentStatus, InstanceStatus};
+pub use deployment::{Deployment, DeploymentId, DeploymentState};
 pub use documents::SCHEMA;
 pub use error::{OperationError, RailwayError, ResolveError};
 pub use fleet::{Fleet, FleetService};
@@ -36,8 +38,10 @@ pub use metrics::Metrics;
 pub use overview::Overview;
 pub use reference::ServiceReference;
 pub use resolve::RailwayService;
+pub use service_state::ServiceState;
 pub use settings::{
     ApiKey, ApiUrl, InvalidApiKey, InvalidApiUrl, InvalidTokenType, Limits, RailwaySettings,
     TokenType,
 };
+pub use status::{DeploymentStatus, InstanceStatus};
 pub use variables::Variables;

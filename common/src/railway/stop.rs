@@ -3,13 +3,14 @@
 
 use tokio::time::Instant;
 
-use super::client::{Railway, ServiceState};
+use super::client::Railway;
 use super::documents::{
     Cancel, CancelAndStop, Restart, Stop, cancel, cancel_and_stop, restart, stop,
 };
 use super::error::{OperationError, RailwayError};
 use super::operation::done;
 use super::resolve::RailwayService;
+use super::service_state::ServiceState;
 use super::{Deployment, DeploymentId, DeploymentState};
 
 impl Railway {

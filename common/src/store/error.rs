@@ -1,12 +1,13 @@
 //! How the store fails.
 
+use std::collections::HashMap;
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
 
 use aws_sdk_dynamodb::error::{BuildError, SdkError};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::connection::Item;
 use crate::aws;
 
 /// Why the store could not answer.
@@ -67,7 +68,7 @@ impl StoreError {
     /// error is something else.
     pub(super) fn refused_item<R: Debug + 'static>(
         error: SdkError<UpdateItemError, R>,
-    ) -> Result<Option<Item>, Self> {
+    ) -> Result<Option<HashMap<String, AttributeValue>>, Self> {
         match error.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(refusal)) => {
                 Ok(refusal.item().cloned())

@@ -1,0 +1,6 @@
+//! How a benchmark fails.
+
+use std::error::Error;
+
+/// Whatever stops a benchmark.
+pub(crate) type Failed = Box<dyn Error + Send + Sync>;
