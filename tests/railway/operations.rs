@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use common::model::{FloatingImage, Image, PinnedImage};
+use common::model::{Image, MovingImage, PinnedImage};
 use common::railway::{DeploymentId, DeploymentState, Variables};
 use local::railway::Fault;
 use tokio::time::{sleep, timeout};
@@ -290,7 +290,7 @@ async fn an_update_is_one_request_and_the_deployment_tells_the_new_image() {
 #[test]
 fn a_floating_image_cannot_be_deployed() {
     let floating: Image = "ghcr.io/openclaw/openclaw:latest".parse().unwrap();
-    assert_eq!(PinnedImage::try_from(floating), Err(FloatingImage));
+    assert_eq!(PinnedImage::try_from(floating), Err(MovingImage));
 }
 
 #[tokio::test]

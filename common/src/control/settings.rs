@@ -7,7 +7,7 @@ use crate::config::{
     AGENT_HOSTS, AGENT_VARIABLES, INSTANCES_TABLE, MEMORIES_TABLE, OPENCLAW_IMAGE,
     OPERATIONS_TABLE, Reader, TOKENS_TABLE,
 };
-use crate::model::{Image, PinnedImage};
+use crate::model::{ConfiguredImage, PinnedImage};
 use crate::net::AllowedHosts;
 use crate::probe::Prober;
 use crate::railway::{Limits, Railway, RailwaySettings};
@@ -21,7 +21,7 @@ pub struct ControlSettings {
     memories: String,
     railway: RailwaySettings,
     hosts: AllowedHosts,
-    image: Image,
+    image: PinnedImage,
     variables: AgentVariables,
     limits: Limits,
 }
@@ -36,7 +36,7 @@ impl ControlSettings {
         let memories = reader.required(MEMORIES_TABLE);
         let railway = RailwaySettings::read(reader);
         let hosts = reader.optional(AGENT_HOSTS);
-        let image = reader.optional(OPENCLAW_IMAGE);
+        let image = reader.optional::<ConfiguredImage>(OPENCLAW_IMAGE);
         let variables = reader.optional(AGENT_VARIABLES);
         Some(Self {
             instances: instances?,
@@ -45,7 +45,7 @@ impl ControlSettings {
             memories: memories?,
             railway: railway?,
             hosts: hosts?.unwrap_or_default(),
-            image: image?.unwrap_or_default(),
+            image: image?.unwrap_or_default().into_pinned(),
             variables: variables?.unwrap_or_default(),
             limits: Limits::default(),
         })
@@ -73,7 +73,7 @@ impl ControlSettings {
             memories: Memories::new(connection.clone(), self.memories),
             railway: Railway::new(self.railway, self.limits, clock.clone())?,
             prober: Prober::new(self.hosts)?,
-            image: PinnedImage::of(self.image),
+            image: self.image,
             variables: self.variables,
             clock,
         })

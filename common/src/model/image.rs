@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::OpenclawVersion;
+use super::image_tag::{self, ImageVersion, Tag};
 
 /// A reference to a container image: `[registry[:port]/]name[:tag][@digest]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,36 +26,56 @@ impl Image {
 
     /// The release that this image carries, by its tag. An image without a tag,
     /// with a floating one, or known by digest alone says nothing of its
-    /// release, and the spec's managed baseline stands in.
-    pub fn version(&self) -> OpenclawVersion {
-        OpenclawVersion::normalize(self.tag.as_deref())
+    /// release, and the contract's managed baseline stands in.
+    pub fn version(&self) -> ImageVersion {
+        ImageVersion::of_tag(self.tag.as_deref())
     }
 
-    /// The release that the tag names; none where it names none.
-    pub fn tagged_version(&self) -> Option<OpenclawVersion> {
-        self.tag.as_deref()?.parse().ok()
+    /// What the tag itself says, with nothing standing in for it; none where
+    /// there is no tag or a floating one.
+    pub fn tagged_version(&self) -> Option<ImageVersion> {
+        match self.kind()? {
+            Tag::Floating { .. } => None,
+            Tag::Release(_) | Tag::Shortened | Tag::Other => Some(self.version()),
+        }
     }
 
-    /// The image of the same name at the managed baseline.
-    pub(super) fn at_baseline(&self) -> Self {
+    /// Whether the tag moves with each release of a month or a year. A digest
+    /// beside it keeps the image in its place.
+    pub(super) fn is_shortened(&self) -> bool {
+        !self.has_digest && self.kind() == Some(Tag::Shortened)
+    }
+
+    /// The image of the same name at the managed baseline, where this one has no
+    /// digest and no tag, or a floating one. Its variant is kept.
+    pub(super) fn floating_at_baseline(&self) -> Option<Self> {
+        if self.has_digest {
+            return None;
+        }
+        let variant = match self.kind() {
+            None => "",
+            Some(Tag::Floating { variant }) => variant,
+            Some(Tag::Release(_) | Tag::Shortened | Tag::Other) => return None,
+        };
         let name = self.tag.as_ref().map_or(self.as_str(), |tag| {
             self.reference
                 .strip_suffix(tag.as_str())
                 .and_then(|rest| rest.strip_suffix(':'))
                 .unwrap_or(&self.reference)
         });
-        let tag = OpenclawVersion::BASELINE.to_string();
-        Self {
+        let mut tag = OpenclawVersion::BASELINE.to_string();
+        if !variant.is_empty() {
+            tag = format!("{tag}-{variant}");
+        }
+        Some(Self {
             reference: format!("{name}:{tag}"),
             tag: Some(tag),
             has_digest: false,
-        }
+        })
     }
 
-    /// It has a concrete version tag or a digest, and is the same tomorrow.
-    pub(super) fn is_pinned(&self) -> bool {
-        let concrete = |tag: &String| tag.parse::<OpenclawVersion>().is_ok();
-        self.has_digest || self.tag.as_ref().is_some_and(concrete)
+    fn kind(&self) -> Option<Tag<'_>> {
+        self.tag.as_deref().map(Tag::of)
     }
 }
 
@@ -102,7 +123,7 @@ impl FromStr for Image {
         };
         let name_is_valid =
             directories.strip_suffix('/').is_none_or(valid_directories) && valid_component(last);
-        if name_is_valid && tag.is_none_or(valid_tag) && digest.is_none_or(valid_digest) {
+        if name_is_valid && tag.is_none_or(image_tag::is_valid) && digest.is_none_or(valid_digest) {
             Ok(Self {
                 reference: reference.to_owned(),
                 tag: tag.map(str::to_owned),
@@ -138,12 +159,6 @@ fn valid_component(text: &str) -> bool {
         && text.bytes().all(inner)
 }
 
-fn valid_tag(text: &str) -> bool {
-    let first = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-    let inner = |byte: u8| first(&byte) || b".-".contains(&byte);
-    text.len() <= 128 && text.as_bytes().first().is_some_and(first) && text.bytes().all(inner)
-}
-
 fn valid_digest(text: &str) -> bool {
     let algorithm_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"+._-".contains(&byte);
     text.split_once(':').is_some_and(|(algorithm, hex)| {
@@ -175,7 +190,18 @@ mod tests {
             ("ghcr.io/openclaw/openclaw:main", "2026.4.11"),
             ("ghcr.io/openclaw/openclaw:edge", "2026.4.11"),
             ("ghcr.io/openclaw/openclaw:beta", "2026.4.11"),
-            ("ghcr.io/openclaw/openclaw:2026.4", "2026.4.11"),
+            ("ghcr.io/openclaw/openclaw:latest-slim", "2026.4.11"),
+            ("ghcr.io/openclaw/openclaw:2026.4", "2026.4"),
+            ("ghcr.io/openclaw/openclaw:v2026.9.2.0", "v2026.9.2.0"),
+            ("ghcr.io/openclaw/openclaw:sha-1a2b3c4", "sha-1a2b3c4"),
+            (
+                "ghcr.io/openclaw/openclaw:2026.6.1-beta.3-amd64",
+                "2026.6.1-beta.3",
+            ),
+            (
+                "registry.example:5000/a/openclaw:2026.2.3-1-arm64",
+                "2026.2.3-1",
+            ),
             ("localhost:5000/openclaw", "2026.4.11"),
             ("registry.example:5000/a/openclaw:2026.4.12", "2026.4.12"),
             (

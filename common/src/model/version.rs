@@ -4,9 +4,9 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
-/// A concrete OpenClaw release, `2026.4.11`, optionally with the number of a
-/// correction (`2026.4.11-1`, after the release) or the name of a pre-release
-/// (`2026.4.11-beta.2`, before it).
+/// A concrete OpenClaw build: a release (`2026.4.11`), a correction of it, which
+/// comes after it (`2026.4.11-1`), or a pre-release, which comes before it
+/// (`2026.4.11-beta.2`).
 ///
 /// It cannot hold a floating tag: `latest`, `stable`, `main`, `edge`, `beta`
 /// and shortened numbers (`2026.4`) name no release. Versions compare by
@@ -14,41 +14,56 @@ use std::str::FromStr;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct OpenclawVersion {
     numbers: [u32; 3],
-    stage: Stage,
+    correction: Option<u64>,
+    pre_release: Option<PreRelease>,
 }
 
-/// Where a build stands beside the release of the same number. The order of
-/// the variants is the order of the builds.
+/// A build before the release or correction of its number. Fields are in the
+/// order in which they decide.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-enum Stage {
-    PreRelease(PreRelease, u32),
-    Release,
-    Correction(u32),
+struct PreRelease {
+    stage: Stage,
+    number: Option<u64>,
+    correction: Option<u64>,
+    /// What stands before the number. It is kept because a version is shown as
+    /// it was written.
+    separator: Separator,
 }
 
+/// What a pre-release is called. The order of the variants is the order of the
+/// builds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-enum PreRelease {
+enum Stage {
+    Dev,
+    Snapshot,
+    Nightly,
+    Canary,
+    Next,
     Alpha,
     Beta,
+    Pre,
+    Preview,
     Rc,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Separator {
+    Dot,
+    Hyphen,
+    Nothing,
+}
+
 impl OpenclawVersion {
-    /// The spec's managed baseline, which stands in wherever no concrete
+    /// The managed baseline of the API's contract, which stands in wherever no
     /// version is known.
     pub const BASELINE: Self = Self {
         numbers: [2026, 4, 11],
-        stage: Stage::Release,
+        correction: None,
+        pre_release: None,
     };
 
-    /// Makes any reported text a concrete version, as the spec's "Version
-    /// normalization" asks: floating, empty and missing ones become the
-    /// baseline.
-    pub fn normalize(reported: Option<&str>) -> Self {
-        reported
-            .and_then(|text| text.parse().ok())
-            .unwrap_or(Self::BASELINE)
-    }
+    /// The longest text that is read: the length of an image's tag.
+    const MAX_LENGTH: usize = 128;
 }
 
 impl PartialOrd for OpenclawVersion {
@@ -59,7 +74,13 @@ impl PartialOrd for OpenclawVersion {
 
 impl Ord for OpenclawVersion {
     fn cmp(&self, other: &Self) -> Ordering {
-        (self.numbers, &self.stage).cmp(&(other.numbers, &other.stage))
+        let number = |it: &Self| (it.numbers, it.correction);
+        number(self).cmp(&number(other)).then_with(|| {
+            match (&self.pre_release, &other.pre_release) {
+                (Some(one), Some(other)) => one.cmp(other),
+                (one, other) => one.is_none().cmp(&other.is_none()),
+            }
+        })
     }
 }
 
@@ -67,27 +88,60 @@ impl fmt::Display for OpenclawVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [year, month, release] = self.numbers;
         write!(f, "{year}.{month}.{release}")?;
-        match self.stage {
-            Stage::Release => Ok(()),
-            Stage::Correction(number) => write!(f, "-{number}"),
-            Stage::PreRelease(stage, number) => write!(f, "-{}.{number}", stage.name()),
+        if let Some(correction) = self.correction {
+            write!(f, "-{correction}")?;
+        }
+        self.pre_release.as_ref().map_or(Ok(()), |it| it.fmt(f))
+    }
+}
+
+impl fmt::Display for PreRelease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "-{}", self.stage.name())?;
+        if let Some(number) = self.number {
+            write!(f, "{}{number}", self.separator.text())?;
+        }
+        self.correction.map_or(Ok(()), |it| write!(f, "-{it}"))
+    }
+}
+
+impl Stage {
+    const ALL: [Self; 10] = [
+        Self::Dev,
+        Self::Snapshot,
+        Self::Nightly,
+        Self::Canary,
+        Self::Next,
+        Self::Alpha,
+        Self::Beta,
+        Self::Pre,
+        Self::Preview,
+        Self::Rc,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Dev => "dev",
+            Self::Snapshot => "snapshot",
+            Self::Nightly => "nightly",
+            Self::Canary => "canary",
+            Self::Next => "next",
+            Self::Alpha => "alpha",
+            Self::Beta => "beta",
+            Self::Pre => "pre",
+            Self::Preview => "preview",
+            Self::Rc => "rc",
         }
     }
 }
 
-impl PreRelease {
-    fn name(self) -> &'static str {
+impl Separator {
+    fn text(self) -> &'static str {
         match self {
-            Self::Alpha => "alpha",
-            Self::Beta => "beta",
-            Self::Rc => "rc",
+            Self::Dot => ".",
+            Self::Hyphen => "-",
+            Self::Nothing => "",
         }
-    }
-
-    fn from_name(name: &str) -> Option<Self> {
-        [Self::Alpha, Self::Beta, Self::Rc]
-            .into_iter()
-            .find(|stage| stage.name() == name)
     }
 }
 
@@ -99,12 +153,23 @@ pub struct InvalidVersion;
 impl FromStr for OpenclawVersion {
     type Err = InvalidVersion;
 
-    /// Reads `2026.4.11`, with an optional leading `v`. A suffix that is
-    /// neither a correction nor a pre-release is a variant of the same release
-    /// (`-slim`, `-amd64`) and is dropped.
+    /// Reads what OpenClaw prints (`OpenClaw 2026.5.6 (c97b9f7)`), what it tags
+    /// (`v2026.5.6`), and what images are tagged with. A part of the suffix that
+    /// names no build is a variant of the same one (`-slim`, `-amd64`) and is
+    /// dropped, as is the metadata behind a plus.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let text = text.trim();
-        let text = text.strip_prefix('v').unwrap_or(text);
+        if text.len() > Self::MAX_LENGTH {
+            return Err(InvalidVersion);
+        }
+        let text = without_name_and_commit(text.trim());
+        let text = text.strip_prefix(['v', 'V']).unwrap_or(text);
+        let (text, metadata) = match text.split_once('+') {
+            Some((text, metadata)) => (text, Some(metadata)),
+            None => (text, None),
+        };
+        if metadata.is_some_and(|it| !is_suffix(it)) {
+            return Err(InvalidVersion);
+        }
         let (numbers, suffix) = match text.split_once('-') {
             Some((numbers, suffix)) => (numbers, Some(suffix)),
             None => (text, None),
@@ -115,135 +180,135 @@ impl FromStr for OpenclawVersion {
         else {
             return Err(InvalidVersion);
         };
-        Ok(Self {
+        let mut version = Self {
             numbers: [year, month, release],
-            stage: suffix.map_or(Ok(Stage::Release), stage)?,
-        })
+            correction: None,
+            pre_release: None,
+        };
+        if let Some(suffix) = suffix {
+            version.read_suffix(suffix)?;
+        }
+        Ok(version)
     }
 }
 
-fn stage(suffix: &str) -> Result<Stage, InvalidVersion> {
+impl OpenclawVersion {
+    /// Reads the parts of a suffix from left to right. A number counts only next
+    /// to what it counts: `-debian-12` is a variant and no twelfth correction.
+    fn read_suffix(&mut self, suffix: &str) -> Result<(), InvalidVersion> {
+        if !is_suffix(suffix) {
+            return Err(InvalidVersion);
+        }
+        let mut parts = suffix.split('-').peekable();
+        let mut may_count = true;
+        while let Some(part) = parts.next() {
+            if part.bytes().all(|byte| byte.is_ascii_digit()) {
+                if !may_count {
+                    continue;
+                }
+                // Commits since a release, and the last one's name, as `git
+                // describe` prints them: what was built is not that release.
+                if parts.peek().is_some_and(|next| is_described_commit(next)) {
+                    return Err(InvalidVersion);
+                }
+                may_count = self.count(number(part).ok_or(InvalidVersion)?);
+            } else if let Some(pre_release) = PreRelease::read(part)? {
+                if self.pre_release.is_some() {
+                    return Err(InvalidVersion);
+                }
+                self.pre_release = Some(pre_release);
+                may_count = true;
+            } else {
+                may_count = false;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a number of its own part, and returns whether another one may follow.
+    fn count(&mut self, number: u64) -> bool {
+        match &mut self.pre_release {
+            None => {
+                self.correction = Some(number);
+                false
+            }
+            Some(pre_release) if pre_release.number.is_none() => {
+                pre_release.number = Some(number);
+                pre_release.separator = Separator::Hyphen;
+                true
+            }
+            Some(pre_release) => {
+                pre_release.correction = Some(number);
+                false
+            }
+        }
+    }
+}
+
+impl PreRelease {
+    /// Reads `beta`, `beta.3` and `beta3`; none where the part names a variant.
+    /// What begins as a pre-release and goes on otherwise is neither.
+    fn read(part: &str) -> Result<Option<Self>, InvalidVersion> {
+        let end = part.find(|it: char| !it.is_ascii_alphabetic());
+        let (name, rest) = part.split_at(end.unwrap_or(part.len()));
+        let named = |stage: &Stage| name.eq_ignore_ascii_case(stage.name());
+        let Some(stage) = Stage::ALL.into_iter().find(named) else {
+            return Ok(None);
+        };
+        let (separator, digits) = match rest.strip_prefix('.') {
+            Some(digits) => (Separator::Dot, digits),
+            None => (Separator::Nothing, rest),
+        };
+        let number = if rest.is_empty() {
+            None
+        } else {
+            Some(number(digits).ok_or(InvalidVersion)?)
+        };
+        Ok(Some(Self {
+            stage,
+            number,
+            correction: None,
+            separator,
+        }))
+    }
+}
+
+/// Without the name and the commit that `openclaw --version` prints.
+fn without_name_and_commit(text: &str) -> &str {
+    const NAME: &str = "openclaw ";
+    let text = match text.split_at_checked(NAME.len()) {
+        Some((name, rest)) if name.eq_ignore_ascii_case(NAME) => rest.trim_start(),
+        _ => text,
+    };
+    let commit = |commit: &str| commit.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    match text
+        .strip_suffix(')')
+        .and_then(|text| text.split_once(" ("))
+    {
+        Some((version, inside)) if commit(inside) => version,
+        _ => text,
+    }
+}
+
+fn is_suffix(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
-    if suffix.is_empty() || suffix.len() > 64 || !suffix.bytes().all(allowed) {
-        return Err(InvalidVersion);
-    }
-    if let Some(correction) = number(suffix) {
-        return Ok(Stage::Correction(correction));
-    }
-    let (name, count) = suffix.split_once('.').unwrap_or((suffix, "0"));
-    Ok(match (PreRelease::from_name(name), number(count)) {
-        (Some(name), Some(count)) => Stage::PreRelease(name, count),
-        _ => Stage::Release,
+    !text.is_empty() && text.bytes().all(allowed) && text.split('-').all(|part| !part.is_empty())
+}
+
+fn is_described_commit(part: &str) -> bool {
+    part.strip_prefix('g').is_some_and(|commit| {
+        commit.len() >= 7 && commit.bytes().all(|byte| byte.is_ascii_hexdigit())
     })
 }
 
-/// Digits only: `u32::from_str` alone would also take a sign.
-fn number(text: &str) -> Option<u32> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| text.parse().ok()).flatten()
+/// Digits without a leading zero: OpenClaw writes none, so that `2026.04.11` is
+/// a date. `FromStr` alone would also take a sign.
+fn number<N: FromStr>(text: &str) -> Option<N> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let plain = text == "0" || !text.starts_with('0');
+    (digits && plain).then(|| text.parse().ok()).flatten()
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn version(text: &str) -> OpenclawVersion {
-        text.parse()
-            .unwrap_or_else(|error| panic!("{text:?}: {error}"))
-    }
-
-    #[test]
-    fn the_spec_table_of_normalization_holds() {
-        let rows = [
-            (Some("2026.4.11"), "2026.4.11"),
-            (Some("latest"), "2026.4.11"),
-            (Some(""), "2026.4.11"),
-            (None, "2026.4.11"),
-        ];
-        for (reported, returned) in rows {
-            assert_eq!(
-                OpenclawVersion::normalize(reported).to_string(),
-                returned,
-                "{reported:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn concrete_versions_keep_their_number() {
-        let rows = [
-            ("2026.5.2", "2026.5.2"),
-            ("v2026.5.2", "2026.5.2"),
-            (" 2026.5.2\n", "2026.5.2"),
-            ("2026.5.2-1", "2026.5.2-1"),
-            ("2026.5.2-beta.3", "2026.5.2-beta.3"),
-            ("2026.5.2-slim", "2026.5.2"),
-            ("2026.5.2-linux-amd64", "2026.5.2"),
-        ];
-        for (reported, returned) in rows {
-            assert_eq!(version(reported).to_string(), returned, "{reported:?}");
-        }
-    }
-
-    #[test]
-    fn texts_that_name_no_release_are_refused() {
-        for text in [
-            "",
-            "v",
-            "latest",
-            "stable",
-            "main",
-            "edge",
-            "beta",
-            "2026",
-            "2026.4",
-            "2026.4.11.1",
-            "2026.4.x",
-            "2026..11",
-            "2026.4.11-",
-            "2026.4.11- 1",
-            "+2026.4.11",
-            "-1.2.3",
-            "vv2026.4.11",
-            "99999999999.1.1",
-            "<b>2026.4.11</b>",
-        ] {
-            assert_eq!(
-                text.parse::<OpenclawVersion>(),
-                Err(InvalidVersion),
-                "{text:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn versions_compare_by_number_and_not_by_text() {
-        let ascending = [
-            "2025.12.31",
-            "2026.4.1",
-            "2026.4.2",
-            "2026.4.11-alpha.1",
-            "2026.4.11-beta",
-            "2026.4.11-beta.2",
-            "2026.4.11-beta.10",
-            "2026.4.11-rc.1",
-            "2026.4.11",
-            "2026.4.11-1",
-            "2026.4.11-2",
-            "2026.4.12",
-            "2026.10.1",
-        ]
-        .map(version);
-        assert!(ascending.is_sorted_by(|a, b| a < b), "{ascending:?}");
-    }
-
-    proptest! {
-        #[test]
-        fn any_text_normalizes_to_something_that_parses_to_itself(text in ".{0,40}") {
-            let normalized = OpenclawVersion::normalize(Some(&text));
-            prop_assert_eq!(normalized.to_string().parse(), Ok(normalized));
-        }
-    }
-}
+#[path = "version_tests.rs"]
+mod tests;

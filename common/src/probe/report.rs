@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{Classification, Endpoint, Observation, Observations, Status, classify};
-use crate::model::{OpenclawVersion, Uptime};
+use crate::model::{ImageVersion, OpenclawVersion, Uptime};
 
 /// What the probe found out about one agent.
 #[derive(Clone, Debug)]
@@ -99,10 +99,11 @@ impl ProbeReport {
     }
 
     /// The version that the agent reports, else the platform's default.
-    pub fn version_or(&self, default: &OpenclawVersion) -> (OpenclawVersion, VersionSource) {
-        self.version
-            .clone()
-            .unwrap_or_else(|| (default.clone(), VersionSource::Default))
+    pub fn version_or(&self, default: &ImageVersion) -> (ImageVersion, VersionSource) {
+        match &self.version {
+            Some((version, source)) => (version.clone().into(), *source),
+            None => (default.clone(), VersionSource::Default),
+        }
     }
 }
 
@@ -138,7 +139,7 @@ mod tests {
 
     #[test]
     fn the_version_comes_from_healthz_then_api_status_then_the_default() {
-        let default: OpenclawVersion = "2026.9.9".parse().unwrap();
+        let default = ImageVersion::normalize(Some("2026.9.9"));
         let rows = [
             (
                 json!("2026.1.1"),

@@ -18,7 +18,7 @@ use common::config::{
     AGENT_HOSTS, Environment, HISTORY_TABLE, INSTANCES_TABLE, OPENCLAW_IMAGE, Reader,
 };
 use common::http::{Authenticator, SessionSettings};
-use common::model::Image;
+use common::model::{ConfiguredImage, Image};
 use common::probe::Prober;
 use common::process::StartError;
 use common::railway::{Limits, Overview, Railway, RailwaySettings};
@@ -66,7 +66,7 @@ pub async fn from_environment(
         reader.required(INSTANCES_TABLE),
         reader.required(HISTORY_TABLE),
         reader.optional(AGENT_HOSTS),
-        reader.optional(OPENCLAW_IMAGE),
+        reader.optional::<ConfiguredImage>(OPENCLAW_IMAGE),
         RailwaySettings::read(&mut reader),
     ) else {
         return Err(reader.into_error().into());
@@ -84,6 +84,6 @@ pub async fn from_environment(
         instances,
         history,
         prober: Prober::new(hosts.unwrap_or_default())?,
-        default_image: image.unwrap_or_default(),
+        default_image: image.unwrap_or_default().into_image(),
     }))
 }

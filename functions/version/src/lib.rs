@@ -15,7 +15,7 @@ use common::aws::Aws;
 use common::clock::{SharedClock, SystemClock};
 use common::config::{BACKEND_API_URL, Environment, INTERNAL_API_KEY, OPENCLAW_IMAGE, Reader};
 use common::http::InternalKey;
-use common::model::Image;
+use common::model::{ConfiguredImage, Image};
 use common::process::StartError;
 
 pub use backend::{Backend, BackendUrl};
@@ -52,14 +52,14 @@ pub async fn from_environment(
     let mut reader = Reader::new(environment);
     let (Some(internal_key), Some(image), Some(backend)) = (
         reader.required::<InternalKey>(INTERNAL_API_KEY),
-        reader.optional(OPENCLAW_IMAGE),
+        reader.optional::<ConfiguredImage>(OPENCLAW_IMAGE),
         reader.optional(BACKEND_API_URL),
     ) else {
         return Err(reader.into_error().into());
     };
     Ok(router(State {
         clock: Arc::new(SystemClock),
-        image: image.unwrap_or_default(),
+        image: image.unwrap_or_default().into_image(),
         backend: backend
             .map(|url| Backend::new(url, internal_key.clone()))
             .transpose()?,

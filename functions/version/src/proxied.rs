@@ -3,7 +3,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use common::model::{Image, OpenclawVersion};
+use common::model::{Image, ImageVersion};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -31,7 +31,7 @@ impl PublicVersion {
     /// configured here.
     fn relayed(answer: Answer, image: &Image) -> Self {
         Self {
-            openclaw_version: OpenclawVersion::normalize(answer.openclaw_version.as_deref())
+            openclaw_version: ImageVersion::normalize(answer.openclaw_version.as_deref())
                 .to_string(),
             image: answer.image.as_ref().unwrap_or(image).to_string(),
             deployed_at: answer.deployed_at,

@@ -12,7 +12,7 @@ use common::config::{
 use common::control::{ControlSettings, Controls};
 use common::http::{Authenticator, ControlsSwitch, Fronts, InternalKey, SessionSettings};
 use common::identity::Issuer;
-use common::model::Image;
+use common::model::ConfiguredImage;
 use common::net::AllowedHosts;
 use common::railway::{Limits, Overview};
 use common::store::{
@@ -38,7 +38,7 @@ pub(crate) struct Settings {
     pub(crate) tables: Tables,
     pub(crate) internal_key: InternalKey,
     hosts: AllowedHosts,
-    image: Option<Image>,
+    image: Option<ConfiguredImage>,
     backend: Option<BackendUrl>,
     switch: ControlsSwitch,
     controls: ControlSettings,
@@ -147,7 +147,7 @@ impl Settings {
                 connection,
             })
         };
-        let image: Image = self.image.unwrap_or_default();
+        let image = self.image.unwrap_or_default().into_image();
         let backend = self
             .backend
             .map(|url| Backend::new(url, self.internal_key.clone()))

@@ -197,6 +197,36 @@ async fn a_floating_image_is_pinned_to_the_baseline() {
 }
 
 #[tokio::test]
+async fn an_image_whose_tag_names_no_release_is_deployed_and_shown_as_it_is() {
+    let image = "registry.example:5000/acme/agent:sha-1a2b3c4";
+    let world = World::with(OPENCLAW_IMAGE, image).start().await;
+    let mut answer = control(&world, "update").await;
+    take_operation(&mut answer);
+    answer.is(
+        200,
+        json!({
+            "success": true,
+            "status": "updating",
+            "image": image,
+            "openclawVersion": "sha-1a2b3c4",
+        }),
+    );
+    assert_eq!(service(&world).image, image);
+    let record = world.records.instance(ID).await;
+    assert_eq!(record["openclawVersion"], "sha-1a2b3c4");
+}
+
+#[tokio::test]
+async fn an_image_with_a_shortened_number_stops_the_start() {
+    let image = "ghcr.io/openclaw/openclaw:2026.5";
+    let result = World::with(OPENCLAW_IMAGE, image).try_start().await;
+    let refused = "OPENCLAW_IMAGE has a shortened version for its tag, which moves with every \
+                   release; name one release such as 2026.4.11, or a digest";
+    let error = result.err().map(|error| error.to_string()).unwrap();
+    assert!(error.contains(refused), "{error}");
+}
+
+#[tokio::test]
 async fn an_update_that_railway_refuses_leaves_the_record_as_it_is() {
     let world = World::with(OPENCLAW_IMAGE, NEWER).start().await;
     let refused = local::railway::Fault::Errors("Problem processing request".to_owned());

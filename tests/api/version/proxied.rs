@@ -63,6 +63,20 @@ async fn the_configured_image_is_told_as_it_is_and_its_version_made_concrete() {
             "registry.example:5000/openclaw:2026.5.1".to_owned(),
             "2026.5.1",
         ),
+        (
+            "ghcr.io/openclaw/openclaw:main-slim".to_owned(),
+            "2026.4.11",
+        ),
+        (
+            "ghcr.io/openclaw/openclaw:2026.6.1-beta.3-amd64".to_owned(),
+            "2026.6.1-beta.3",
+        ),
+        (
+            "ghcr.io/openclaw/openclaw:2026.2.3-1-arm64".to_owned(),
+            "2026.2.3-1",
+        ),
+        ("ghcr.io/acme/agent:v2026.9.2.0".to_owned(), "v2026.9.2.0"),
+        ("ghcr.io/acme/agent:sha-1a2b3c4".to_owned(), "sha-1a2b3c4"),
         (format!("ghcr.io/openclaw/openclaw{DIGEST}"), "2026.4.11"),
         (
             format!("ghcr.io/openclaw/openclaw:2026.5.1{DIGEST}"),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use common::clock::{SharedClock, iso8601};
-use common::model::Image;
+use common::model::{Image, ImageVersion};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -291,8 +291,10 @@ impl World {
         let (Some(agent), Some(deployment)) = (&service.agent, deployment) else {
             return;
         };
-        if let Ok(image) = deployment.image.parse::<Image>() {
-            agent.set_version(image.version());
+        let image = deployment.image.parse::<Image>();
+        let version = image.map(|image| image.version());
+        if let Ok(ImageVersion::Release(version)) = version {
+            agent.set_version(version);
         }
         if let Some(token) = deployment.variables.get("OPENCLAW_GATEWAY_TOKEN") {
             agent.set_token(token);
