@@ -1,5 +1,5 @@
-"""README's way from Postgres, as it is written there: agents of a real Postgres
-are in the list afterwards, and what breaks the rules stops all of them.
+"""The import from Postgres in docs/aws.md, as it is written there: agents of a real
+Postgres are in the list afterwards, and what breaks the rules stops all of them.
 
 Runs in the Python that has pgserver.
 """
@@ -20,7 +20,7 @@ BINARIES = Path(pgserver.__file__).parent / "pginstall/bin"
 AS_SOMEBODY = ["unshare", "--user", "--map-user=1000", "--map-group=1000"] if os.geteuid() == 0 else []
 KEY = {"Authorization": "Bearer local-internal-api-key"}
 
-# As much of a platform's tables as README's query reads.
+# As much of a platform's tables as the page's query reads.
 TABLES = """
 create table users (id uuid primary key, openclaw_instance_id text, openclaw_url text, plan text,
   subscription_status text, gateway_token text);
@@ -63,13 +63,13 @@ def variables_of(file):
 
 
 def run():
-    readme = (ROOT / "README.md").read_text()
-    found = re.search(r"```sh\n(psql -At .*?\n)```", readme, re.S)
-    check(found, "README has no block that begins with psql")
+    page = (ROOT / "docs/aws.md").read_text()
+    found = re.search(r"```sh\n(psql -At .*?\n)```", page, re.S)
+    check(found, "docs/aws.md has no block that begins with psql")
     script, replaced = re.subn(
         r"INSTANCES_TABLE=… TOKENS_TABLE=… cargo run -p local --", '"$LOCAL"', found[1]
     )
-    equal(replaced, 1, "imports in README's block")
+    equal(replaced, 1, "imports in the block in docs/aws.md")
     with tempfile.TemporaryDirectory() as name, local_stack(
         "--sweep", "0", "--env-file", Path(name) / "variables"
     ) as stack:
@@ -83,7 +83,7 @@ def run():
             command = ["psql", "-q", "-v", "ON_ERROR_STOP=1", "-c", text]
             subprocess.run(command, env=environment, check=True, stdin=subprocess.DEVNULL)
 
-        def follow_readme():
+        def follow_page():
             return subprocess.run(
                 ["bash", "-euc", script],
                 cwd=folder,
@@ -101,14 +101,14 @@ def run():
         with postgres(folder):
             psql(TABLES)
             psql("update users set plan = 'gold', openclaw_url = 'ftp://nowhere' where plan = 'solo'")
-            refused = follow_readme()
+            refused = follow_page()
             check(refused.returncode != 0, f"a bad address was imported: {refused.stdout}")
             check("openclawUrl" in refused.stderr, f"the bad field is not named: {refused.stderr}")
             equal(agents(), before, "agents after an import that was refused")
             psql("update users set plan = 'solo', openclaw_url = "
                  "'https://agentbot-agent-abc123-production.up.railway.app' where plan = 'gold'")
-            done = follow_readme()
-        equal(done.returncode, 0, f"exit code of README's block: {done.stderr}")
+            done = follow_page()
+        equal(done.returncode, 0, f"exit code of the block in docs/aws.md: {done.stderr}")
         equal(agents() - before, {"abc123", "plain"}, "agents that were imported")
         check(not (folder / "agents.jsonl").exists(), "the file with tokens is still there")
         print(done.stdout.strip() or done.stderr.strip().splitlines()[-1])

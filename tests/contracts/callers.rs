@@ -1,4 +1,4 @@
-//! Who gets which status from which operation: the table in `ARCHITECTURE.md`
+//! Who gets which status from which operation: the table in `docs/callers.md`
 //! is what the API does, and has every operation.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,7 +84,7 @@ fn body(operation: &str) -> Value {
 
 #[tokio::test]
 async fn every_caller_gets_the_status_of_the_table() {
-    let mut table = table(&files::read("ARCHITECTURE.md"));
+    let mut table = table(&files::read("docs/callers.md"));
     let mut wrong = Vec::new();
     for (path, operations) in files::openapi()["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
@@ -128,7 +128,7 @@ async fn every_caller_gets_the_status_of_the_table() {
     }
     let unknown = table.keys().map(|name| format!("{name} is no operation"));
     wrong.extend(unknown);
-    assert!(wrong.is_empty(), "the table in ARCHITECTURE.md: {wrong:#?}");
+    assert!(wrong.is_empty(), "the table in docs/callers.md: {wrong:#?}");
 }
 
 #[test]

@@ -4,7 +4,9 @@
 #![cfg(test)]
 
 mod callers;
+mod configuration;
 mod container;
+mod documents;
 mod events;
 mod files;
 mod layering;

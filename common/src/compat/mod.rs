@@ -1,8 +1,8 @@
 //! Bringing an agent's setup to what OpenClaw 2026.4.11 expects.
 //!
 //! The rules are those of OpenClaw's own `doctor --fix`, as far as they move a
-//! setting to where this version looks for it; `ARCHITECTURE.md` says where they
-//! differ on purpose. Nothing here does I/O.
+//! setting to where this version looks for it; `docs/decisions/compatibility.md`
+//! says where they differ on purpose. Nothing here does I/O.
 
 mod fetch;
 mod gateway;

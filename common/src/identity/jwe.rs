@@ -2,7 +2,7 @@
 //! compact, `dir`, with AES-GCM or AES-CBC and HMAC (RFC 7518).
 //!
 //! The primitives are ring's and RustCrypto's; this file only puts the parts
-//! into their places. ARCHITECTURE.md says why no JOSE crate does.
+//! into their places. `docs/decisions/identity.md` says why no JOSE crate does.
 
 use aes::Aes256;
 use base64::Engine;

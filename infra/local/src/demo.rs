@@ -1,6 +1,6 @@
 //! Demo records: one agent of each behaviour, and an owner's session for each.
 //!
-//! The cookies are fixed, so that the README's lines work as pasted. They are
+//! The cookies are fixed, so that README's lines work as pasted. They are
 //! stored only in a DynamoDB on this machine.
 
 use std::sync::Arc;
