@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::connection::Item;
-use super::outbox::PendingAlertRecord;
+use super::pending_alert::PendingAlertRecord;
 use super::{History, Instances, StoreError, corrupt, history, instances, parse};
 use crate::model::{Instance, InstanceId};
 use crate::watch::{

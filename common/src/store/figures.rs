@@ -5,13 +5,13 @@
 //! for each agent, where this way one has many, and a request whose answer is lost
 //! could count twice.
 
-use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::connection::Item;
-use super::history::{EXPIRES_AT, KEY, SORT_KEY, expiry, hour_key};
-use super::{History, StoreError, parse};
+use super::history_keys::{EXPIRES_AT, KEY, SORT_KEY, expiry, hour_key};
+use super::parse;
 use crate::model::InstanceId;
 use crate::watch::Histogram;
 
@@ -55,12 +55,12 @@ pub struct Part {
 }
 
 impl Part {
-    fn sort_key(&self) -> String {
+    pub(super) fn sort_key(&self) -> String {
         let Self { writer, bucket, .. } = self;
         format!("{KIND}{}#{writer}", hour_key(bucket.hour))
     }
 
-    fn item(&self) -> Item {
+    pub(super) fn item(&self) -> Item {
         let number = |value: u64| AttributeValue::N(value.to_string());
         let Self { agent, bucket, .. } = self;
         let steps = bucket.latency.counted();
@@ -76,49 +76,6 @@ impl Part {
         .into_iter()
         .chain(steps)
         .collect()
-    }
-}
-
-impl History {
-    /// Puts figures there, at most [`BATCH`](super::BATCH) of them, and gives those
-    /// that the table did not take, because it is throttled.
-    ///
-    /// # Errors
-    /// When DynamoDB fails: then some may have been put there, or all.
-    pub async fn put<'a>(&self, parts: &'a [Part]) -> Result<Vec<&'a Part>, StoreError> {
-        let mut requests = Vec::with_capacity(parts.len());
-        for part in parts {
-            let put = PutRequest::builder().set_item(Some(part.item())).build();
-            let put = put.map_err(StoreError::build)?;
-            requests.push(WriteRequest::builder().put_request(put).build());
-        }
-        let answer = self
-            .connection
-            .client
-            .batch_write_item()
-            .request_items(&self.table, requests)
-            .send()
-            .await
-            .map_err(StoreError::failed("BatchWriteItem"))?;
-        let tables = answer.unprocessed_items.unwrap_or_default();
-        let left: Vec<&Item> = tables
-            .get(&self.table)
-            .into_iter()
-            .flatten()
-            .filter_map(|request| request.put_request().map(PutRequest::item))
-            .collect();
-        let is_left = |part: &&Part| {
-            let key = [
-                (KEY, AttributeValue::S(part.agent.to_string())),
-                (SORT_KEY, AttributeValue::S(part.sort_key())),
-            ];
-            let is_it = |item: &&Item| {
-                key.iter()
-                    .all(|(name, value)| item.get(*name) == Some(value))
-            };
-            left.iter().any(is_it)
-        };
-        Ok(parts.iter().filter(is_left).collect())
     }
 }
 

@@ -5,21 +5,15 @@
 //! and hourly [figures](super::Bucket) (`hour#`). Transitions and gaps are written
 //! together with the state, by [`AgentStates`](super::AgentStates).
 
-use aws_sdk_dynamodb::types::AttributeValue;
-use jiff::{SignedDuration, Timestamp};
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::connection::Item;
-use super::{Bucket, Connection, StoreError, corrupt, figures, parse};
+use super::history_keys::{EXPIRES_AT, KEY, SORT_KEY, expiry, hour_key};
+use super::{Bucket, Connection, Part, StoreError, corrupt, figures, parse};
 use crate::model::InstanceId;
 use crate::watch::{Condition, Gap, Judgement, Symptom, Transition, Trouble};
-
-pub(super) const KEY: &str = "instanceId";
-pub(super) const SORT_KEY: &str = "sortKey";
-pub(super) const EXPIRES_AT: &str = "expiresAt";
-
-/// How long an item is kept.
-pub const HISTORY_KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// The table of what sweeps saw.
 #[derive(Clone, Debug)]
@@ -77,6 +71,47 @@ impl History {
         let item = self.connection.item(&self.table, &key).await?;
         let found = self.decode(item.into_iter().collect(), TransitionRecord::decode)?;
         Ok(found.into_iter().next())
+    }
+
+    /// Puts figures there, at most [`BATCH`](super::BATCH) of them, and gives those
+    /// that the table did not take, because it is throttled.
+    ///
+    /// # Errors
+    /// When DynamoDB fails: then some may have been put there, or all.
+    pub async fn put<'a>(&self, parts: &'a [Part]) -> Result<Vec<&'a Part>, StoreError> {
+        let mut requests = Vec::with_capacity(parts.len());
+        for part in parts {
+            let put = PutRequest::builder().set_item(Some(part.item())).build();
+            let put = put.map_err(StoreError::build)?;
+            requests.push(WriteRequest::builder().put_request(put).build());
+        }
+        let answer = self
+            .connection
+            .client
+            .batch_write_item()
+            .request_items(&self.table, requests)
+            .send()
+            .await
+            .map_err(StoreError::failed("BatchWriteItem"))?;
+        let tables = answer.unprocessed_items.unwrap_or_default();
+        let left: Vec<&Item> = tables
+            .get(&self.table)
+            .into_iter()
+            .flatten()
+            .filter_map(|request| request.put_request().map(PutRequest::item))
+            .collect();
+        let is_left = |part: &&Part| {
+            let key = [
+                (KEY, AttributeValue::S(part.agent.to_string())),
+                (SORT_KEY, AttributeValue::S(part.sort_key())),
+            ];
+            let is_it = |item: &&Item| {
+                key.iter()
+                    .all(|(name, value)| item.get(*name) == Some(value))
+            };
+            left.iter().any(is_it)
+        };
+        Ok(parts.iter().filter(is_left).collect())
     }
 
     /// The items that a judgement adds.
@@ -150,16 +185,6 @@ impl History {
 
 fn transition_key(sweep: Timestamp) -> String {
     format!("transition#{sweep}")
-}
-
-/// `2026-04-04T03`, which sorts by time.
-pub(super) fn hour_key(at: Timestamp) -> String {
-    at.to_string().chars().take(13).collect()
-}
-
-pub(super) fn expiry(at: Timestamp) -> AttributeValue {
-    let at = at.as_second().saturating_add(HISTORY_KEPT.as_secs());
-    AttributeValue::N(at.to_string())
 }
 
 fn item(

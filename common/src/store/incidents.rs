@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::{History, StoreError, corrupt, history, parse};
+use super::{History, StoreError, corrupt, history_keys, parse};
 use crate::watch::Incident;
 
 /// Instances' ids have no `#`.
@@ -71,7 +71,10 @@ impl Incidents {
     /// # Errors
     /// When DynamoDB fails, or the record is damaged.
     pub async fn last(&self) -> Result<Option<IncidentRecord>, StoreError> {
-        let key = [(history::KEY, PARTITION), (history::SORT_KEY, SORT_KEY)];
+        let key = [
+            (history_keys::KEY, PARTITION),
+            (history_keys::SORT_KEY, SORT_KEY),
+        ];
         let item = self.history.connection.item(&self.history.table, &key);
         let Some(item) = item.await? else {
             return Ok(None);
@@ -169,8 +172,11 @@ impl Incidents {
             .client
             .update_item()
             .table_name(&self.history.table)
-            .key(history::KEY, AttributeValue::S(PARTITION.to_owned()))
-            .key(history::SORT_KEY, AttributeValue::S(SORT_KEY.to_owned()))
+            .key(history_keys::KEY, AttributeValue::S(PARTITION.to_owned()))
+            .key(
+                history_keys::SORT_KEY,
+                AttributeValue::S(SORT_KEY.to_owned()),
+            )
             .condition_expression(condition)
             .update_expression(update);
         for (name, value) in values {

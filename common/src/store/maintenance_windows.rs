@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 
 use super::connection::Item;
-use super::{History, StoreError, corrupt, history, parse};
+use super::{History, StoreError, corrupt, history_keys, parse};
 use crate::model::{MaintenanceWindow, WindowId};
 
 /// Instances' ids have no `#`.
@@ -136,7 +136,7 @@ impl MaintenanceWindows {
 fn key(id: &WindowId) -> Item {
     let text = |text: &str| AttributeValue::S(text.to_owned());
     Item::from([
-        (history::KEY.to_owned(), text(PARTITION)),
-        (history::SORT_KEY.to_owned(), text(id.as_str())),
+        (history_keys::KEY.to_owned(), text(PARTITION)),
+        (history_keys::SORT_KEY.to_owned(), text(id.as_str())),
     ])
 }

@@ -7,33 +7,15 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use super::connection::Item;
+use super::pending_alert::PendingAlertRecord;
 use super::{AgentStates, StoreError, corrupt, instances, parse};
 use crate::model::InstanceId;
 use crate::watch::{AlertOutbox, PendingAlert, Transition};
 
 const OWED: &str = "owed";
 const ALERTED: &str = "alerted";
-
-/// Times are texts.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct PendingAlertRecord {
-    transition: String,
-    #[serde(rename = "takenBy")]
-    claimed_by: String,
-}
-
-impl PendingAlertRecord {
-    pub(super) fn of(transition: &Transition) -> Self {
-        Self {
-            transition: transition.scheduled_at.to_string(),
-            claimed_by: transition.scheduled_at.to_string(),
-        }
-    }
-}
 
 impl AgentStates {
     /// Takes on to tell people of a transition that another sweep owes them;

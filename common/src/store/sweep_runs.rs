@@ -219,8 +219,8 @@ impl SweepRuns {
 
     async fn item(&self, sort_key: &str) -> Result<Option<Item>, StoreError> {
         let key = [
-            (super::history::KEY, PARTITION),
-            (super::history::SORT_KEY, sort_key),
+            (super::history_keys::KEY, PARTITION),
+            (super::history_keys::SORT_KEY, sort_key),
         ];
         self.history
             .connection
@@ -255,11 +255,11 @@ impl SweepRuns {
 fn key(sort_key: &str) -> Item {
     Item::from([
         (
-            super::history::KEY.to_owned(),
+            super::history_keys::KEY.to_owned(),
             AttributeValue::S(PARTITION.to_owned()),
         ),
         (
-            super::history::SORT_KEY.to_owned(),
+            super::history_keys::SORT_KEY.to_owned(),
             AttributeValue::S(sort_key.to_owned()),
         ),
     ])
