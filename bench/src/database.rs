@@ -89,7 +89,7 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failed> {
 }
 
 async fn fill(url: &str, targets: &Targets, agents: usize) -> Result<(), Failed> {
-    let connection = Connection::open(&Aws::new(Endpoint::Local(url.to_owned()))).await;
+    let connection = Connection::open(&Aws::new(Endpoint::Local(url.to_owned())));
     let definitions = template::tables(&LocalEnvironment(BTreeMap::new()))?;
     create_missing_tables(&connection, &definitions).await?;
     let [table, _] = TABLES;

@@ -123,7 +123,7 @@ async fn sweep(fleet: &Fleet, concurrency: usize) -> Result<Sweep, Failed> {
         ..Settings::default()
     };
     Ok(Sweep::new(
-        &Connection::open(&aws).await.persistent(),
+        &Connection::open(&aws).persistent(),
         SweepTables { instances, history },
         clock.clone(),
         Prober::trusting("127.0.0.1".parse()?, roots)?,

@@ -20,6 +20,7 @@ pub mod http;
 pub mod identity;
 pub mod model;
 pub mod net;
+pub mod platform;
 pub mod probe;
 pub mod process;
 pub mod queue;

@@ -1,13 +1,25 @@
 //! How the process of a function starts.
 
-use std::error::Error;
-
 use crate::aws::{Aws, Endpoint};
-use crate::config::{Above, Environment, LOG_LEVEL, ProcessEnvironment, Reader};
-use crate::{secrets, telemetry};
+use crate::client::ClientError;
+use crate::config::{Above, ConfigError, Environment, LOG_LEVEL, ProcessEnvironment, Reader};
+use crate::platform::Platform;
+use crate::secrets::{self, SecretsError};
+use crate::telemetry;
 
 /// Why a function could not start.
-pub type StartError = Box<dyn Error + Send + Sync>;
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Variables are missing or malformed.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Secrets could not be read.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
+    /// A client could not be made.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+}
 
 /// Starts logging, and makes what the function works with, once its secrets are
 /// read.
@@ -17,17 +29,17 @@ pub type StartError = Box<dyn Error + Send + Sync>;
 /// says.
 pub async fn start<T, F>(make: F) -> Result<T, StartError>
 where
-    F: AsyncFnOnce(&dyn Environment, &Aws) -> Result<T, StartError>,
+    F: FnOnce(&dyn Environment, &Platform) -> Result<T, StartError>,
 {
     let mut reader = Reader::new(&ProcessEnvironment);
     let level = reader.optional(LOG_LEVEL);
     telemetry::init_json(level.flatten().unwrap_or_default());
     reader.finish()?;
-    let aws = Aws::new(Endpoint::Standard);
-    let secrets = secrets::read(&ProcessEnvironment, &aws).await?;
+    let platform = Platform::new(Aws::new(Endpoint::Standard));
+    let secrets = secrets::read(&ProcessEnvironment, &platform.aws).await?;
     let environment = Above {
         variables: &secrets,
         environment: &ProcessEnvironment,
     };
-    make(&environment, &aws).await
+    make(&environment, &platform)
 }

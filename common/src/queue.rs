@@ -32,9 +32,9 @@ pub struct QueueError {
 
 impl Queue {
     /// The queue at a URL. The first message opens the connection.
-    pub async fn open(aws: &Aws, url: String) -> Self {
+    pub fn open(aws: &Aws, url: String) -> Self {
         Self {
-            client: Client::new(aws.config().await),
+            client: Client::new(aws.config()),
             url,
         }
     }

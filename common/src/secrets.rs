@@ -48,7 +48,7 @@ pub async fn read(
     if named.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let answer = Client::new(aws.config().await)
+    let answer = Client::new(aws.config())
         .batch_get_secret_value()
         .set_secret_id_list(Some(named.values().cloned().collect()))
         .send()

@@ -7,6 +7,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response};
 use common::aws::{Aws, Endpoint};
 use common::config::Reader;
+use common::platform::Platform;
 use proxy::Limits;
 use serde_json::Value;
 use tests::{Reply, ScriptedServer, World};
@@ -22,7 +23,9 @@ async fn function(world: &World) -> Router {
     ]);
     let settings = proxy::Settings::read(&mut Reader::new(&environment)).unwrap();
     let aws = Aws::new(Endpoint::Local(world.stack.dynamodb.clone()));
-    let state = settings.open(&aws, Limits::of_lambda()).await.unwrap();
+    let state = settings
+        .build(&Platform::new(aws), Limits::of_lambda())
+        .unwrap();
     common::http::app(proxy::router(state))
 }
 

@@ -92,7 +92,7 @@ impl FaultyDynamoDb {
 
     /// A connection through the proxy.
     pub async fn connect(&self) -> Connection {
-        Connection::open(&Aws::new(Endpoint::Local(self.url.clone()))).await
+        Connection::open(&Aws::new(Endpoint::Local(self.url.clone())))
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use common::aws::{Aws, Endpoint};
 use common::config::Reader;
+use common::platform::Platform;
 use relay::{Relay, Settings};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -37,7 +38,7 @@ impl RunningRelay {
         let mut settings = settings.expect("good settings");
         change(&mut settings);
         let aws = Aws::new(Endpoint::Local(world.stack.dynamodb.clone()));
-        let relay = Relay::new(settings, &aws).await.expect("a relay");
+        let relay = Relay::new(settings, &Platform::new(aws)).expect("a relay");
         let listener = TcpListener::bind(("127.0.0.1", 0))
             .await
             .expect("a free port");

@@ -5,12 +5,10 @@ mod sdk_client;
 
 use std::error::Error;
 use std::fmt::{Debug, Write};
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use aws_config::environment::{
-    EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider,
-};
-use aws_config::meta::region::ProvideRegion;
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -18,7 +16,6 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
-use tokio::sync::OnceCell;
 
 use crate::config::{Environment, ProcessEnvironment};
 
@@ -39,7 +36,7 @@ pub enum Endpoint {
 #[derive(Debug)]
 pub struct Aws {
     endpoint: Endpoint,
-    config: OnceCell<SdkConfig>,
+    config: OnceLock<SdkConfig>,
 }
 
 impl Aws {
@@ -47,7 +44,7 @@ impl Aws {
     pub fn new(endpoint: Endpoint) -> Self {
         Self {
             endpoint,
-            config: OnceCell::new(),
+            config: OnceLock::new(),
         }
     }
 
@@ -59,13 +56,13 @@ impl Aws {
             .timeout_config(timeouts());
         Self {
             endpoint: Endpoint::Standard,
-            config: OnceCell::new_with(Some(found.load().await)),
+            config: OnceLock::from(found.load().await),
         }
     }
 
     /// What a client is made of.
-    pub(crate) async fn config(&self) -> &SdkConfig {
-        self.config.get_or_init(|| load(&self.endpoint)).await
+    pub(crate) fn config(&self) -> &SdkConfig {
+        self.config.get_or_init(|| load(&self.endpoint))
     }
 }
 
@@ -86,7 +83,7 @@ where
     text
 }
 
-async fn load(endpoint: &Endpoint) -> SdkConfig {
+fn load(endpoint: &Endpoint) -> SdkConfig {
     let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .http_client(SdkClient::default())
@@ -94,7 +91,7 @@ async fn load(endpoint: &Endpoint) -> SdkConfig {
         .timeout_config(timeouts());
     match endpoint {
         Endpoint::Standard => config
-            .region(EnvironmentVariableRegionProvider::new().region().await)
+            .region(region())
             .credentials_provider(SharedCredentialsProvider::new(
                 EnvironmentVariableCredentialsProvider::new(),
             ))
@@ -107,6 +104,14 @@ async fn load(endpoint: &Endpoint) -> SdkConfig {
             .endpoint_url(url),
     }
     .build()
+}
+
+/// What `AWS_REGION` says, which Lambda sets, or `AWS_DEFAULT_REGION`.
+fn region() -> Option<Region> {
+    let set = |name| ProcessEnvironment.get(name);
+    set("AWS_REGION")
+        .or_else(|| set("AWS_DEFAULT_REGION"))
+        .map(Region::new)
 }
 
 fn timeouts() -> TimeoutConfig {

@@ -2,15 +2,14 @@
 
 use super::{AgentVariables, Controls};
 use crate::client::ClientError;
-use crate::clock::SharedClock;
 use crate::config::{
     AGENT_HOSTS, AGENT_VARIABLES, INSTANCES_TABLE, MEMORIES_TABLE, OPENCLAW_IMAGE,
     OPERATIONS_TABLE, Reader, TOKENS_TABLE,
 };
 use crate::model::{ConfiguredImage, PinnedImage};
 use crate::net::AllowedHosts;
-use crate::probe::Prober;
-use crate::railway::{Limits, Railway, RailwaySettings};
+use crate::platform::Platform;
+use crate::railway::RailwaySettings;
 use crate::store::{Connection, Instances, Memories, Operations, Tokens};
 
 /// The variables of every function that controls agents.
@@ -23,7 +22,6 @@ pub struct ControlSettings {
     hosts: AllowedHosts,
     image: PinnedImage,
     variables: AgentVariables,
-    limits: Limits,
 }
 
 impl ControlSettings {
@@ -47,35 +45,28 @@ impl ControlSettings {
             hosts: hosts?.unwrap_or_default(),
             image: image?.unwrap_or_default().into_pinned(),
             variables: variables?.unwrap_or_default(),
-            limits: Limits::default(),
         })
-    }
-
-    /// Other limits to Railway's time than those of a function.
-    #[must_use]
-    pub fn with_limits(self, limits: Limits) -> Self {
-        Self { limits, ..self }
     }
 
     /// Makes the clients and stores, once per process.
     ///
     /// # Errors
     /// When an HTTP client cannot be made.
-    pub fn open(
+    pub fn build(
         self,
         connection: &Connection,
-        clock: SharedClock,
+        platform: &Platform,
     ) -> Result<Controls, ClientError> {
         Ok(Controls {
             instances: Instances::new(connection.clone(), self.instances),
             operations: Operations::new(connection.clone(), self.operations),
             tokens: Tokens::new(connection.clone(), self.tokens),
             memories: Memories::new(connection.clone(), self.memories),
-            railway: Railway::new(self.railway, self.limits, clock.clone())?,
-            prober: Prober::new(self.hosts)?,
+            railway: platform.railway(self.railway)?,
+            prober: platform.prober(self.hosts)?,
             image: self.image,
             variables: self.variables,
-            clock,
+            clock: platform.clock.clone(),
         })
     }
 }

@@ -18,9 +18,8 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::ApiError;
-use crate::aws::Aws;
-use crate::background::Background;
 use crate::config::Environment;
+use crate::platform::Platform;
 use crate::process::{StartError, start};
 use crate::random;
 
@@ -46,22 +45,19 @@ const AFTER_ANSWER: Duration = Duration::from_secs(12);
 
 /// The whole life of a function: makes its routes, then answers Lambda's events
 /// until the runtime ends the process. What prevents the start is logged.
+///
+/// A function may go on working when an answer is out. Lambda has the answer
+/// before, and freezes the process when it asks for the next event: that is put
+/// off until the work is done.
 pub async fn serve<F>(routes: F) -> ExitCode
 where
-    F: AsyncFnOnce(&dyn Environment, &Aws) -> Result<Router, StartError>,
+    F: FnOnce(&dyn Environment, &Platform) -> Result<Router, StartError>,
 {
-    serve_and_finish(Background::new(), routes).await
-}
-
-/// The same for a function that goes on working when an answer is out. Lambda
-/// has the answer before, and freezes the process when it asks for the next
-/// event: that is put off until the work is done.
-pub async fn serve_and_finish<F>(background: Background, routes: F) -> ExitCode
-where
-    F: AsyncFnOnce(&dyn Environment, &Aws) -> Result<Router, StartError>,
-{
-    let ended = match start(routes).await {
-        Ok(routes) => {
+    let started = start(|environment, platform| {
+        Ok((routes(environment, platform)?, platform.background.clone()))
+    });
+    let ended = match started.await {
+        Ok((routes, background)) => {
             let finish = ThenLayer::new(move |answered| {
                 let background = background.clone();
                 async move {
@@ -77,7 +73,7 @@ where
             let runtime = lambda_http::runtime(routes);
             runtime.layer(TracingLayer::new()).layer(finish).run().await
         }
-        Err(error) => Err(error),
+        Err(error) => Err(error.into()),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,16 +1,14 @@
 //! What the functions that control agents begin with.
 
-use std::sync::Arc;
-
 use axum::extract::FromRef;
 
 use super::{Authenticator, ControlsSwitch, SessionSettings};
-use crate::aws::Aws;
-use crate::clock::{SharedClock, SystemClock};
+use crate::client::ClientError;
+use crate::clock::SharedClock;
 use crate::config::Reader;
 use crate::control::{ControlSettings, Controls};
-use crate::process::StartError;
-use crate::store::{Connection, Instances};
+use crate::platform::Platform;
+use crate::store::Instances;
 
 /// What the endpoints of such a function work with.
 #[derive(Clone, FromRef)]
@@ -55,14 +53,13 @@ impl ControlFunctionSettings {
     ///
     /// # Errors
     /// When an HTTP client cannot be made.
-    pub async fn open(self, aws: &Aws) -> Result<ControlFunction, StartError> {
-        let connection = Connection::open(aws).await;
-        let clock: SharedClock = Arc::new(SystemClock);
+    pub fn build(self, platform: &Platform) -> Result<ControlFunction, ClientError> {
+        let connection = platform.dynamodb();
         Ok(ControlFunction {
             switch: self.switch,
-            controls: self.controls.open(&connection, clock.clone())?,
+            clock: platform.clock.clone(),
             authenticator: self.sessions.open(&connection)?,
-            clock,
+            controls: self.controls.build(&connection, platform)?,
         })
     }
 }

@@ -17,7 +17,7 @@ mod path;
 mod responses;
 mod session;
 
-pub use app::{app, serve, serve_and_finish, traced};
+pub use app::{app, serve, traced};
 pub use authenticator::{Authenticator, SessionSettings};
 pub use bearer::{Bearer, InternalKey, InvalidKey, presented};
 pub use body::{JsonObject, OptionalJsonObject};

@@ -47,9 +47,9 @@ impl Connection {
     }
 
     /// Prepares the client; the first request opens the connection.
-    pub async fn open(aws: &Aws) -> Self {
+    pub fn open(aws: &Aws) -> Self {
         Self {
-            client: Client::new(aws.config().await),
+            client: Client::new(aws.config()),
         }
     }
 

@@ -6,18 +6,16 @@
 mod configure;
 mod ensure;
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::extract::FromRef;
-use common::aws::Aws;
-use common::clock::{SharedClock, SystemClock};
+use common::clock::SharedClock;
 use common::config::{
     CONFIGURATIONS_TABLE, Environment, INSTANCES_TABLE, INTERNAL_API_KEY, Reader, TOKENS_TABLE,
 };
 use common::http::{Authenticator, InternalKey, SessionSettings};
+use common::platform::Platform;
 use common::process::StartError;
-use common::store::{Configurations, Connection, Instances, Tokens};
+use common::store::{Configurations, Instances, Tokens};
 
 /// What the endpoints work with.
 #[derive(Clone, FromRef)]
@@ -47,9 +45,9 @@ pub fn router(state: State) -> Router {
 ///
 /// # Errors
 /// When a variable is missing or malformed.
-pub async fn from_environment(
+pub fn from_environment(
     environment: &dyn Environment,
-    aws: &Aws,
+    platform: &Platform,
 ) -> Result<Router, StartError> {
     let mut reader = Reader::new(environment);
     let (Some(internal_key), Some(sessions), Some(instances), Some(configurations), Some(tokens)) = (
@@ -61,9 +59,9 @@ pub async fn from_environment(
     ) else {
         return Err(reader.into_error().into());
     };
-    let connection = Connection::open(aws).await;
+    let connection = platform.dynamodb();
     Ok(router(State {
-        clock: Arc::new(SystemClock),
+        clock: platform.clock.clone(),
         internal_key,
         authenticator: sessions.open(&connection)?,
         instances: Instances::new(connection.clone(), instances),

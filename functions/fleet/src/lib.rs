@@ -17,22 +17,18 @@ mod stats;
 
 pub use register::registration;
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::extract::FromRef;
-use common::aws::Aws;
-use common::clock::{SharedClock, SystemClock};
+use common::clock::SharedClock;
 use common::config::{
     AGENT_HOSTS, Environment, HISTORY_TABLE, INSTANCES_TABLE, INTERNAL_API_KEY, Reader,
 };
 use common::http::InternalKey;
 use common::net::AllowedHosts;
+use common::platform::Platform;
 use common::process::StartError;
-use common::railway::{Limits, Overview, Railway, RailwaySettings};
-use common::store::{
-    AgentStates, Connection, History, Incidents, Instances, MaintenanceWindows, SweepRuns,
-};
+use common::railway::{Overview, RailwaySettings};
+use common::store::{AgentStates, History, Incidents, Instances, MaintenanceWindows, SweepRuns};
 
 /// What the endpoints work with.
 #[derive(Clone, FromRef)]
@@ -68,9 +64,9 @@ pub fn router(state: State) -> Router {
 ///
 /// # Errors
 /// When a variable is missing or malformed.
-pub async fn from_environment(
+pub fn from_environment(
     environment: &dyn Environment,
-    aws: &Aws,
+    platform: &Platform,
 ) -> Result<Router, StartError> {
     let mut reader = Reader::new(environment);
     let (Some(internal_key), Some(table), Some(history), Some(hosts), Some(railway)) = (
@@ -82,13 +78,12 @@ pub async fn from_environment(
     ) else {
         return Err(reader.into_error().into());
     };
-    let connection = Connection::open(aws).await;
+    let connection = platform.dynamodb();
     let instances = Instances::new(connection.clone(), table);
     let history = History::new(connection, history);
-    let clock: SharedClock = Arc::new(SystemClock);
-    let railway = Railway::new(railway, Limits::default(), clock.clone())?;
+    let clock = platform.clock.clone();
     Ok(router(State {
-        overview: Overview::new(railway, clock.clone()),
+        overview: Overview::new(platform.railway(railway)?, clock.clone()),
         clock,
         internal_key,
         agent_states: AgentStates::new(instances.clone(), history.clone()),

@@ -8,21 +8,19 @@ mod resources;
 mod show;
 mod stats;
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::extract::FromRef;
-use common::aws::Aws;
-use common::clock::{SharedClock, SystemClock};
+use common::clock::SharedClock;
 use common::config::{
     AGENT_HOSTS, Environment, HISTORY_TABLE, INSTANCES_TABLE, OPENCLAW_IMAGE, Reader,
 };
 use common::http::{Authenticator, SessionSettings};
 use common::model::{ConfiguredImage, Image};
+use common::platform::Platform;
 use common::probe::Prober;
 use common::process::StartError;
-use common::railway::{Limits, Overview, Railway, RailwaySettings};
-use common::store::{AgentStates, Connection, History, Instances};
+use common::railway::{Overview, RailwaySettings};
+use common::store::{AgentStates, History, Instances};
 
 /// What the endpoints work with.
 #[derive(Clone, FromRef)]
@@ -56,9 +54,9 @@ pub fn router(state: State) -> Router {
 ///
 /// # Errors
 /// When a variable is missing or malformed.
-pub async fn from_environment(
+pub fn from_environment(
     environment: &dyn Environment,
-    aws: &Aws,
+    platform: &Platform,
 ) -> Result<Router, StartError> {
     let mut reader = Reader::new(environment);
     let (Some(sessions), Some(instances), Some(history), Some(hosts), Some(image), Some(railway)) = (
@@ -71,19 +69,18 @@ pub async fn from_environment(
     ) else {
         return Err(reader.into_error().into());
     };
-    let connection = Connection::open(aws).await;
+    let connection = platform.dynamodb();
     let instances = Instances::new(connection.clone(), instances);
     let history = History::new(connection.clone(), history);
-    let clock: SharedClock = Arc::new(SystemClock);
-    let railway = Railway::new(railway, Limits::default(), clock.clone())?;
+    let clock = platform.clock.clone();
     Ok(router(State {
-        overview: Overview::new(railway, clock.clone()),
+        overview: Overview::new(platform.railway(railway)?, clock.clone()),
         clock,
         authenticator: sessions.open(&connection)?,
         agent_states: AgentStates::new(instances.clone(), history.clone()),
         instances,
         history,
-        prober: Prober::new(hosts.unwrap_or_default())?,
+        prober: platform.prober(hosts.unwrap_or_default())?,
         default_image: image.unwrap_or_default().into_image(),
     }))
 }

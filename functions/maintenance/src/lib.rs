@@ -8,9 +8,9 @@ mod act;
 mod health;
 
 use axum::Router;
-use common::aws::Aws;
 use common::config::{Environment, Reader};
 use common::http::{ControlFunction, ControlFunctionSettings};
+use common::platform::Platform;
 use common::process::StartError;
 
 /// What the endpoints work with.
@@ -27,13 +27,13 @@ pub fn router(state: State) -> Router {
 ///
 /// # Errors
 /// When a variable is missing or malformed.
-pub async fn from_environment(
+pub fn from_environment(
     environment: &dyn Environment,
-    aws: &Aws,
+    platform: &Platform,
 ) -> Result<Router, StartError> {
     let mut reader = Reader::new(environment);
     let Some(settings) = ControlFunctionSettings::read(&mut reader) else {
         return Err(reader.into_error().into());
     };
-    Ok(router(settings.open(aws).await?))
+    Ok(router(settings.build(platform)?))
 }

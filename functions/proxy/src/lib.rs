@@ -24,9 +24,8 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use common::aws::Aws;
-use common::client::{self, Forwarder};
-use common::clock::{SharedClock, SystemClock};
+use common::client::{self, ClientError, Forwarder};
+use common::clock::SharedClock;
 use common::config::{
     AGENT_HOSTS, Environment, INSTANCES_TABLE, INTERNAL_API_KEY, JWT_ISSUER, PROXY_FRONTS,
     PROXY_TARGET, Reader, TICKETS_TABLE,
@@ -34,8 +33,9 @@ use common::config::{
 use common::http::{Authenticator, Fronts, InternalKey, SessionSettings};
 use common::identity::Issuer;
 use common::net::{AllowedHosts, GuardedResolver};
+use common::platform::Platform;
 use common::process::StartError;
-use common::store::{Connection, Instances, Tickets};
+use common::store::{Instances, Tickets};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -192,14 +192,12 @@ impl Settings {
     ///
     /// # Errors
     /// When no HTTP client can be made.
-    pub async fn open(self, aws: &Aws, limits: Limits) -> Result<State, StartError> {
-        let connection = match self.instances {
-            Some(table) => Some((Connection::open(aws).await, table)),
-            None => None,
-        };
+    pub fn build(self, platform: &Platform, limits: Limits) -> Result<State, ClientError> {
+        let connection = self.instances.is_some().then(|| platform.dynamodb());
         let instances = connection
-            .as_ref()
-            .map(|(connection, table)| Instances::new(connection.clone(), table.clone()));
+            .clone()
+            .zip(self.instances)
+            .map(|(connection, table)| Instances::new(connection, table));
         let agents = match (self.place, &instances) {
             (Place::Recorded, Some(instances)) => {
                 Agents::recorded(self.hosts.clone(), instances.clone())
@@ -207,7 +205,7 @@ impl Settings {
             _ => Agents::private(self.hosts.clone()),
         };
         let office = match (self.office, connection, instances) {
-            (Some((sessions, tickets)), Some((connection, _)), Some(instances)) => Some(Office {
+            (Some((sessions, tickets)), Some(connection), Some(instances)) => Some(Office {
                 authenticator: sessions.open(&connection)?,
                 instances,
                 tickets: Tickets::new(connection, tickets),
@@ -215,7 +213,7 @@ impl Settings {
             _ => None,
         };
         Ok(State {
-            clock: Arc::new(SystemClock),
+            clock: platform.clock.clone(),
             internal_key: self.internal_key,
             issuer: self.issuer,
             agents,
@@ -237,13 +235,13 @@ pub fn forwarder(hosts: AllowedHosts, limits: &Limits) -> Forwarder<Body> {
 ///
 /// # Errors
 /// When a variable is missing or malformed.
-pub async fn from_environment(
+pub fn from_environment(
     environment: &dyn Environment,
-    aws: &Aws,
+    platform: &Platform,
 ) -> Result<Router, StartError> {
     let mut reader = Reader::new(environment);
     match Settings::read(&mut reader) {
-        Some(settings) => Ok(router(settings.open(aws, Limits::of_lambda()).await?)),
+        Some(settings) => Ok(router(settings.build(platform, Limits::of_lambda())?)),
         None => Err(reader.into_error().into()),
     }
 }

@@ -25,8 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::alerts::{WebhookUrls, Webhooks};
-use common::aws::Aws;
-use common::clock::{SharedClock, SystemClock};
+use common::clock::SharedClock;
 use common::config::{
     AGENT_HOSTS, ALERT_WEBHOOK_URLS, Environment, HISTORY_TABLE, INSTANCES_TABLE, Reader,
     SWEEP_QUEUE_URL,
@@ -34,10 +33,11 @@ use common::config::{
 use common::control::{ControlSettings, Controls};
 use common::http::ControlsSwitch;
 use common::net::AllowedHosts;
+use common::platform::Platform;
 use common::probe::Prober;
 use common::process::StartError;
 use common::queue::{Queue, QueueError};
-use common::railway::{Limits, Railway, RailwaySettings};
+use common::railway::{Railway, RailwaySettings};
 use common::store::{
     AgentStates, Begun, Connection, History, Incidents, Instances, MaintenanceWindows, Segment,
     StoreError, SweepRuns,
@@ -317,9 +317,9 @@ pub struct SweepTables {
 ///
 /// # Errors
 /// When a variable is missing or malformed.
-pub async fn from_environment(
+pub fn from_environment(
     environment: &dyn Environment,
-    aws: &Aws,
+    platform: &Platform,
 ) -> Result<Sweep, StartError> {
     let mut reader = Reader::new(environment);
     let (
@@ -352,20 +352,18 @@ pub async fn from_environment(
         },
         false => None,
     };
-    let clock: SharedClock = Arc::new(SystemClock);
-    let connection = Connection::open(aws).await.persistent();
+    let clock = platform.clock.clone();
+    let connection = platform.dynamodb().persistent();
     let tables = SweepTables { instances, history };
-    let prober = Prober::new(hosts.unwrap_or_default())?;
-    let railway = Railway::new(railway, Limits::default(), clock.clone())?;
-    let queue = match queue {
-        Some(url) => Some(Queue::open(aws, url).await),
-        None => None,
-    };
-    let controls = controls.map(|controls| controls.open(&connection, clock.clone()));
+    let prober = platform.prober(hosts.unwrap_or_default())?;
+    let railway = platform.railway(railway)?;
+    let controls = controls.map(|controls| controls.build(&connection, platform));
     Ok(Sweep {
-        queue,
+        queue: queue.map(|url| platform.queue(url)),
         controls: controls.transpose()?,
-        metrics: Some(emf::to_stdout),
+        metrics: platform
+            .embedded_metrics
+            .then_some(emf::to_stdout as fn(&Summary)),
         webhooks: Webhooks::new(urls.unwrap_or_default(), &clock)?,
         ..Sweep::new(&connection, tables, clock, prober, railway, settings)
     })

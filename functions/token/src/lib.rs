@@ -17,8 +17,6 @@ use axum::http::{HeaderValue, header};
 use axum::middleware::map_response;
 use axum::response::Response;
 use common::alerts::{Alerts, Webhook, WebhookUrl};
-use common::aws::Aws;
-use common::background::Background;
 use common::clock::SharedClock;
 use common::config::{Environment, Reader, SUPPORT_WEBHOOK_URL};
 use common::control::Controls;
@@ -26,6 +24,7 @@ use common::http::{
     Authenticator, ControlFunction, ControlFunctionSettings, ControlsSwitch, LifecycleErrorBody,
 };
 use common::model::Instance;
+use common::platform::Platform;
 use common::process::StartError;
 use common::store::Instances;
 use utoipa::OpenApi;
@@ -80,15 +79,13 @@ pub fn router(state: State) -> Router {
         }))
 }
 
-/// The routes as the environment configures them. Whoever serves them has to
-/// finish what they do in the background.
+/// The routes as the environment configures them.
 ///
 /// # Errors
 /// When a variable is missing or malformed.
-pub async fn from_environment(
+pub fn from_environment(
     environment: &dyn Environment,
-    aws: &Aws,
-    background: Background,
+    platform: &Platform,
 ) -> Result<Router, StartError> {
     let mut reader = Reader::new(environment);
     let (Some(settings), Some(webhook)) = (
@@ -102,7 +99,7 @@ pub async fn from_environment(
         clock,
         authenticator,
         controls,
-    } = settings.open(aws).await?;
+    } = settings.build(platform)?;
     let webhook = webhook
         .map(|url| Webhook::new(url, clock.clone()))
         .transpose()?;
@@ -111,6 +108,6 @@ pub async fn from_environment(
         clock,
         authenticator,
         controls,
-        alerts: Alerts::new(webhook, background),
+        alerts: Alerts::new(webhook, platform.background.clone()),
     }))
 }

@@ -7,15 +7,13 @@ mod backend;
 mod current;
 mod proxied;
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::extract::FromRef;
-use common::aws::Aws;
-use common::clock::{SharedClock, SystemClock};
+use common::clock::SharedClock;
 use common::config::{BACKEND_API_URL, Environment, INTERNAL_API_KEY, OPENCLAW_IMAGE, Reader};
 use common::http::InternalKey;
 use common::model::{ConfiguredImage, Image};
+use common::platform::Platform;
 use common::process::StartError;
 
 pub use backend::{Backend, BackendUrl};
@@ -45,9 +43,9 @@ pub fn router(state: State) -> Router {
 ///
 /// # Errors
 /// When a variable is missing or malformed.
-pub async fn from_environment(
+pub fn from_environment(
     environment: &dyn Environment,
-    _aws: &Aws,
+    platform: &Platform,
 ) -> Result<Router, StartError> {
     let mut reader = Reader::new(environment);
     let (Some(internal_key), Some(image), Some(backend)) = (
@@ -58,7 +56,7 @@ pub async fn from_environment(
         return Err(reader.into_error().into());
     };
     Ok(router(State {
-        clock: Arc::new(SystemClock),
+        clock: platform.clock.clone(),
         image: image.unwrap_or_default().into_image(),
         backend: backend
             .map(|url| Backend::new(url, internal_key.clone()))

@@ -2,9 +2,7 @@
 
 use axum::Router;
 use common::alerts::{Alerts, Webhook, WebhookUrl, WebhookUrls, Webhooks};
-use common::background::Background;
 use common::client::ClientError;
-use common::clock::SharedClock;
 use common::config::{
     AGENT_HOSTS, ALERT_WEBHOOK_URLS, BACKEND_API_URL, ConfigError, Environment, INTERNAL_API_KEY,
     JWT_ISSUER, OPENCLAW_IMAGE, PROXY_FRONTS, PROXY_TARGET, Reader, SUPPORT_WEBHOOK_URL,
@@ -14,7 +12,8 @@ use common::http::{Authenticator, ControlsSwitch, Fronts, InternalKey, SessionSe
 use common::identity::Issuer;
 use common::model::ConfiguredImage;
 use common::net::AllowedHosts;
-use common::railway::{Limits, Overview};
+use common::platform::Platform;
+use common::railway::Overview;
 use common::store::{
     AgentStates, Configurations, Connection, History, Incidents, Instances, MaintenanceWindows,
     Memories, Operations, SweepRuns, Tables, Tickets, Tokens,
@@ -118,15 +117,11 @@ impl Settings {
     pub(crate) fn mount(
         self,
         connection: &Connection,
-        clock: SharedClock,
-        limits: Limits,
-        background: Background,
+        platform: &Platform,
         tunnels: &Tunnels,
     ) -> Result<Functions, StackError> {
-        let shared = self
-            .controls
-            .with_limits(limits)
-            .open(connection, clock.clone())?;
+        let clock = platform.clock.clone();
+        let shared = self.controls.build(connection, platform)?;
         let tables = self.tables;
         let sessions = self.sessions;
         // Each function has a connection of its own name, so that what it asks
@@ -250,7 +245,7 @@ impl Settings {
             clock: clock.clone(),
             authenticator: of.authenticator,
             controls: of.controls,
-            alerts: Alerts::new(webhook, background),
+            alerts: Alerts::new(webhook, platform.background.clone()),
         });
         let version = version::router(version::State {
             clock,

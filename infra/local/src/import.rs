@@ -73,7 +73,7 @@ impl Importer {
     ///
     /// # Errors
     /// When a variable is missing or malformed.
-    pub async fn open(environment: &dyn Environment, aws: &Aws) -> Result<Self, ConfigError> {
+    pub fn open(environment: &dyn Environment, aws: &Aws) -> Result<Self, ConfigError> {
         let mut reader = Reader::new(environment);
         let (Some(instances), Some(tokens), Some(hosts)) = (
             reader.required(INSTANCES_TABLE),
@@ -82,7 +82,7 @@ impl Importer {
         ) else {
             return Err(reader.into_error());
         };
-        let connection = Connection::open(aws).await;
+        let connection = Connection::open(aws);
         Ok(Self {
             instances: Instances::new(connection.clone(), instances),
             tokens: Tokens::new(connection, tokens),

@@ -99,7 +99,7 @@ async fn import(file: &Path, Target::Dynamodb: Target) -> Result<(), Error> {
     let lines =
         File::open(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
     let aws = Aws::found().await;
-    let importer = Importer::open(&ProcessEnvironment, &aws).await?;
+    let importer = Importer::open(&ProcessEnvironment, &aws)?;
     let imported = importer.import(BufReader::new(lines), &SystemClock).await?;
     writeln!(
         io::stdout(),

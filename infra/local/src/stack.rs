@@ -20,6 +20,7 @@ use common::config::{
     RAILWAY_PROJECT_ID, RAILWAY_TOKEN_TYPE,
 };
 use common::http::{InternalKey, PeerAddress};
+use common::platform::Platform;
 use common::railway::Limits;
 use common::store::{
     Connection, Instances, Sessions, StoreError, Tables, Tokens, create_missing_tables,
@@ -186,7 +187,7 @@ impl Stack {
                 (Aws::new(Endpoint::Local(url.clone())), url, embedded)
             }
         };
-        let connection = Connection::open(&aws).await;
+        let connection = Connection::open(&aws);
         let tables = settings.tables.clone();
         let bearer = settings.internal_key.clone();
         let sessions = Sessions::new(connection.clone(), tables.sessions.clone());
@@ -213,9 +214,13 @@ impl Stack {
             sweep,
         } = settings.mount(
             &connection,
-            clock.clone(),
-            options.limits,
-            background.clone(),
+            &Platform {
+                clock,
+                railway_limits: options.limits,
+                embedded_metrics: false,
+                background: background.clone(),
+                ..Platform::new(aws)
+            },
             &tunnels,
         )?;
         let sweep = Arc::new(sweep);

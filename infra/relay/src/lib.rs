@@ -21,9 +21,9 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use common::aws::Aws;
+use common::client::ClientError;
 use common::http::{ApiError, InternalKey, PeerAddress, presented};
-use common::process::StartError;
+use common::platform::Platform;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -82,8 +82,8 @@ impl Relay {
     ///
     /// # Errors
     /// When an HTTP client cannot be made.
-    pub async fn new(settings: Settings, aws: &Aws) -> Result<Self, StartError> {
-        Self::on(vec![Handle::current()], settings, aws).await
+    pub fn new(settings: Settings, platform: &Platform) -> Result<Self, ClientError> {
+        Self::on(vec![Handle::current()], settings, platform)
     }
 
     /// Makes the clients. Connections are served on these runtimes in turn, and
@@ -91,12 +91,12 @@ impl Relay {
     ///
     /// # Errors
     /// When an HTTP client cannot be made.
-    pub async fn on(
+    pub fn on(
         runtimes: Vec<Handle>,
         settings: Settings,
-        aws: &Aws,
-    ) -> Result<Self, StartError> {
-        let state = settings.proxy.open(aws, settings.limits).await?;
+        platform: &Platform,
+    ) -> Result<Self, ClientError> {
+        let state = settings.proxy.build(platform, settings.limits)?;
         let tunnels = state.tunnels.clone();
         let places = Arc::new(Semaphore::new(settings.connections));
         let metrics = Metrics::new(tunnels.clone(), places.clone(), settings.connections);

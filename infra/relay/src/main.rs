@@ -1,10 +1,11 @@
 //! The relay: the proxy as a server of its own.
 
+use std::error::Error;
 use std::net::{Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 
 use common::config::Reader;
-use common::process::{self, StartError};
+use common::process;
 use common::threads::Threads;
 use mimalloc::MiMalloc;
 use relay::{Relay, Settings};
@@ -28,18 +29,18 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run() -> Result<(), StartError> {
+async fn run() -> Result<(), Box<dyn Error>> {
     // Before anything starts, so that no signal is missed.
     let mut terminated = signal(SignalKind::terminate())?;
     let threads = Threads::start()?;
-    let (port, relay) = process::start(async |environment, aws| {
+    let (port, relay) = process::start(|environment, platform| {
         let mut reader = Reader::new(environment);
         let Some(settings) = Settings::read(&mut reader) else {
             return Err(reader.into_error().into());
         };
         Ok((
             settings.port,
-            Relay::on(threads.runtimes(), settings, aws).await?,
+            Relay::on(threads.runtimes(), settings, platform)?,
         ))
     })
     .await?;

@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 
 use common::aws::{Aws, Endpoint};
-use common::background::Background;
 use common::config::{
     AGENT_HOSTS, BACKEND_API_URL, Environment, INSTANCES_TABLE, INTERNAL_API_KEY, OPENCLAW_IMAGE,
     SESSIONS_TABLE,
 };
+use common::platform::Platform;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::World;
@@ -343,34 +343,34 @@ async fn a_stack_names_everything_that_is_wrong_with_its_variables_at_once() {
 async fn every_function_names_everything_that_is_missing_at_once() {
     let nothing: BTreeMap<&str, String> = BTreeMap::new();
     let nothing: &dyn Environment = &nothing;
-    let aws = Aws::new(Endpoint::Standard);
+    let platform = &Platform::new(Aws::new(Endpoint::Standard));
     let rows = [
         (
-            compatibility::from_environment(nothing, &aws).await,
+            compatibility::from_environment(nothing, platform),
             "INTERNAL_API_KEY SESSIONS_TABLE INSTANCES_TABLE CONFIGURATIONS_TABLE TOKENS_TABLE",
         ),
         (
-            fleet::from_environment(nothing, &aws).await,
+            fleet::from_environment(nothing, platform),
             "INTERNAL_API_KEY INSTANCES_TABLE HISTORY_TABLE",
         ),
         (
-            instance::from_environment(nothing, &aws).await,
+            instance::from_environment(nothing, platform),
             "SESSIONS_TABLE INSTANCES_TABLE HISTORY_TABLE",
         ),
         (
-            lifecycle::from_environment(nothing, &aws).await,
+            lifecycle::from_environment(nothing, platform),
             "SESSIONS_TABLE INSTANCES_TABLE OPERATIONS_TABLE TOKENS_TABLE MEMORIES_TABLE",
         ),
         (
-            maintenance::from_environment(nothing, &aws).await,
+            maintenance::from_environment(nothing, platform),
             "SESSIONS_TABLE INSTANCES_TABLE OPERATIONS_TABLE TOKENS_TABLE MEMORIES_TABLE",
         ),
         (
-            token::from_environment(nothing, &aws, Background::new()).await,
+            token::from_environment(nothing, platform),
             "SESSIONS_TABLE INSTANCES_TABLE OPERATIONS_TABLE TOKENS_TABLE MEMORIES_TABLE",
         ),
         (
-            version::from_environment(nothing, &aws).await,
+            version::from_environment(nothing, platform),
             "INTERNAL_API_KEY",
         ),
     ];

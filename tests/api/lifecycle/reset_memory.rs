@@ -138,7 +138,7 @@ impl Throttled {
 
     /// Deletes all memories of the owner, and tells how many requests wrote.
     async fn delete(&self) -> (Result<usize, String>, usize) {
-        let connection = Connection::open(&Aws::new(Endpoint::Local(self.url.clone()))).await;
+        let connection = Connection::open(&Aws::new(Endpoint::Local(self.url.clone())));
         let memories = Memories::new(connection, "memories".to_owned());
         let owner: UserId = OWNER.parse().unwrap();
         let deleted = memories.delete_all(&owner).await;

@@ -15,7 +15,7 @@ async fn import(world: &World, lines: &str) -> Result<Imported, ImportError> {
         (TOKENS_TABLE, world.stack.tables.tokens.clone()),
     ]);
     let aws = Aws::new(Endpoint::Local(world.stack.dynamodb.clone()));
-    let importer = Importer::open(&environment, &aws).await.unwrap();
+    let importer = Importer::open(&environment, &aws).unwrap();
     importer.import(lines.as_bytes(), &SystemClock).await
 }
 

@@ -206,7 +206,7 @@ async fn a_small_fleet_is_swept_by_the_coordinator_itself() {
     let sqs = ScriptedServer::always(Reply::Silence).await;
     let aws = Aws::new(Endpoint::Local(sqs.url().to_owned()));
     let mut sweep = world.sweeper(&world.stack.connection, true, Settings::default());
-    sweep.queue = Some(Queue::open(&aws, format!("{}/queue", sqs.url())).await);
+    sweep.queue = Some(Queue::open(&aws, format!("{}/queue", sqs.url())));
     let sweep = Arc::new(sweep);
     assert_eq!(world.sweep_with(&sweep).await.summary.instances, 7);
     assert_eq!(sqs.requests(), Vec::<String>::new());
@@ -217,7 +217,7 @@ async fn a_sweep_that_meets_many_has_the_next_one_divided_until_one_meets_few() 
     let world = world().await;
     let sqs = ScriptedServer::always(Reply::json(&json!({"Successful": [], "Failed": []}))).await;
     let aws = Aws::new(Endpoint::Local(sqs.url().to_owned()));
-    let queue = Queue::open(&aws, format!("{}/queue", sqs.url())).await;
+    let queue = Queue::open(&aws, format!("{}/queue", sqs.url()));
     let dynamodb = FaultyDynamoDb::start(&world.stack.dynamodb).await;
     let connection = dynamodb.connect().await;
     let sweeper = |segment_above| {
