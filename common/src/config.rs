@@ -181,18 +181,16 @@ impl Environment for BTreeMap<&str, String> {
     }
 }
 
-/// Some variables above those of an environment.
-pub struct Above<'e> {
-    /// What counts.
+/// Variables that take precedence over those of an environment.
+pub struct Overlay<'e> {
     pub variables: &'e BTreeMap<&'static str, String>,
-    /// What counts where the others have nothing.
     pub environment: &'e dyn Environment,
 }
 
-impl Environment for Above<'_> {
+impl Environment for Overlay<'_> {
     fn get(&self, name: &str) -> Option<String> {
-        let above = self.variables.get(name).cloned();
-        above.or_else(|| self.environment.get(name))
+        let value = self.variables.get(name).cloned();
+        value.or_else(|| self.environment.get(name))
     }
 }
 
@@ -211,7 +209,6 @@ pub struct Reader<'e> {
 }
 
 impl<'e> Reader<'e> {
-    /// A reader without complaints yet.
     pub fn new(environment: &'e dyn Environment) -> Self {
         Self {
             environment,
@@ -231,7 +228,7 @@ impl<'e> Reader<'e> {
     /// A variable that may be unset. `None` means that a problem was noted.
     pub fn optional<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<Option<T>> {
         let text = self.environment.get(name).filter(|text| !text.is_empty());
-        // The value itself may be a secret: only the rule is told.
+        // The value may be a secret, so the message states only the rule.
         match text.map(|text| text.parse()).transpose() {
             Ok(value) => Some(value),
             Err(error) => {
@@ -241,7 +238,7 @@ impl<'e> Reader<'e> {
         }
     }
 
-    /// Two sections may need the same variable, and its problem is one.
+    /// Once for each problem: two sections may need the same variable.
     fn note(&mut self, problem: String) {
         if !self.problems.contains(&problem) {
             self.problems.push(problem);
@@ -249,7 +246,7 @@ impl<'e> Reader<'e> {
     }
 
     /// # Errors
-    /// When something was noted.
+    /// When a problem was noted.
     pub fn finish(self) -> Result<(), ConfigError> {
         if self.problems.is_empty() {
             return Ok(());
@@ -257,7 +254,7 @@ impl<'e> Reader<'e> {
         Err(self.into_error())
     }
 
-    /// What was noted. Call it when a variable was `None`.
+    /// The problems that were noted, of which there is one if a variable was `None`.
     pub fn into_error(self) -> ConfigError {
         ConfigError(self.problems)
     }
@@ -269,7 +266,7 @@ mod tests {
     use crate::model::Image;
 
     #[test]
-    fn all_that_is_wrong_is_told_at_once() {
+    fn every_problem_is_reported_at_once() {
         let environment = BTreeMap::from([
             (OPENCLAW_IMAGE, "not an image".to_owned()),
             (SESSIONS_TABLE, String::new()),

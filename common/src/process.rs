@@ -2,7 +2,7 @@
 
 use crate::aws::{Aws, Endpoint};
 use crate::client::ClientError;
-use crate::config::{Above, ConfigError, Environment, LOG_LEVEL, ProcessEnvironment, Reader};
+use crate::config::{ConfigError, Environment, LOG_LEVEL, Overlay, ProcessEnvironment, Reader};
 use crate::platform::Platform;
 use crate::secrets::{self, SecretsError};
 use crate::telemetry;
@@ -37,7 +37,7 @@ where
     reader.finish()?;
     let platform = Platform::new(Aws::new(Endpoint::Standard));
     let secrets = secrets::read(&ProcessEnvironment, &platform.aws).await?;
-    let environment = Above {
+    let environment = Overlay {
         variables: &secrets,
         environment: &ProcessEnvironment,
     };

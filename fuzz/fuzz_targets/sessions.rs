@@ -9,7 +9,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::LazyLock;
 
-use common::identity::{COOKIES, EncryptedCookies, Secrets, Tokens, TokensSettings};
+use common::identity::{COOKIES, EncryptedCookies, Secrets, JwtVerifier, JwtSettings};
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
 use serde_json::json;
@@ -27,7 +27,7 @@ const AUDIENCE: &str = "maintenance";
 
 struct Target {
     cookies: EncryptedCookies,
-    tokens: Tokens,
+    tokens: JwtVerifier,
     runtime: Runtime,
     /// A good cookie for each name.
     good_cookies: [String; 4],
@@ -42,7 +42,7 @@ static TARGET: LazyLock<Target> = LazyLock::new(|| {
         .build()
         .expect("a runtime");
     let secrets: Secrets = SECRET.parse().expect("a secret");
-    let tokens = Tokens::new(TokensSettings {
+    let tokens = JwtVerifier::new(JwtSettings {
         keys: publish(login::jwks(&signers.each_ref()).to_string()),
         issuer: ISSUER.to_owned(),
         audience: AUDIENCE.to_owned(),

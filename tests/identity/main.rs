@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use common::identity::{COOKIES, EncryptedCookies, Secrets, Tokens, TokensSettings};
+use common::identity::{COOKIES, EncryptedCookies, JwtSettings, JwtVerifier, Secrets};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -45,7 +45,7 @@ fn opens(name: &str, value: &str) -> bool {
 struct Login {
     runtime: Runtime,
     signers: [Signer; 3],
-    tokens: Tokens,
+    tokens: JwtVerifier,
     _server: ScriptedServer,
 }
 
@@ -54,7 +54,7 @@ static LOGIN: LazyLock<Login> = LazyLock::new(|| {
     let signers = [Signer::rsa("rsa"), Signer::ec("ec"), Signer::ed("ed")];
     let keys = Reply::json(&login::jwks(&signers.each_ref()));
     let server = runtime.block_on(ScriptedServer::always(keys));
-    let tokens = Tokens::new(TokensSettings {
+    let tokens = JwtVerifier::new(JwtSettings {
         keys: server.url().parse().unwrap(),
         issuer: ISSUER.to_owned(),
         audience: AUDIENCE.to_owned(),

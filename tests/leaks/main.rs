@@ -40,7 +40,7 @@ async fn a_thousand_websockets_and_a_gigabyte_leave_nothing_behind() {
     let agent = EchoAgent::start().await;
     world.deploy("echo", "owner-of-echo", agent.url()).await;
     let relay = RunningRelay::start(&world, |settings| {
-        settings.limits.body = 2 * 1024 * 1024 * 1024;
+        settings.limits.max_body = 2 * 1024 * 1024 * 1024;
         settings.limits.sockets.linger = Duration::from_millis(200);
     })
     .await;

@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod ambiguous;
+mod buffered;
 mod forwarding;
 mod frames;
 mod pressure;
@@ -11,4 +12,3 @@ mod relay;
 mod sockets;
 mod support;
 mod tickets;
-mod whole;

@@ -98,8 +98,8 @@ async fn it_serves_the_proxy_and_endpoints_of_its_own() {
 async fn who_sends_a_request_slowly_is_cut_off() {
     let proxied = Proxied::start().await;
     let relay = RunningRelay::start(&proxied.world, |settings| {
-        settings.head = Duration::from_millis(400);
-        settings.limits.patience = Duration::from_millis(400);
+        settings.head_timeout = Duration::from_millis(400);
+        settings.limits.response_timeout = Duration::from_millis(400);
     })
     .await;
     // A head that never ends, a letter at a time.
@@ -159,8 +159,10 @@ async fn heads_that_are_too_large_are_refused() {
 #[tokio::test]
 async fn bodies_that_are_too_long_are_refused() {
     let proxied = Proxied::start().await;
-    let relay =
-        RunningRelay::start(&proxied.world, |settings| settings.limits.body = 100_000).await;
+    let relay = RunningRelay::start(&proxied.world, |settings| {
+        settings.limits.max_body = 100_000
+    })
+    .await;
     let post = |headers: &str| format!("POST {PATH}/upload HTTP/1.1\r\nhost: a\r\n{headers}\r\n");
     // A gigabyte: it is not even waited for, nor the agent asked.
     let answer = answer_to(&relay, post("content-length: 1073741824\r\n").as_bytes()).await;
@@ -217,7 +219,7 @@ async fn a_silent_peer_is_asked_for_a_sign_of_life_and_given_up() {
     let proxied = Proxied::start().await;
     let ping = Duration::from_millis(150);
     let relay = RunningRelay::start(&proxied.world, |settings| {
-        settings.limits.sockets.ping = ping
+        settings.limits.sockets.ping_interval = ping
     })
     .await;
     let mut alive = upgraded(&proxied, &relay, "/x").await;

@@ -10,7 +10,7 @@ use super::session::{COOKIES, Session, SessionRefused};
 use crate::client::ClientError;
 use crate::clock::SharedClock;
 use crate::config::{ALLOWED_ORIGINS, AUTH_SECRET, NEXTAUTH_SECRET, Reader, SESSIONS_TABLE};
-use crate::identity::{EncryptedCookies, Secrets, Tokens, TokensSettings};
+use crate::identity::{EncryptedCookies, JwtSettings, JwtVerifier, Secrets};
 use crate::model::UserId;
 use crate::store::{Connection, SessionKey, Sessions};
 
@@ -19,7 +19,7 @@ use crate::store::{Connection, SessionKey, Sessions};
 pub struct SessionSettings {
     table: String,
     secrets: Option<Secrets>,
-    tokens: Option<TokensSettings>,
+    tokens: Option<JwtSettings>,
     origins: AllowedOrigins,
 }
 
@@ -30,7 +30,7 @@ impl SessionSettings {
             reader.required(SESSIONS_TABLE),
             reader.optional::<Secrets>(NEXTAUTH_SECRET),
             reader.optional::<Secrets>(AUTH_SECRET),
-            TokensSettings::read(reader),
+            JwtSettings::read(reader),
             reader.optional(ALLOWED_ORIGINS),
         );
         let secrets = match (next_auth?, auth_js?) {
@@ -53,7 +53,7 @@ impl SessionSettings {
         Ok(Authenticator {
             sessions: Sessions::new(connection.clone(), self.table),
             cookies: EncryptedCookies::new(self.secrets.as_ref()),
-            tokens: self.tokens.map(Tokens::new).transpose()?,
+            tokens: self.tokens.map(JwtVerifier::new).transpose()?,
             origins: self.origins,
         })
     }
@@ -71,7 +71,7 @@ impl SessionSettings {
 pub struct Authenticator {
     sessions: Sessions,
     cookies: EncryptedCookies,
-    tokens: Option<Tokens>,
+    tokens: Option<JwtVerifier>,
     origins: AllowedOrigins,
 }
 

@@ -1,4 +1,4 @@
-//! Where a request came from: what an agent is told in `X-Forwarded-*`.
+//! Where a request came from, as `X-Forwarded-*` tells it to an agent.
 
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
@@ -7,47 +7,46 @@ use axum::http::{Extensions, HeaderMap, HeaderValue, header, request::Parts};
 use lambda_http::RequestExt;
 use lambda_http::request::RequestContext;
 
-/// The other end of the connection that a request came over. Servers put it
-/// into a request's extensions; Lambda's events name it themselves.
+/// The remote address of the connection. Servers put it into a request's
+/// extensions; Lambda's events carry it themselves.
 #[derive(Clone, Copy, Debug)]
 pub struct PeerAddress(pub SocketAddr);
 
-/// How many reverse proxies of the platform's own stand in front. Each appends
-/// the address that it was asked from to `X-Forwarded-For`; what is left of
-/// theirs was written by the client, and may be anything.
+/// The number of the platform's own reverse proxies in front. Each appends its
+/// peer's address to `X-Forwarded-For`; the entries before theirs were written by
+/// the client, and may be anything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Fronts(usize);
+pub struct TrustedProxies(usize);
 
-/// The text is no number of proxies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a number of reverse proxies, 0 to 8")]
-pub struct InvalidFronts;
+pub struct InvalidTrustedProxies;
 
-impl FromStr for Fronts {
-    type Err = InvalidFronts;
+impl FromStr for TrustedProxies {
+    type Err = InvalidTrustedProxies;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.parse() {
             Ok(count) if count <= 8 => Ok(Self(count)),
-            _ => Err(InvalidFronts),
+            _ => Err(InvalidTrustedProxies),
         }
     }
 }
 
-/// Who asked, and how.
+/// The client behind a request, as far as it is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// The client's address; none where the server does not tell.
+    /// None if neither the server nor Lambda's event says.
     pub address: Option<IpAddr>,
     /// `https` or `http`.
     pub scheme: &'static str,
-    /// The host that the client asked.
+    /// The `Host` that the client sent.
     pub host: Option<HeaderValue>,
 }
 
 impl Caller {
-    /// Believes what the platform's own proxies say and nothing else.
-    pub fn of(request: &Parts, fronts: Fronts) -> Self {
+    /// Trusts what the platform's own proxies say, and nothing else.
+    pub fn of(request: &Parts, trusted_proxies: TrustedProxies) -> Self {
         let (peer, by_gateway) = match lambda_source(&request.extensions) {
             Some(source) => (source, true),
             None => {
@@ -61,21 +60,21 @@ impl Caller {
             (true, Some((_, before))) => before,
             _ => &told,
         };
-        let address = (0..fronts.0).fold(peer, |nearest, hops| {
-            // An entry that is missing or no address: the nearest known one is
-            // as far as can be seen.
+        let address = (0..trusted_proxies.0).fold(peer, |nearest, hops| {
+            // Where an entry is missing or malformed, the nearest known address
+            // stands for the client.
             let entry = told.len().checked_sub(hops + 1).and_then(|at| told.get(at));
             entry.copied().flatten().or(nearest)
         });
-        let last_front = || match request.headers.get("x-forwarded-proto")?.as_bytes() {
+        let last_proxy = || match request.headers.get("x-forwarded-proto")?.as_bytes() {
             b"https" => Some("https"),
             _ => None,
         };
         let scheme = if by_gateway {
-            // It listens on nothing else.
+            // API Gateway serves nothing else.
             Some("https")
         } else {
-            (fronts.0 > 0).then(last_front).flatten()
+            (trusted_proxies.0 > 0).then(last_proxy).flatten()
         };
         Self {
             address,
@@ -85,7 +84,7 @@ impl Caller {
     }
 }
 
-/// All entries of `X-Forwarded-For`; none for what is no address.
+/// All entries of `X-Forwarded-For`; `None` for malformed ones.
 fn addresses(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
     let values = headers.get_all("x-forwarded-for").iter();
     values
@@ -98,8 +97,8 @@ fn addresses(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
         .collect()
 }
 
-/// The client's address in an event of API Gateway. None outside of Lambda; the
-/// address is none where it cannot be read.
+/// The client's address in an event of API Gateway: `None` outside of Lambda,
+/// `Some(None)` if it is malformed.
 fn lambda_source(request: &Extensions) -> Option<Option<IpAddr>> {
     match request.request_context_ref()? {
         RequestContext::ApiGatewayV2(context) => {
@@ -116,18 +115,18 @@ mod tests {
 
     use super::*;
 
-    fn of(fronts: &str, headers: &[(&str, &str)]) -> (Option<String>, &'static str) {
+    fn of(trusted_proxies: &str, headers: &[(&str, &str)]) -> (Option<String>, &'static str) {
         let mut request = Request::builder().extension(PeerAddress("10.0.0.9:1".parse().unwrap()));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        let caller = Caller::of(&parts, fronts.parse().unwrap());
+        let caller = Caller::of(&parts, trusted_proxies.parse().unwrap());
         (caller.address.map(|it| it.to_string()), caller.scheme)
     }
 
     #[test]
-    fn without_fronts_nothing_that_a_client_says_is_believed() {
+    fn without_trusted_proxies_nothing_that_a_client_says_is_trusted() {
         let lie = ("x-forwarded-for", "127.0.0.1");
         let proto = ("x-forwarded-proto", "https");
         assert_eq!(
@@ -138,10 +137,10 @@ mod tests {
     }
 
     #[test]
-    fn each_front_is_believed_once() {
+    fn each_trusted_proxy_vouches_for_one_entry() {
         let list = ("x-forwarded-for", "127.0.0.1, 192.0.2.1 ,203.0.113.7");
         let more = ("x-forwarded-for", "198.51.100.3:4711");
-        let address = |fronts, headers: &[_]| of(fronts, headers).0.unwrap();
+        let address = |trusted_proxies, headers: &[_]| of(trusted_proxies, headers).0.unwrap();
         assert_eq!(address("1", &[list]), "203.0.113.7");
         assert_eq!(address("2", &[list]), "192.0.2.1");
         assert_eq!(address("2", &[list, more]), "203.0.113.7");
@@ -155,9 +154,13 @@ mod tests {
     }
 
     #[test]
-    fn a_number_of_fronts_is_small() {
+    fn a_number_of_trusted_proxies_is_at_most_eight() {
         for text in ["", "-1", "9", "one", "1.0"] {
-            assert_eq!(text.parse::<Fronts>(), Err(InvalidFronts), "{text:?}");
+            assert_eq!(
+                text.parse::<TrustedProxies>(),
+                Err(InvalidTrustedProxies),
+                "{text:?}"
+            );
         }
     }
 }

@@ -21,7 +21,7 @@ pub use app::{app, serve, traced};
 pub use authenticator::{Authenticator, SessionSettings};
 pub use bearer::{Bearer, InternalKey, InvalidKey, presented};
 pub use body::{JsonObject, OptionalJsonObject};
-pub use caller::{Caller, Fronts, InvalidFronts, PeerAddress};
+pub use caller::{Caller, InvalidTrustedProxies, PeerAddress, TrustedProxies};
 pub use control_function::{ControlFunction, ControlFunctionSettings};
 pub use controls::{ControlsSwitch, InvalidSwitch, idempotency_key};
 pub use endpoints::route;

@@ -30,7 +30,7 @@ const TYPES: [&str; 2] = ["jwt", "at+jwt"];
 
 /// Whose tokens are taken, as the environment says it.
 #[derive(Clone, Debug)]
-pub struct TokensSettings {
+pub struct JwtSettings {
     /// Where the keys are.
     pub keys: JwksUrl,
     /// Who has to have issued them.
@@ -39,7 +39,7 @@ pub struct TokensSettings {
     pub audience: String,
 }
 
-impl TokensSettings {
+impl JwtSettings {
     /// Reads the three variables: all or none. The outer `None` means that a
     /// problem was noted.
     pub fn read(reader: &mut Reader<'_>) -> Option<Option<Self>> {
@@ -79,8 +79,8 @@ impl FromStr for Issuer {
 }
 
 impl Issuer {
-    /// Whether a token says that it is this issuer's. Nothing is verified: one
-    /// that lies, or has expired, is no loss to whoever is not shown it.
+    /// Whether a token claims to be this issuer's. Nothing is verified: withholding
+    /// a forged or expired one does no harm.
     pub fn is_of(&self, token: &str) -> bool {
         let mut parts = token.split('.');
         let (Some(_), Some(claims), Some(_), None) =
@@ -93,9 +93,9 @@ impl Issuer {
     }
 }
 
-/// Verifies tokens. Clones share the keys.
+/// Verifies the users' tokens of one login. Clones share its keys.
 #[derive(Clone)]
-pub struct Tokens(Arc<Inner>);
+pub struct JwtVerifier(Arc<Inner>);
 
 struct Inner {
     keys: Jwks,
@@ -103,12 +103,10 @@ struct Inner {
     audience: String,
 }
 
-impl Tokens {
-    /// The tokens of one login.
-    ///
+impl JwtVerifier {
     /// # Errors
     /// When no HTTP client can be made.
-    pub fn new(settings: TokensSettings) -> Result<Self, ClientError> {
+    pub fn new(settings: JwtSettings) -> Result<Self, ClientError> {
         provider::install();
         Ok(Self(Arc::new(Inner {
             keys: Jwks::new(settings.keys)?,
@@ -117,10 +115,10 @@ impl Tokens {
         })))
     }
 
-    /// Whose token it is, if it is anybody's now.
+    /// The user whose token it is, if it is valid now.
     ///
     /// # Errors
-    /// When there are no keys to tell.
+    /// When the keys to verify it cannot be fetched.
     pub async fn user(
         &self,
         token: &str,
@@ -136,13 +134,13 @@ impl Tokens {
         let Ok(token) = decode::<Claims>(token, &key, &self.validation(algorithm)) else {
             return Ok(None);
         };
-        // `decode` takes a list of issuers with the right one in it, too.
+        // `decode` also accepts a list of issuers that includes the right one.
         let is_theirs = token.claims.issuer() == Some(&self.0.issuer);
         Ok(is_theirs.then(|| token.claims.user(now)).flatten())
     }
 
-    /// What `decode` checks beside the signature. Times are left to
-    /// [`Claims::user`], which knows what time it is.
+    /// What `decode` checks besides the signature. Times are left to
+    /// [`Claims::user`], which is given the clock's time.
     fn validation(&self, algorithm: Algorithm) -> Validation {
         let mut validation = Validation::new(algorithm);
         validation.set_required_spec_claims(&["iss", "aud", "sub", "exp"]);
@@ -154,9 +152,9 @@ impl Tokens {
     }
 }
 
-impl fmt::Debug for Tokens {
+impl fmt::Debug for JwtVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Tokens(…)")
+        f.write_str("JwtVerifier(…)")
     }
 }
 
@@ -185,13 +183,13 @@ mod tests {
 
     use super::*;
 
-    fn read(variables: &[(&'static str, &str)]) -> Result<Option<TokensSettings>, String> {
+    fn read(variables: &[(&'static str, &str)]) -> Result<Option<JwtSettings>, String> {
         let variables = variables
             .iter()
             .map(|(name, value)| (*name, (*value).to_owned()));
         let environment: BTreeMap<&str, String> = variables.collect();
         let mut reader = Reader::new(&environment);
-        match TokensSettings::read(&mut reader) {
+        match JwtSettings::read(&mut reader) {
             Some(settings) => Ok(settings),
             None => Err(reader.into_error().to_string()),
         }

@@ -16,5 +16,5 @@ mod secrets;
 
 pub use cookies::{COOKIES, EncryptedCookies};
 pub use jwks::{InvalidJwksUrl, JwksUrl, KeysUnavailable};
-pub use jwt::{Issuer, Tokens, TokensSettings};
+pub use jwt::{Issuer, JwtSettings, JwtVerifier};
 pub use secrets::{InvalidSecrets, Secrets};

@@ -162,7 +162,7 @@ async fn apply(state: &crate::State, instance: &Instance) -> Result<Vec<&'static
         return Ok(Vec::new());
     }
     let new = random::gateway_token().map_err(ControlError::NoToken)?;
-    let token = state.tokens.mend(&instance.id, new).await?.before;
+    let token = state.tokens.repair(&instance.id, new).await?.before;
 
     let mut outcome = Ok(Vec::new());
     state
@@ -190,7 +190,7 @@ async fn apply(state: &crate::State, instance: &Instance) -> Result<Vec<&'static
 
 fn fix_of_token(state: &TokenState) -> Option<&'static str> {
     match state {
-        TokenState::Good(_) => None,
+        TokenState::Valid(_) => None,
         TokenState::Missing => Some(NEW_TOKEN),
         TokenState::Malformed => Some(MENDED_TOKEN),
     }

@@ -1,4 +1,4 @@
-//! Where agents are.
+//! Agents' addresses.
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -11,41 +11,39 @@ use common::net::AllowedHosts;
 use common::store::Instances;
 use tokio::time::Instant;
 
-/// How long an address that was read is believed. A page asks for dozens of
-/// files at once, and the store need not be read for each.
-const BELIEVED: Duration = Duration::from_secs(5);
+/// A page asks for dozens of files at once, and the store need not be read for
+/// each of them.
+const CACHE_TTL: Duration = Duration::from_secs(5);
 
-/// The most addresses that are kept.
-const KEPT: usize = 10_000;
+const CACHE_CAPACITY: usize = 10_000;
 
-/// Where an agent is looked for.
+/// Where the address of an agent comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Place {
-    /// At the address in its record.
+pub enum AgentLocation {
+    /// From its record.
     #[default]
     Recorded,
-    /// In Railway's private network, by its id.
+    /// From its id: its name in Railway's private network.
     Private,
 }
 
-/// The text is no place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be recorded or private")]
-pub struct InvalidPlace;
+pub struct InvalidAgentLocation;
 
-impl FromStr for Place {
-    type Err = InvalidPlace;
+impl FromStr for AgentLocation {
+    type Err = InvalidAgentLocation;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "recorded" => Ok(Self::Recorded),
             "private" => Ok(Self::Private),
-            _ => Err(InvalidPlace),
+            _ => Err(InvalidAgentLocation),
         }
     }
 }
 
-/// Finds agents, on allowed hosts alone. Clones share what they know.
+/// Finds agents, on allowed hosts only. Clones share a cache.
 #[derive(Clone, Debug)]
 pub struct Agents {
     hosts: AllowedHosts,
@@ -55,20 +53,20 @@ pub struct Agents {
 #[derive(Clone, Debug)]
 struct Records {
     instances: Instances,
-    known: Arc<Mutex<HashMap<InstanceId, (AgentUrl, Instant)>>>,
+    cache: Arc<Mutex<HashMap<InstanceId, (AgentUrl, Instant)>>>,
 }
 
 impl Agents {
-    /// Those with a record, at its address.
+    /// Agents with a record, at the address in it.
     pub fn recorded(hosts: AllowedHosts, instances: Instances) -> Self {
-        let known = Arc::default();
+        let cache = Arc::default();
         Self {
             hosts,
-            records: Some(Records { instances, known }),
+            records: Some(Records { instances, cache }),
         }
     }
 
-    /// Any id, in Railway's private network.
+    /// Any id, in Railway's private network, without a look at records.
     pub fn private(hosts: AllowedHosts) -> Self {
         Self {
             hosts,
@@ -76,15 +74,15 @@ impl Agents {
         }
     }
 
-    /// The hosts that they may be on.
     pub(crate) fn hosts(&self) -> AllowedHosts {
         self.hosts.clone()
     }
 
-    /// Where the agent is.
+    /// The agent's address.
     ///
     /// # Errors
-    /// When there is none, or its host is not allowed: both are the spec's 502.
+    /// When there is no such agent, or its host is not allowed: both are the
+    /// contract's 502.
     pub(crate) async fn url(&self, agent: &InstanceId) -> Result<AgentUrl, ApiError> {
         let url = match &self.records {
             None => AgentUrl::in_private_network(agent),
@@ -108,21 +106,21 @@ impl Records {
         {
             return Ok(url.clone());
         }
-        // In a box: it is seldom asked, and what asks it is large.
+        // Boxed, to keep the future of every request small: this is the rare path.
         let instance = Box::pin(self.instances.get(agent)).await?;
         let url = instance.ok_or(ApiError::AgentUnreachable)?.url();
-        let mut known = self.lock();
-        if known.len() >= KEPT {
-            known.retain(|_, (_, until)| *until > now);
+        let mut cache = self.lock();
+        if cache.len() >= CACHE_CAPACITY {
+            cache.retain(|_, (_, until)| *until > now);
         }
-        if known.len() < KEPT {
-            known.insert(agent.clone(), (url.clone(), now + BELIEVED));
+        if cache.len() < CACHE_CAPACITY {
+            cache.insert(agent.clone(), (url.clone(), now + CACHE_TTL));
         }
         Ok(url)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<InstanceId, (AgentUrl, Instant)>> {
-        // A panic of another holder leaves nothing half-done here.
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        // The map is whole even if another holder panicked.
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! Bodies that are bounded while they pass.
+//! Bodies that are limited in size and pace while they stream through.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -8,17 +8,17 @@ use axum::body::{Body, Bytes};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// A body that may have so many bytes, and so long a pause between two parts.
-/// Nothing is read ahead: who reads slowly slows the sender down.
+/// A body with a limit on its size, and on the pause between two of its parts.
+/// Nothing is read ahead, so a slow reader slows the sender down.
 pub(crate) struct Bounded {
     inner: Body,
-    left: Option<usize>,
-    pause: Duration,
-    /// Runs while a part is waited for.
+    remaining: Option<usize>,
+    idle_timeout: Duration,
+    /// Runs while the next part is awaited.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-/// Why a body broke off.
+/// Why a body ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BodyError {
     #[error("the body is too long")]
@@ -30,22 +30,24 @@ pub(crate) enum BodyError {
 }
 
 impl Bounded {
-    /// A body of at most `most` bytes, if that matters.
-    pub(crate) fn wrap(inner: Body, most: Option<usize>, pause: Duration) -> Body {
+    /// Without `max` the size is not limited.
+    pub(crate) fn wrap(inner: Body, max: Option<usize>, idle_timeout: Duration) -> Body {
         if inner.is_end_stream() {
             return Body::empty();
         }
         Body::new(Self {
             inner,
-            left: most,
-            pause,
+            remaining: max,
+            idle_timeout,
             timer: None,
         })
     }
 
     fn stalled(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let pause = self.pause;
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(pause)));
+        let idle_timeout = self.idle_timeout;
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(sleep(idle_timeout)));
         timer.as_mut().poll(context)
     }
 }
@@ -66,18 +68,18 @@ impl HttpBody for Bounded {
             }
             Poll::Ready(part) => part,
         };
-        let pause = self.pause;
+        let idle_timeout = self.idle_timeout;
         if let Some(timer) = &mut self.timer {
-            timer.as_mut().reset(Instant::now() + pause);
+            timer.as_mut().reset(Instant::now() + idle_timeout);
         }
         let Some(part) = part else {
             return Poll::Ready(None);
         };
         let part = part.map_err(|_| BodyError::BrokeOff)?;
         let len = part.data_ref().map_or(0, Bytes::len);
-        if let Some(left) = self.left {
-            let left = left.checked_sub(len).ok_or(BodyError::TooLong)?;
-            self.left = Some(left);
+        if let Some(remaining) = self.remaining {
+            let remaining = remaining.checked_sub(len).ok_or(BodyError::TooLong)?;
+            self.remaining = Some(remaining);
         }
         Poll::Ready(Some(Ok(part)))
     }
@@ -91,8 +93,8 @@ impl HttpBody for Bounded {
     }
 }
 
-/// The error of a body among the causes of another one.
-pub(crate) fn cause(error: &(dyn std::error::Error + 'static)) -> Option<BodyError> {
+/// The [`BodyError`] among the causes of another error.
+pub(crate) fn body_error(error: &(dyn std::error::Error + 'static)) -> Option<BodyError> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref::<BodyError>() {

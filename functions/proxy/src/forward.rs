@@ -15,21 +15,22 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::body::{self, BodyError, Bounded};
 use crate::headers::Secrets;
-use crate::limits::Answers;
+use crate::limits::ResponseMode;
 use crate::target::Target;
-use crate::{headers, status, upgrade, whole};
+use crate::{buffered, headers, status_redaction, upgrade};
 
 /// Forward a request to an agent
 ///
-/// `path` is any number of segments. The path behind the agent's id and the
-/// query pass byte for byte, and so do bodies. The agent's own authentication
-/// decides; this API asks for none, except for WebSockets, which are upgraded
-/// by the relay alone: they need `INTERNAL_API_KEY` as a bearer key, or a
-/// ticket as the query parameter `ticket`.
+/// `path` may have any number of segments. The path after the agent's id, the query
+/// and bodies are passed on byte for byte. The agent authenticates its callers
+/// itself; this API does not, except for WebSockets: they need `INTERNAL_API_KEY`
+/// as a bearer token, or a ticket in the query parameter `ticket`, and only the
+/// relay serves them.
 ///
-/// Cookies, keys and tokens of the platform do not reach the agent, and it is told the
-/// client's address in `X-Forwarded-For`. Of the wrapper's `/api/status` the
-/// field `gatewayToken` is left out, unless exactly that token is presented.
+/// The platform's cookies, keys and tokens are removed before a request reaches the
+/// agent, and `X-Forwarded-For` tells it the client's address. The field
+/// `gatewayToken` is removed from the wrapper's `/api/status`, unless the caller
+/// presents exactly that token.
 #[utoipa::path(
     method(get, head, post, put, patch, delete, options),
     path = "/api/openclaw/proxy/{agentId}/{path}",
@@ -37,17 +38,17 @@ use crate::{headers, status, upgrade, whole};
     security(()),
     params(
         ("agentId" = String, Path, description = "The agent's id", pattern = "^[A-Za-z0-9_-]{1,64}$"),
-        ("path" = String, Path, description = "The agent's path; slashes stay slashes", allow_reserved),
+        ("path" = String, Path, description = "The path on the agent; slashes are not encoded", allow_reserved),
     ),
     responses(
         (status = "default", description = "Whatever the agent answers, redirects included"),
-        (status = 200, description = "What the agent answers when all is well"),
-        (status = 400, description = "The id has other characters than an id has, or the path has a segment . or ..", body = ErrorBody),
-        (status = 401, description = "A WebSocket without a bearer key or ticket", body = ErrorBody),
-        (status = 403, description = "A WebSocket with a wrong bearer key or a ticket that is not good", body = ErrorBody),
+        (status = 200, description = "The agent's own answer"),
+        (status = 400, description = "The agent's id is malformed, or the path has a segment `.` or `..`", body = ErrorBody),
+        (status = 401, description = "A WebSocket without a bearer token or ticket", body = ErrorBody),
+        (status = 403, description = "A WebSocket with a wrong bearer token, or with a ticket that is unknown, used or expired", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
-        (status = 426, description = "A WebSocket of another version than 13", body = ErrorBody),
-        (status = 501, description = "A WebSocket where none can be served", body = ErrorBody),
+        (status = 426, description = "The WebSocket's version is not 13", body = ErrorBody),
+        (status = 501, description = "A WebSocket to a server that cannot serve any, such as Lambda", body = ErrorBody),
         (status = 502, description = "The agent is unreachable or too slow, or its answer is too large", body = ErrorBody),
         (status = 508, description = "The agent's address leads back to this proxy", body = ErrorBody),
     )
@@ -61,59 +62,66 @@ pub(crate) async fn handler(
 
 pub(crate) async fn forward(state: &crate::State, request: Request) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    if upgrade::is_wanted(&parts.headers) {
-        // In a box, like what is rare below: a future is moved a few times, and
-        // is as large as its largest part.
+    if upgrade::is_requested(&parts.headers) {
+        // Boxed, like the rare cases below: a future is as large as its largest
+        // branch, and is moved a few times.
         return Box::pin(upgrade::handler(state, parts)).await;
     }
     let target = Target::of(&parts.uri)?;
     let limits = &state.limits;
-    if body.size_hint().lower() > limits.body as u64 {
-        return Err(ApiError::BodyTooLarge(limits.body));
+    if body.size_hint().lower() > limits.max_body as u64 {
+        return Err(ApiError::BodyTooLarge(limits.max_body));
     }
     let url = state.agents.url(&target.agent).await?;
-    let guarded = target.may_be_status();
-    let deadline = Instant::now() + limits.patience;
+    let may_be_status = target.may_be_status();
+    let deadline = Instant::now() + limits.response_timeout;
 
-    let mut request = request_of(state, &parts, &url, &target, target.query)?;
-    if guarded {
-        status::ask_readably(request.headers_mut());
+    let mut request = agent_request(state, &parts, &url, &target, target.query)?;
+    if may_be_status {
+        status_redaction::request_readable(request.headers_mut());
     }
     if body.size_hint().exact().is_none() {
-        // Without it a body would be left out of methods that seldom have one.
+        // Without it hyper drops the body of methods that seldom have one.
         let chunked = HeaderValue::from_static("chunked");
         request
             .headers_mut()
             .insert(header::TRANSFER_ENCODING, chunked);
     }
-    let body = Bounded::wrap(body, Some(limits.body), limits.patience);
-    let answer = ask(state, request.map(|()| body), &target.agent, deadline).await?;
+    let body = Bounded::wrap(body, Some(limits.max_body), limits.response_timeout);
+    let answer = send(state, request.map(|()| body), &target.agent, deadline).await?;
     if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-        // Nobody asked for that.
+        // This request asked for no upgrade.
         return Err(ApiError::AgentUnreachable);
     }
 
     let (mut head, body) = answer.into_parts();
     head.headers = headers::to_client(&head.headers, &target.agent);
     let answer = Response::from_parts(head, Body::new(body));
-    if guarded {
-        return Box::pin(status::guarded(answer, presented(&parts.headers), deadline)).await;
+    if may_be_status {
+        return Box::pin(status_redaction::redact(
+            answer,
+            presented(&parts.headers),
+            deadline,
+        ))
+        .await;
     }
-    match limits.answers {
-        Answers::Streamed => Ok(answer.map(|body| Bounded::wrap(body, None, limits.patience))),
-        Answers::Whole(most) => Box::pin(whole::whole(answer, most, deadline)).await,
+    match limits.responses {
+        ResponseMode::Streamed => {
+            Ok(answer.map(|body| Bounded::wrap(body, None, limits.response_timeout)))
+        }
+        ResponseMode::Buffered(max) => Box::pin(buffered::buffer(answer, max, deadline)).await,
     }
 }
 
-/// The request to the agent, still without a body.
-pub(crate) fn request_of(
+/// The head of the request to the agent.
+pub(crate) fn agent_request(
     state: &crate::State,
     parts: &Parts,
     url: &AgentUrl,
     target: &Target<'_>,
     query: Option<&str>,
 ) -> Result<axum::http::Request<()>, ApiError> {
-    if headers::is_in_circle(&parts.headers) {
+    if headers::is_loop(&parts.headers) {
         return Err(ApiError::Circle);
     }
     let path_and_query = match query {
@@ -129,21 +137,21 @@ pub(crate) fn request_of(
     let mut request = axum::http::Request::new(());
     *request.method_mut() = parts.method.clone();
     *request.uri_mut() = uri;
-    let caller = Caller::of(parts, state.fronts);
+    let caller = Caller::of(parts, state.trusted_proxies);
     let secrets = Secrets {
         key: &state.internal_key,
         issuer: state.issuer.as_ref(),
     };
     *request.headers_mut() = headers::to_agent(&parts.headers, &caller, secrets);
-    // The agent's own, as Railway's edge wants it.
+    // Railway's edge routes by the agent's own host name.
     if let Ok(host) = HeaderValue::from_str(url.authority()) {
         request.headers_mut().insert(header::HOST, host);
     }
     Ok(request)
 }
 
-/// Sends the request, and waits for the head of the answer.
-pub(crate) async fn ask(
+/// Sends the request, and waits for the head of the response.
+pub(crate) async fn send(
     state: &crate::State,
     request: axum::http::Request<Body>,
     agent: &InstanceId,
@@ -151,14 +159,14 @@ pub(crate) async fn ask(
 ) -> Result<axum::http::Response<Incoming>, ApiError> {
     match timeout_at(deadline, state.forwarder.request(request)).await {
         Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => Err(match body::cause(&error) {
-            Some(BodyError::TooLong) => ApiError::BodyTooLarge(state.limits.body),
+        Ok(Err(error)) => Err(match body::body_error(&error) {
+            Some(BodyError::TooLong) => ApiError::BodyTooLarge(state.limits.max_body),
             Some(BodyError::Stalled) => ApiError::BodyTooSlow,
             Some(BodyError::BrokeOff) => {
                 ApiError::BadRequest("The body could not be read".to_owned())
             }
             None => {
-                tracing::info!(%agent, cause = %Causes(&error), "an agent is unreachable");
+                tracing::info!(%agent, cause = %ErrorChain(&error), "an agent is unreachable");
                 ApiError::AgentUnreachable
             }
         }),
@@ -169,10 +177,10 @@ pub(crate) async fn ask(
     }
 }
 
-/// An error with all its causes, in one line.
-struct Causes<'e>(&'e dyn std::error::Error);
+/// An error with all its causes, on one line.
+struct ErrorChain<'e>(&'e dyn std::error::Error);
 
-impl std::fmt::Display for Causes<'_> {
+impl std::fmt::Display for ErrorChain<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.0)?;
         let mut next = self.0.source();

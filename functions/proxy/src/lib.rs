@@ -2,20 +2,20 @@
 //! can hand over its connections.
 //!
 //! Privilege: the internal key; reads sessions and instance records; writes
-//! tickets. On Lambda it answers with whole bodies; the relay and the local
-//! stack serve the same routes, stream, and upgrade connections.
+//! tickets. On Lambda, responses are buffered; the relay and the local stack serve
+//! the same routes, and stream and upgrade connections.
 
 mod agents;
 mod body;
+mod buffered;
 mod forward;
 mod headers;
 mod limits;
-mod status;
+mod status_redaction;
 mod target;
 mod ticket;
 mod tunnel;
 mod upgrade;
-mod whole;
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ use common::config::{
     AGENT_HOSTS, Environment, INSTANCES_TABLE, INTERNAL_API_KEY, JWT_ISSUER, PROXY_FRONTS,
     PROXY_TARGET, Reader, TICKETS_TABLE,
 };
-use common::http::{Authenticator, Fronts, InternalKey, SessionSettings};
+use common::http::{Authenticator, InternalKey, SessionSettings, TrustedProxies};
 use common::identity::Issuer;
 use common::net::{AllowedHosts, GuardedResolver};
 use common::platform::Platform;
@@ -39,36 +39,30 @@ use common::store::{Instances, Tickets};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use agents::{Agents, InvalidPlace, Place};
-pub use limits::{Answers, Limits, SocketLimits};
+pub use agents::{AgentLocation, Agents, InvalidAgentLocation};
+pub use limits::{Limits, ResponseMode, SocketLimits};
 pub use target::PREFIX;
-pub use tunnel::{Held, Tunnels};
+pub use tunnel::{ConnectionGuard, Tunnels};
 
 /// What the endpoints work with.
 #[derive(Clone)]
 pub struct State {
-    /// The time.
     pub clock: SharedClock,
-    /// What the platform's services present, and no agent may see.
+    /// Opens WebSockets, and must reach no agent.
     pub internal_key: InternalKey,
-    /// Whose tokens the platform's users present, and no agent may see either.
+    /// The issuer of the platform's user tokens, which must reach no agent.
     pub issuer: Option<Issuer>,
-    /// Where agents are.
     pub agents: Agents,
-    /// What asks them.
     pub forwarder: Forwarder<Body>,
-    /// How much and how long.
     pub limits: Limits,
-    /// The platform's own proxies in front.
-    pub fronts: Fronts,
-    /// The WebSockets that are open.
+    pub trusted_proxies: TrustedProxies,
     pub tunnels: Tunnels,
-    /// Where browsers get tickets, and theirs are taken; none takes none.
-    pub office: Option<Office>,
+    /// Without it no tickets are issued or accepted.
+    pub ticket_services: Option<TicketServices>,
 }
 
 impl State {
-    /// The same with connections of its own to agents, for another thread.
+    /// A copy with a connection pool of its own, for another thread.
     #[must_use]
     pub fn with_own_connections(&self) -> Self {
         Self {
@@ -78,33 +72,29 @@ impl State {
     }
 }
 
-/// What tickets need.
+/// What issuing and redeeming tickets needs.
 #[derive(Clone)]
-pub struct Office {
-    /// Who is asking.
+pub struct TicketServices {
     pub authenticator: Authenticator,
-    /// Whose agent it is.
     pub instances: Instances,
-    /// The tickets.
     pub tickets: Tickets,
 }
 
-/// Everything else on the paths of an agent, in axum's words: OpenAPI has none
-/// for a path that goes on.
-const EVERYTHING: [&str; 3] = [
+/// All paths of an agent in axum's syntax: OpenAPI has none for wildcards.
+const AGENT_PATHS: [&str; 3] = [
     "/api/openclaw/proxy/{agentId}/",
     "/api/openclaw/proxy/{agentId}/{*path}",
     // Its POST is the ticket's.
     "/api/openclaw/proxy/{agentId}/ticket",
 ];
 
-/// The routes with their OpenAPI descriptions. Only the ticket's is served as it
-/// is described: see [`router`].
+/// The routes with their OpenAPI descriptions. [`router`] serves the same
+/// handlers, with wildcards that OpenAPI cannot express.
 pub fn routes() -> OpenApiRouter<Arc<State>> {
     let mut routes = OpenApiRouter::default()
         .routes(routes!(ticket::handler))
         .routes(routes!(forward::handler));
-    // One description stands for all methods, and each needs a name.
+    // All methods share one description, but each needs its own operation id.
     for (path, item) in &mut routes.get_openapi_mut().paths.paths {
         if path.ends_with("/{path}") {
             let operations = [
@@ -126,48 +116,48 @@ pub fn routes() -> OpenApiRouter<Arc<State>> {
     routes
 }
 
-/// The route of all requests that are forwarded, for the log.
-pub const ROUTE: &str = EVERYTHING[1];
+/// The route that the log names for forwarded requests.
+pub const ROUTE: &str = AGENT_PATHS[1];
 
-/// Forwards a request, for a server that knows that its path begins with
-/// [`PREFIX`] and that it is not for a ticket. The routes do nothing else.
+/// Forwards a request without routing it, for a server that has checked that the
+/// path begins with [`PREFIX`] and is not the ticket endpoint's.
 pub async fn forward(state: &State, request: Request) -> Response {
     forward::forward(state, request).await.into_response()
 }
 
 /// The routes, ready to be served.
 pub fn router(state: State) -> Router {
-    let tickets = Router::new().route(EVERYTHING[2], axum::routing::post(ticket::handler));
-    EVERYTHING
+    let tickets = Router::new().route(AGENT_PATHS[2], axum::routing::post(ticket::handler));
+    AGENT_PATHS
         .into_iter()
         .fold(tickets, |all, path| all.route(path, any(forward::handler)))
         .with_state(Arc::new(state))
 }
 
-/// What the environment says of the proxy.
+/// The proxy's configuration.
 pub struct Settings {
     internal_key: InternalKey,
     issuer: Option<Issuer>,
     hosts: AllowedHosts,
-    place: Place,
-    fronts: Fronts,
+    location: AgentLocation,
+    trusted_proxies: TrustedProxies,
     instances: Option<String>,
-    office: Option<(SessionSettings, String)>,
+    ticket_services: Option<(SessionSettings, String)>,
 }
 
 impl Settings {
-    /// Reads the variables. `None` means that a problem was noted. Without a
-    /// table of tickets there are none.
+    /// `None` means that the reader has noted a problem. Without `TICKETS_TABLE`
+    /// no tickets are issued.
     pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let tickets = reader.optional::<String>(TICKETS_TABLE);
-        let place = reader.optional(PROXY_TARGET);
-        let needs_records = tickets != Some(None) || place != Some(Some(Place::Private));
+        let location = reader.optional(PROXY_TARGET);
+        let needs_records = tickets != Some(None) || location != Some(Some(AgentLocation::Private));
         let instances = if needs_records {
             reader.required(INSTANCES_TABLE).map(Some)
         } else {
             Some(None)
         };
-        let (internal_key, issuer, hosts, fronts, sessions) = (
+        let (internal_key, issuer, hosts, trusted_proxies, sessions) = (
             reader.required(INTERNAL_API_KEY),
             reader.optional(JWT_ISSUER),
             reader.optional(AGENT_HOSTS),
@@ -181,10 +171,10 @@ impl Settings {
             internal_key: internal_key?,
             issuer: issuer?,
             hosts: hosts?.unwrap_or_default(),
-            place: place?.unwrap_or_default(),
-            fronts: fronts?.unwrap_or_default(),
+            location: location?.unwrap_or_default(),
+            trusted_proxies: trusted_proxies?.unwrap_or_default(),
             instances: instances?,
-            office: sessions?.zip(tickets?),
+            ticket_services: sessions?.zip(tickets?),
         })
     }
 
@@ -198,18 +188,20 @@ impl Settings {
             .clone()
             .zip(self.instances)
             .map(|(connection, table)| Instances::new(connection, table));
-        let agents = match (self.place, &instances) {
-            (Place::Recorded, Some(instances)) => {
+        let agents = match (self.location, &instances) {
+            (AgentLocation::Recorded, Some(instances)) => {
                 Agents::recorded(self.hosts.clone(), instances.clone())
             }
             _ => Agents::private(self.hosts.clone()),
         };
-        let office = match (self.office, connection, instances) {
-            (Some((sessions, tickets)), Some(connection), Some(instances)) => Some(Office {
-                authenticator: sessions.open(&connection)?,
-                instances,
-                tickets: Tickets::new(connection, tickets),
-            }),
+        let ticket_services = match (self.ticket_services, connection, instances) {
+            (Some((sessions, tickets)), Some(connection), Some(instances)) => {
+                Some(TicketServices {
+                    authenticator: sessions.open(&connection)?,
+                    instances,
+                    tickets: Tickets::new(connection, tickets),
+                })
+            }
             _ => None,
         };
         Ok(State {
@@ -219,16 +211,20 @@ impl Settings {
             agents,
             forwarder: forwarder(self.hosts, &limits),
             limits,
-            fronts: self.fronts,
+            trusted_proxies: self.trusted_proxies,
             tunnels: Tunnels::new(limits.sockets),
-            office,
+            ticket_services,
         })
     }
 }
 
-/// The client that asks agents on these hosts.
+/// An HTTP client that connects only to these hosts.
 pub fn forwarder(hosts: AllowedHosts, limits: &Limits) -> Forwarder<Body> {
-    client::forwarder(GuardedResolver::new(hosts), limits.connect, limits.keep)
+    client::forwarder(
+        GuardedResolver::new(hosts),
+        limits.connect_timeout,
+        limits.idle_timeout,
+    )
 }
 
 /// The routes as the environment configures them, for Lambda.

@@ -1,81 +1,77 @@
-//! How much and how long.
+//! Size and time limits of the proxy.
 
 use std::time::Duration;
 
-/// What one request may cost.
+/// The limits of one request. Sizes are in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The longest body of a request, in bytes.
-    pub body: usize,
-    /// How answers are passed on.
-    pub answers: Answers,
-    /// How long an agent may take to begin its answer; where answers are whole,
-    /// to end it.
-    pub patience: Duration,
-    /// How long opening a connection may take.
-    pub connect: Duration,
-    /// How long a connection without a request is kept; zero closes it.
-    pub keep: Duration,
-    /// What holds for WebSockets.
+    pub max_body: usize,
+    pub responses: ResponseMode,
+    /// Until the head of the agent's response is there; for buffered responses,
+    /// until their end.
+    pub response_timeout: Duration,
+    pub connect_timeout: Duration,
+    /// How long an idle connection to an agent is kept; zero closes it at once.
+    pub idle_timeout: Duration,
     pub sockets: SocketLimits,
 }
 
-/// How answers are passed on.
+/// How an agent's response is passed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answers {
-    /// As they come, however long they are.
+pub enum ResponseMode {
+    /// As it arrives, at any length.
     Streamed,
-    /// Whole, and of at most this many bytes.
-    Whole(usize),
+    /// Complete, and at most this many bytes long.
+    Buffered(usize),
 }
 
-/// What holds for one WebSocket.
+/// The limits of one WebSocket.
 #[derive(Clone, Copy, Debug)]
 pub struct SocketLimits {
-    /// The longest message, in bytes of payload.
-    pub message: u64,
-    /// How often a silent peer is asked for a sign of life. After three times
-    /// without one it is gone.
-    pub ping: Duration,
-    /// How long the other side has to end once one has.
+    /// In bytes of payload.
+    pub max_message: u64,
+    /// How often a silent peer is pinged. After three intervals without a sign of
+    /// life it counts as gone.
+    pub ping_interval: Duration,
+    /// How long one peer may take to close once the other has.
     pub linger: Duration,
 }
 
 impl Default for SocketLimits {
-    /// The message is as long as OpenClaw's own limit.
+    /// The message limit is OpenClaw's own.
     fn default() -> Self {
         Self {
-            message: 25 * 1024 * 1024,
-            ping: Duration::from_secs(20),
+            max_message: 25 * 1024 * 1024,
+            ping_interval: Duration::from_secs(20),
             linger: Duration::from_secs(5),
         }
     }
 }
 
 impl Limits {
-    /// Lambda's: an event and an answer have at most 6 MiB (6,291,456 bytes),
-    /// and binary ones grow by a third in base64. What is left is for the
-    /// headers. API Gateway waits 30 seconds. A function that is frozen between
-    /// two requests finds its connections dead.
+    /// On Lambda an event and a response have at most 6 MiB (6,291,456 bytes), and
+    /// binary bodies grow by a third in base64; the rest is for the headers. API
+    /// Gateway waits 30 seconds. A function that is frozen between two requests
+    /// finds its idle connections dead, so it keeps none.
     pub fn of_lambda() -> Self {
         Self {
-            body: 4_500_000,
-            answers: Answers::Whole(4_500_000),
-            patience: Duration::from_secs(25),
-            connect: Duration::from_secs(5),
-            keep: Duration::ZERO,
+            max_body: 4_500_000,
+            responses: ResponseMode::Buffered(4_500_000),
+            response_timeout: Duration::from_secs(25),
+            connect_timeout: Duration::from_secs(5),
+            idle_timeout: Duration::ZERO,
             sockets: SocketLimits::default(),
         }
     }
 
-    /// Those of a server that lives long.
+    /// The limits of a long-running server.
     pub fn of_server() -> Self {
         Self {
-            body: 100 * 1024 * 1024,
-            answers: Answers::Streamed,
-            patience: Duration::from_secs(60),
-            connect: Duration::from_secs(5),
-            keep: Duration::from_secs(30),
+            max_body: 100 * 1024 * 1024,
+            responses: ResponseMode::Streamed,
+            response_timeout: Duration::from_secs(60),
+            connect_timeout: Duration::from_secs(5),
+            idle_timeout: Duration::from_secs(30),
             sockets: SocketLimits::default(),
         }
     }

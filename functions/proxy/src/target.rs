@@ -1,4 +1,4 @@
-//! What a request's path means: which agent, and which of its paths. Pure.
+//! Which agent a request is for, and which of its paths. Pure.
 
 use std::borrow::Cow;
 
@@ -7,27 +7,27 @@ use common::http::ApiError;
 use common::model::InstanceId;
 use percent_encoding::percent_decode_str;
 
-/// What stands before the agent's id.
+/// The part of the path before the agent's id.
 pub const PREFIX: &str = "/api/openclaw/proxy/";
 
-/// What is asked, and of whom.
+/// Where a request goes.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Target<'u> {
-    /// The agent.
     pub(crate) agent: InstanceId,
-    /// Its path, with the slash at its beginning, byte for byte.
+    /// The path on the agent, with its leading slash, byte for byte.
     pub(crate) path: &'u str,
-    /// What follows the question mark, byte for byte.
+    /// Byte for byte, without the question mark.
     pub(crate) query: Option<&'u str>,
 }
 
 impl<'u> Target<'u> {
-    /// Strips the prefix once.
+    /// Takes the path as it was sent, encoded slashes included: parsing it is the
+    /// agent's business. But a `.` or `..` among its segments is refused in every
+    /// encoding. Honest clients resolve those before they send a request; others
+    /// want two programs to disagree about the path.
     ///
-    /// The path is taken as it was sent, encoded slashes included: the agent
-    /// takes it apart. But one with a `.` or `..` among its segments is refused,
-    /// however those are written. No client sends them, since clients resolve
-    /// them first; whoever does wants two programs to disagree about the path.
+    /// # Errors
+    /// When the path is not below [`PREFIX`], or the id or a segment is invalid.
     pub(crate) fn of(uri: &'u Uri) -> Result<Self, ApiError> {
         let after_prefix = uri.path().strip_prefix(PREFIX);
         let after_prefix = after_prefix.ok_or(ApiError::NotFound)?;
@@ -52,12 +52,12 @@ impl<'u> Target<'u> {
     }
 
     /// Whether the wrapper might take this path for its `/api/status`, whose
-    /// answer carries the gateway token. Express ignores case and a slash at
-    /// the end; what stands before and behind, and how often something is
-    /// encoded, is not left to its mercy either.
+    /// answer carries the gateway token. Express ignores case and a trailing
+    /// slash; prefixes, suffixes and repeated encoding are covered as well, so that
+    /// nothing depends on how it routes.
     pub(crate) fn may_be_status(&self) -> bool {
-        // Most paths are ruled out here: the word has to be there, or something
-        // that it may be made of.
+        // A cheap check that rules out most paths: the word has to occur, or
+        // something that may decode to it.
         let word = |bytes: &[u8]| bytes.eq_ignore_ascii_case(b"status");
         if !self.path.contains('%') && !self.path.as_bytes().windows(6).any(word) {
             return false;
@@ -96,12 +96,12 @@ impl<'u> Target<'u> {
     }
 }
 
-/// What is no UTF-8 is of no interest here: it is neither a dot nor a letter.
+/// Lossy, since bytes that are not UTF-8 are neither dots nor letters.
 fn decoded(path: &str) -> Cow<'_, str> {
     percent_decode_str(path).decode_utf8_lossy()
 }
 
-/// Some servers take a backslash for a slash.
+/// Splits at backslashes too: some servers take them for slashes.
 fn segments(path: &str) -> impl Iterator<Item = &str> {
     path.split(['/', '\\'])
 }

@@ -1,5 +1,5 @@
-//! `POST /api/openclaw/proxy/{agentId}/ticket`: how a browser gets to open a
-//! WebSocket, with which it can send no bearer key.
+//! `POST /api/openclaw/proxy/{agentId}/ticket`: lets a browser open a WebSocket,
+//! since it cannot send a bearer token with one.
 
 use std::sync::Arc;
 
@@ -19,18 +19,18 @@ use crate::target::Target;
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct IssuedTicket {
-    /// Goes into the query parameter `ticket` of the WebSocket's address.
+    /// To be sent as the query parameter `ticket` of the WebSocket's address.
     #[schema(pattern = "^[0-9a-f]{64}$")]
     ticket: String,
-    /// It is good until then, and once.
+    /// The ticket can be used once, before this time.
     #[schema(format = DateTime)]
     expires_at: String,
 }
 
 /// Get a ticket for a WebSocket
 ///
-/// Good for one WebSocket to this agent within a minute. The agent's own
-/// authentication, inside the WebSocket, is not affected.
+/// A ticket opens one WebSocket to this agent, within a minute. It does not replace
+/// the agent's own authentication inside the WebSocket.
 #[utoipa::path(
     post,
     path = "/api/openclaw/proxy/{agentId}/ticket",
@@ -41,21 +41,22 @@ pub(crate) struct IssuedTicket {
     responses(
         (status = 201, description = "A ticket", body = IssuedTicket),
         UnauthorizedThenForbidden,
-        (status = 403, description = "No such agent, or not the caller's; or a page that may not write with the caller's cookie", body = ErrorBody),
-        (status = 404, description = "No tickets are issued here", body = ErrorBody),
+        (status = 403, description = "The agent does not exist or belongs to somebody else, or the request comes from a page of another origin", body = ErrorBody),
+        (status = 404, description = "This server issues no tickets", body = ErrorBody),
     )
 )]
 pub(crate) async fn handler(
     State(state): State<Arc<crate::State>>,
     request: Request,
 ) -> Result<impl IntoResponse, ApiError> {
-    let office = state.office.as_ref().ok_or(ApiError::NotFound)?;
+    let services = state.ticket_services.as_ref().ok_or(ApiError::NotFound)?;
     let now = state.clock.now();
     let (parts, _) = request.into_parts();
-    let session = office.authenticator.session(&parts, now).await?;
+    let session = services.authenticator.session(&parts, now).await?;
     let agent = Target::of(&parts.uri)?.agent;
-    owned::<UnauthorizedThenForbidden, Instance>(&office.instances, &agent, &session.user).await?;
-    let (ticket, expires_at) = office.tickets.issue(&agent, now).await?;
+    owned::<UnauthorizedThenForbidden, Instance>(&services.instances, &agent, &session.user)
+        .await?;
+    let (ticket, expires_at) = services.tickets.issue(&agent, now).await?;
     let view = IssuedTicket {
         ticket: ticket.reveal().to_owned(),
         expires_at: iso8601(expires_at),

@@ -9,26 +9,26 @@ use common::store::Ticket;
 use hyper::upgrade::OnUpgrade;
 use tokio::time::Instant;
 
-use crate::forward::{ask, request_of};
+use crate::forward::{agent_request, send};
 use crate::headers;
 use crate::target::Target;
-use crate::tunnel::Held;
+use crate::tunnel::ConnectionGuard;
 
-/// Whether a request asks for a WebSocket. What else it may want to upgrade to
-/// is not passed on.
-pub(crate) fn is_wanted(headers: &HeaderMap) -> bool {
+/// Whether a request asks for a WebSocket. Upgrades to other protocols are not
+/// passed on.
+pub(crate) fn is_requested(headers: &HeaderMap) -> bool {
     headers::has_token(headers, header::CONNECTION, "upgrade")
         && headers::has_token(headers, header::UPGRADE, "websocket")
 }
 
-/// Asks the agent to upgrade too, and connects the two connections.
+/// Opens a WebSocket to the agent, and joins it with the client's connection.
 pub(crate) async fn handler(state: &crate::State, mut parts: Parts) -> Result<Response, ApiError> {
-    // Before anything else, so that nobody learns more than that.
+    // Before anything else, so that unauthorised callers learn nothing more.
     let uri = std::mem::take(&mut parts.uri);
     let target = Target::of(&uri)?;
     let (query, ticket) = target.without_ticket();
     authorize(state, &parts.headers, &target, ticket).await?;
-    check(&parts)?;
+    check_handshake(&parts)?;
     let client = parts.extensions.remove::<OnUpgrade>();
     let client = client.ok_or(ApiError::NoWebSockets)?;
     if state.tunnels.is_draining() {
@@ -36,27 +36,27 @@ pub(crate) async fn handler(state: &crate::State, mut parts: Parts) -> Result<Re
     }
 
     let url = state.agents.url(&target.agent).await?;
-    let mut request = request_of(state, &parts, &url, &target, query.as_deref())?;
-    switch(request.headers_mut());
-    let deadline = Instant::now() + state.limits.patience;
+    let mut request = agent_request(state, &parts, &url, &target, query.as_deref())?;
+    set_upgrade_headers(request.headers_mut());
+    let deadline = Instant::now() + state.limits.response_timeout;
     let request = request.map(|()| Body::empty());
-    let mut answer = ask(state, request, &target.agent, deadline).await?;
+    let mut answer = send(state, request, &target.agent, deadline).await?;
 
     let agent = hyper::upgrade::on(&mut answer);
     let (mut head, body) = answer.into_parts();
     let extended = head.headers.contains_key(header::SEC_WEBSOCKET_EXTENSIONS);
     head.headers = headers::to_client(&head.headers, &target.agent);
     if head.status != StatusCode::SWITCHING_PROTOCOLS {
-        // It refused, and says why.
+        // The agent refused, and its answer says why.
         return Ok(Response::from_parts(head, Body::new(body)));
     }
-    switch(&mut head.headers);
-    let held = parts.extensions.remove::<Held>();
-    state.tunnels.open(client, agent, extended, held);
+    set_upgrade_headers(&mut head.headers);
+    let guard = parts.extensions.remove::<ConnectionGuard>();
+    state.tunnels.open(client, agent, extended, guard);
     Ok(Response::from_parts(head, Body::empty()))
 }
 
-/// The bearer key, or a ticket: 401 without, 403 with a wrong one.
+/// Requires the bearer token or a ticket: 401 without either, 403 with a wrong one.
 async fn authorize(
     state: &crate::State,
     headers: &HeaderMap,
@@ -72,14 +72,14 @@ async fn authorize(
     }
     let ticket = ticket.ok_or(ApiError::Unauthorized)?;
     let ticket: Ticket = ticket.parse().map_err(|_| ApiError::Forbidden)?;
-    let office = state.office.as_ref().ok_or(ApiError::Forbidden)?;
+    let services = state.ticket_services.as_ref().ok_or(ApiError::Forbidden)?;
     let now = state.clock.now();
-    let good = office.tickets.redeem(&ticket, &target.agent, now).await?;
-    good.then_some(()).ok_or(ApiError::Forbidden)
+    let redeemed = services.tickets.redeem(&ticket, &target.agent, now).await?;
+    redeemed.then_some(()).ok_or(ApiError::Forbidden)
 }
 
-/// What RFC 6455 (4.2.1) asks of a client.
-fn check(parts: &Parts) -> Result<(), ApiError> {
+/// What RFC 6455 (4.2.1) requires of a client.
+fn check_handshake(parts: &Parts) -> Result<(), ApiError> {
     let bad = |rule: &str| Err(ApiError::BadRequest(rule.to_owned()));
     if parts.method != Method::GET {
         return bad("A WebSocket is opened with GET");
@@ -101,7 +101,7 @@ fn check(parts: &Parts) -> Result<(), ApiError> {
     }
 }
 
-fn switch(headers: &mut HeaderMap) {
+fn set_upgrade_headers(headers: &mut HeaderMap) {
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
 }

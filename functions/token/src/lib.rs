@@ -6,7 +6,7 @@
 //! tokens to them; holds Railway's key and the support's webhook.
 
 mod gateway;
-mod heal;
+mod heal_token;
 mod heartbeat;
 mod rotate;
 mod show;
@@ -55,7 +55,7 @@ impl FromRef<State> for Instances {
 #[openapi(components(schemas(LifecycleErrorBody)))]
 struct Schemas;
 
-common::endpoints!(State, Schemas: show, heal, rotate, heartbeat);
+common::endpoints!(State, Schemas: show, heal_token, rotate, heartbeat);
 
 /// Looks at a rotation that is not settled yet, for those who are about to tell
 /// the token. What cannot be found out leaves the old token what it is.

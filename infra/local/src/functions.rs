@@ -8,7 +8,7 @@ use common::config::{
     JWT_ISSUER, OPENCLAW_IMAGE, PROXY_FRONTS, PROXY_TARGET, Reader, SUPPORT_WEBHOOK_URL,
 };
 use common::control::{ControlSettings, Controls};
-use common::http::{Authenticator, ControlsSwitch, Fronts, InternalKey, SessionSettings};
+use common::http::{Authenticator, ControlsSwitch, InternalKey, SessionSettings, TrustedProxies};
 use common::identity::Issuer;
 use common::model::ConfiguredImage;
 use common::net::AllowedHosts;
@@ -18,7 +18,7 @@ use common::store::{
     AgentStates, Configurations, Connection, History, Incidents, Instances, MaintenanceWindows,
     Memories, Operations, SweepRuns, Tables, Tickets, Tokens,
 };
-use proxy::{Agents, Limits as ProxyLimits, Office, Place, Tunnels};
+use proxy::{AgentLocation, Agents, Limits as ProxyLimits, TicketServices, Tunnels};
 use sweep::{Sweep, SweepTables};
 use version::{Backend, BackendUrl};
 
@@ -44,8 +44,8 @@ pub(crate) struct Settings {
     sessions: SessionSettings,
     webhook: Option<WebhookUrl>,
     fleet_webhooks: Option<WebhookUrls>,
-    place: Option<Place>,
-    fronts: Option<Fronts>,
+    location: Option<AgentLocation>,
+    trusted_proxies: Option<TrustedProxies>,
     issuer: Option<Issuer>,
     pub(crate) sweep: sweep::Settings,
 }
@@ -73,8 +73,8 @@ impl Settings {
             Some(webhook),
             Some(fleet_webhooks),
             Some(sweep),
-            Some(place),
-            Some(fronts),
+            Some(location),
+            Some(trusted_proxies),
             Some(issuer),
         ) = (
             Tables::read(&mut reader),
@@ -107,8 +107,8 @@ impl Settings {
             webhook,
             fleet_webhooks,
             sweep,
-            place,
-            fronts,
+            location,
+            trusted_proxies,
             issuer,
         })
     }
@@ -193,17 +193,17 @@ impl Settings {
             clock: clock.clone(),
             internal_key: self.internal_key.clone(),
             issuer: self.issuer,
-            agents: match self.place.unwrap_or_default() {
-                Place::Recorded => {
+            agents: match self.location.unwrap_or_default() {
+                AgentLocation::Recorded => {
                     Agents::recorded(self.hosts.clone(), of.controls.instances.clone())
                 }
-                Place::Private => Agents::private(self.hosts.clone()),
+                AgentLocation::Private => Agents::private(self.hosts.clone()),
             },
             forwarder: proxy::forwarder(self.hosts, &proxy_limits),
             limits: proxy_limits,
-            fronts: self.fronts.unwrap_or_default(),
+            trusted_proxies: self.trusted_proxies.unwrap_or_default(),
             tunnels: tunnels.clone(),
-            office: Some(Office {
+            ticket_services: Some(TicketServices {
                 authenticator: of.authenticator,
                 instances: of.controls.instances,
                 tickets: Tickets::new(of.connection, tables.tickets.clone()),

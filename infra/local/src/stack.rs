@@ -16,7 +16,7 @@ use common::background::Background;
 use common::client::ClientError;
 use common::clock::SharedClock;
 use common::config::{
-    Above, Environment, RAILWAY_API_KEY, RAILWAY_API_URL, RAILWAY_ENVIRONMENT_ID,
+    Environment, Overlay, RAILWAY_API_KEY, RAILWAY_API_URL, RAILWAY_ENVIRONMENT_ID,
     RAILWAY_PROJECT_ID, RAILWAY_TOKEN_TYPE,
 };
 use common::http::{InternalKey, PeerAddress};
@@ -172,7 +172,7 @@ impl Stack {
             None => Some(simulated_railway(&options).await?),
         };
         let simulated_variables = railway.as_ref().map(variables_of).unwrap_or_default();
-        let environment = &Above {
+        let environment = &Overlay {
             variables: &simulated_variables,
             environment,
         };

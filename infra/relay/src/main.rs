@@ -40,7 +40,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         };
         Ok((
             settings.port,
-            Relay::on(threads.runtimes(), settings, platform)?,
+            Relay::on_runtimes(threads.runtimes(), settings, platform)?,
         ))
     })
     .await?;

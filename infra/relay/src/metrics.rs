@@ -1,4 +1,4 @@
-//! What an operator watches, as Prometheus reads it.
+//! The relay's metrics, in the format of Prometheus.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,15 +16,15 @@ use prometheus_client::registry::Registry;
 use proxy::Tunnels;
 use tokio::sync::Semaphore;
 
-/// All figures of a relay. Clones share them.
+/// Clones share the metrics.
 #[derive(Clone)]
-pub(crate) struct Metrics(Arc<Figures>);
+pub(crate) struct Metrics(Arc<Inner>);
 
-struct Figures {
+struct Inner {
     registry: Registry,
-    answers: Family<Status, Counter>,
-    took: Histogram,
-    turned_away: Counter,
+    responses: Family<Status, Counter>,
+    latency: Histogram,
+    rejected: Counter,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -33,72 +33,71 @@ struct Status {
 }
 
 impl Metrics {
-    pub(crate) fn new(tunnels: Tunnels, places: Arc<Semaphore>, connections: usize) -> Self {
+    pub(crate) fn new(tunnels: Tunnels, permits: Arc<Semaphore>, connections: usize) -> Self {
         let mut registry = Registry::with_prefix("relay");
-        let answers = Family::<Status, Counter>::default();
-        let took = Histogram::new([0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0]);
-        let turned_away = Counter::default();
-        registry.register("answers", "Answers by their status", answers.clone());
+        let responses = Family::<Status, Counter>::default();
+        let latency = Histogram::new([0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0]);
+        let rejected = Counter::default();
+        registry.register("answers", "Answers by their status", responses.clone());
         registry.register(
             "answer_seconds",
             "Time until the head of an answer",
-            took.clone(),
+            latency.clone(),
         );
         registry.register(
             "turned_away",
             "Connections beyond the limit",
-            turned_away.clone(),
+            rejected.clone(),
         );
-        registry.register_collector(Box::new(Now {
+        registry.register_collector(Box::new(LiveMetrics {
             tunnels,
-            places,
+            permits,
             connections,
         }));
-        Self(Arc::new(Figures {
+        Self(Arc::new(Inner {
             registry,
-            answers,
-            took,
-            turned_away,
+            responses,
+            latency,
+            rejected,
         }))
     }
 
-    /// A connection found no place.
-    pub(crate) fn turned_away(&self) {
-        self.0.turned_away.inc();
+    pub(crate) fn connection_rejected(&self) {
+        self.0.rejected.inc();
     }
 
-    pub(crate) fn answered(&self, status: u16, took: Duration) {
-        self.0.answers.get_or_create(&Status { status }).inc();
-        self.0.took.observe(took.as_secs_f64());
+    pub(crate) fn record_response(&self, status: u16, latency: Duration) {
+        self.0.responses.get_or_create(&Status { status }).inc();
+        self.0.latency.observe(latency.as_secs_f64());
     }
 
-    pub(crate) fn shown(&self) -> Response {
+    pub(crate) fn render(&self) -> Response {
         let mut text = String::new();
-        // Writing to a text does not fail.
+        // Writing to a `String` does not fail.
         let _ = encode(&mut text, &self.0.registry);
         let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
         ([(header::CONTENT_TYPE, kind)], text).into_response()
     }
 }
 
-/// What is looked up when somebody asks.
-struct Now {
+/// Read at each scrape.
+struct LiveMetrics {
     tunnels: Tunnels,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     connections: usize,
 }
 
-impl std::fmt::Debug for Now {
+impl std::fmt::Debug for LiveMetrics {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Now")
+        f.write_str("LiveMetrics")
     }
 }
 
-impl Collector for Now {
+impl Collector for LiveMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let taken = self
             .connections
-            .saturating_sub(self.places.available_permits());
+            .saturating_sub(self.permits.available_permits());
         let gauges = [
             ("connections", "Connections now, WebSockets included", taken),
             (

@@ -1,4 +1,4 @@
-//! What the environment says of the relay.
+//! The relay's configuration.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -11,36 +11,33 @@ use common::config::{
 use common::http::InternalKey;
 use proxy::{Limits, SocketLimits};
 
-/// Everything that the relay is told.
 pub struct Settings {
-    /// The port to listen on.
     pub port: u16,
-    /// The most connections at once, WebSockets included.
+    /// The limit on concurrent connections, WebSockets included.
     pub connections: usize,
-    /// How long it may take to end.
+    /// How long shutting down may take.
     pub drain: Duration,
-    /// How long the head of a request may take, and a connection may be idle.
-    pub head: Duration,
-    /// What one request may cost.
+    /// For the head of a request, and for an idle connection.
+    pub head_timeout: Duration,
     pub limits: Limits,
-    /// Who may read the metrics.
+    /// Opens `/metrics`.
     pub(crate) key: InternalKey,
     pub(crate) proxy: proxy::Settings,
 }
 
 impl Settings {
-    /// Reads the variables. `None` means that a problem was noted.
+    /// `None` means that the reader has noted a problem.
     pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let proxy = proxy::Settings::read(reader);
         let server = Limits::of_server();
         let (port, connections, body, message, patience, ping, drain, key) = (
             reader.optional::<u16>(PORT),
-            reader.optional::<Amount<1, 1_000_000>>(RELAY_MAX_CONNECTIONS),
-            reader.optional::<Amount<0, 0xffff_ffff>>(RELAY_MAX_BODY),
-            reader.optional::<Amount<125, 0xffff_ffff>>(RELAY_MAX_MESSAGE),
-            reader.optional::<Amount<1, 3_600>>(RELAY_PATIENCE),
-            reader.optional::<Amount<1, 3_600>>(RELAY_PING),
-            reader.optional::<Amount<1, 3_600>>(RELAY_DRAIN),
+            reader.optional::<BoundedInteger<1, 1_000_000>>(RELAY_MAX_CONNECTIONS),
+            reader.optional::<BoundedInteger<0, 0xffff_ffff>>(RELAY_MAX_BODY),
+            reader.optional::<BoundedInteger<125, 0xffff_ffff>>(RELAY_MAX_MESSAGE),
+            reader.optional::<BoundedInteger<1, 3_600>>(RELAY_PATIENCE),
+            reader.optional::<BoundedInteger<1, 3_600>>(RELAY_PING),
+            reader.optional::<BoundedInteger<1, 3_600>>(RELAY_DRAIN),
             reader.required(common::config::INTERNAL_API_KEY),
         );
         let seconds = |amount: Option<u64>, default| amount.map_or(default, Duration::from_secs);
@@ -49,15 +46,21 @@ impl Settings {
         };
         Some(Self {
             port: port?.unwrap_or(8080),
-            connections: size(connections?.map(Amount::get), 10_000),
-            drain: seconds(drain?.map(Amount::get), Duration::from_secs(25)),
-            head: Duration::from_secs(15),
+            connections: size(connections?.map(BoundedInteger::get), 10_000),
+            drain: seconds(drain?.map(BoundedInteger::get), Duration::from_secs(25)),
+            head_timeout: Duration::from_secs(15),
             limits: Limits {
-                body: size(body?.map(Amount::get), server.body),
-                patience: seconds(patience?.map(Amount::get), server.patience),
+                max_body: size(body?.map(BoundedInteger::get), server.max_body),
+                response_timeout: seconds(
+                    patience?.map(BoundedInteger::get),
+                    server.response_timeout,
+                ),
                 sockets: SocketLimits {
-                    message: message?.map_or(server.sockets.message, Amount::get),
-                    ping: seconds(ping?.map(Amount::get), server.sockets.ping),
+                    max_message: message?.map_or(server.sockets.max_message, BoundedInteger::get),
+                    ping_interval: seconds(
+                        ping?.map(BoundedInteger::get),
+                        server.sockets.ping_interval,
+                    ),
                     ..server.sockets
                 },
                 ..server
@@ -68,37 +71,36 @@ impl Settings {
     }
 }
 
-/// A whole number between two others.
+/// An integer from `LEAST` to `MOST`.
 #[derive(Clone, Copy)]
-struct Amount<const LEAST: u64, const MOST: u64>(u64);
+struct BoundedInteger<const LEAST: u64, const MOST: u64>(u64);
 
-impl<const LEAST: u64, const MOST: u64> Amount<LEAST, MOST> {
+impl<const LEAST: u64, const MOST: u64> BoundedInteger<LEAST, MOST> {
     fn get(self) -> u64 {
         self.0
     }
 }
 
-/// The text is no such number.
-struct InvalidAmount {
+struct OutOfBounds {
     least: u64,
     most: u64,
 }
 
-impl Display for InvalidAmount {
+impl Display for OutOfBounds {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { least, most } = self;
         write!(f, "must be a whole number from {least} to {most}")
     }
 }
 
-impl<const LEAST: u64, const MOST: u64> FromStr for Amount<LEAST, MOST> {
-    type Err = InvalidAmount;
+impl<const LEAST: u64, const MOST: u64> FromStr for BoundedInteger<LEAST, MOST> {
+    type Err = OutOfBounds;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (least, most) = (LEAST, MOST);
         match text.parse() {
             Ok(amount) if (LEAST..=MOST).contains(&amount) => Ok(Self(amount)),
-            _ => Err(InvalidAmount { least, most }),
+            _ => Err(OutOfBounds { least, most }),
         }
     }
 }
@@ -110,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_that_is_wrong_is_told_at_once() {
+    fn every_problem_is_reported_at_once() {
         let environment = BTreeMap::from([
             ("PORT", "70000".to_owned()),
             ("RELAY_MAX_CONNECTIONS", "0".to_owned()),
@@ -119,7 +121,7 @@ mod tests {
         ]);
         let mut reader = Reader::new(&environment);
         assert!(Settings::read(&mut reader).is_none());
-        let told = reader.into_error().to_string();
+        let message = reader.into_error().to_string();
         for problem in [
             "INTERNAL_API_KEY is not set",
             "INSTANCES_TABLE is not set",
@@ -128,7 +130,7 @@ mod tests {
             "RELAY_PING must be a whole number from 1 to 3600",
             "PROXY_TARGET must be recorded or private",
         ] {
-            assert!(told.contains(problem), "{problem} in {told}");
+            assert!(message.contains(problem), "{problem} in {message}");
         }
     }
 

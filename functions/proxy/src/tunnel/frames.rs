@@ -1,9 +1,9 @@
 //! Where frames begin and end in the bytes of one peer. Pure.
 //!
-//! The bytes pass as they are: a frame is not collected, a message not put
-//! together, and a mask not taken off. But a frame that breaks a rule of RFC
-//! 6455 does not pass, and a frame of this server's own can be put between two
-//! others. Whether a text is UTF-8 is judged by who gets it.
+//! The bytes pass unchanged: frames are not collected, messages not assembled,
+//! masks not removed. But a frame that violates RFC 6455 does not pass, and a
+//! frame of this server's own can be inserted between two others. Whether a text
+//! is UTF-8 is left to its receiver to check.
 
 use std::io::Cursor;
 
@@ -12,29 +12,26 @@ use tungstenite::protocol::CloseFrame;
 use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
 use tungstenite::protocol::frame::{Frame, FrameHeader};
 
-/// Who sends the frames.
+/// Who sends the frames: a client's are masked, an agent's are not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Peer {
-    /// Its frames are masked.
     Client,
-    /// Its frames are not.
     Agent,
 }
 
 /// Why a frame does not pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Violation {
-    /// It breaks a rule of the protocol.
     Protocol,
-    /// It makes a message longer than allowed.
+    /// The message is longer than allowed.
     TooLong,
 }
 
-/// What this server's own pings say, so that their pongs are known again.
-const PING: &[u8] = b"maintenance-plane";
+/// The payload of this server's own pings, by which their pongs are recognised.
+const PING_PAYLOAD: &[u8] = b"maintenance-plane";
 
-/// The longest head of a frame, in bytes.
-const HEAD: usize = 14;
+/// The longest header of a frame, in bytes.
+const MAX_HEADER: usize = 14;
 
 /// Follows the frames of one peer.
 pub(super) struct Frames {
@@ -42,21 +39,21 @@ pub(super) struct Frames {
     /// An extension was agreed on, and gives the reserved bits a meaning.
     extended: bool,
     longest: u64,
-    at: At,
-    /// A head that is not complete, or a control frame: neither has passed yet.
-    held: Vec<u8>,
-    /// How long the message is so far whose last frame is still to come.
+    position: Position,
+    /// An incomplete header, or a control frame: neither has passed yet.
+    buffered: Vec<u8>,
+    /// The length so far of a message whose last frame is still to come.
     message: Option<u64>,
     closed: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum At {
+enum Position {
     /// Before or in the head of a frame.
     Head,
     /// In the payload of a data frame, of which so much is missing.
     Payload(u64),
-    /// In a control frame with a head and a whole of so many bytes.
+    /// In a control frame: its kind, and the bytes of its header and in total.
     Control(FrameKind, usize, usize),
 }
 
@@ -73,59 +70,59 @@ impl Frames {
             peer,
             extended,
             longest,
-            at: At::Head,
-            held: Vec::new(),
+            position: Position::Head,
+            buffered: Vec::new(),
             message: None,
             closed: false,
         }
     }
 
-    /// Whether the peer has said that it sends no more.
+    /// Whether the peer has sent a close frame.
     pub(super) fn closed(&self) -> bool {
         self.closed
     }
 
     /// Whether what has passed so far ends with a frame.
     pub(super) fn between_frames(&self) -> bool {
-        !matches!(self.at, At::Payload(_))
+        !matches!(self.position, Position::Payload(_))
     }
 
-    /// Follows the next bytes, and adds to `out` what passes, with the frames
-    /// `own` as soon as there is a place between two frames.
+    /// Follows the next bytes, and appends to `out` what passes, with the frames in
+    /// `own` inserted at the first frame boundary.
     ///
     /// # Errors
-    /// When a frame does not pass. What passed before ends with a whole frame.
+    /// When a frame does not pass. What passed before ends with a complete frame.
     pub(super) fn follow(
         &mut self,
         mut bytes: &[u8],
         out: &mut Vec<u8>,
         own: &mut Vec<u8>,
     ) -> Result<(), Violation> {
-        // Behind a close frame nothing means anything.
+        // Nothing after a close frame has a meaning (RFC 6455, 5.5.1).
         while !bytes.is_empty() && !self.closed {
-            bytes = match self.at {
-                At::Head => {
+            bytes = match self.position {
+                Position::Head => {
                     out.append(own);
                     self.head(bytes, out)?
                 }
-                At::Payload(missing) => {
+                Position::Payload(missing) => {
                     let len =
                         usize::try_from(missing).map_or(bytes.len(), |it| it.min(bytes.len()));
                     let (payload, rest) = bytes.split_at(len);
                     out.extend_from_slice(payload);
                     let missing = missing - len as u64;
-                    self.at = if missing == 0 {
-                        At::Head
+                    self.position = if missing == 0 {
+                        Position::Head
                     } else {
-                        At::Payload(missing)
+                        Position::Payload(missing)
                     };
                     rest
                 }
-                At::Control(kind, head, whole) => {
-                    let len = (whole - self.held.len()).min(bytes.len());
+                Position::Control(kind, head, total) => {
+                    let len = (total - self.buffered.len()).min(bytes.len());
                     let (payload, rest) = bytes.split_at(len);
-                    self.held.extend_from_slice(payload);
-                    self.control(kind, head, whole, out);
+                    self.buffered.extend_from_slice(payload);
+                    self.control(kind, head, total, out);
                     rest
                 }
             };
@@ -137,17 +134,17 @@ impl Frames {
     }
 
     fn head<'b>(&mut self, bytes: &'b [u8], out: &mut Vec<u8>) -> Result<&'b [u8], Violation> {
-        let before = self.held.len();
-        let len = (HEAD - before).min(bytes.len());
-        self.held.extend_from_slice(bytes.split_at(len).0);
-        let mut cursor = Cursor::new(self.held.as_slice());
+        let before = self.buffered.len();
+        let len = (MAX_HEADER - before).min(bytes.len());
+        self.buffered.extend_from_slice(bytes.split_at(len).0);
+        let mut cursor = Cursor::new(self.buffered.as_slice());
         let head = FrameHeader::parse(&mut cursor).map_err(|_| Violation::Protocol)?;
-        let head_len = usize::try_from(cursor.position()).unwrap_or(HEAD);
+        let head_len = usize::try_from(cursor.position()).unwrap_or(MAX_HEADER);
         let Some((head, payload)) = head else {
             return Ok(&[]);
         };
-        self.held.truncate(head_len);
-        self.judge(&head, payload)?;
+        self.buffered.truncate(head_len);
+        self.validate(&head, payload)?;
         match head.opcode {
             OpCode::Control(control) => {
                 let kind = match (control, head.mask) {
@@ -155,32 +152,32 @@ impl Frames {
                     (Control::Close, _) => FrameKind::Close,
                     _ => FrameKind::Other,
                 };
-                // `judge` has seen that it is short.
-                let whole = head_len + usize::try_from(payload).unwrap_or_default();
-                self.control(kind, head_len, whole, out);
+                // `validate` has seen that it is short.
+                let total = head_len + usize::try_from(payload).unwrap_or_default();
+                self.control(kind, head_len, total, out);
             }
             OpCode::Data(_) => {
-                out.append(&mut self.held);
-                self.held = Vec::new();
-                self.at = if payload == 0 {
-                    At::Head
+                out.append(&mut self.buffered);
+                self.buffered = Vec::new();
+                self.position = if payload == 0 {
+                    Position::Head
                 } else {
-                    At::Payload(payload)
+                    Position::Payload(payload)
                 };
             }
         }
-        // What stands behind the head was not held before.
+        // What follows the header was not buffered before.
         Ok(bytes.split_at(head_len - before).1)
     }
 
-    /// Lets a control frame pass once it is whole.
-    fn control(&mut self, kind: FrameKind, head: usize, whole: usize, out: &mut Vec<u8>) {
-        if self.held.len() < whole {
-            self.at = At::Control(kind, head, whole);
+    /// Passes a control frame on once it is complete.
+    fn control(&mut self, kind: FrameKind, head: usize, total: usize, out: &mut Vec<u8>) {
+        if self.buffered.len() < total {
+            self.position = Position::Control(kind, head, total);
             return;
         }
-        let frame = std::mem::take(&mut self.held);
-        self.at = At::Head;
+        let frame = std::mem::take(&mut self.buffered);
+        self.position = Position::Head;
         match kind {
             FrameKind::Pong(mask) if is_own_pong(frame.split_at(head).1, mask) => {}
             FrameKind::Pong(_) | FrameKind::Other => out.extend_from_slice(&frame),
@@ -191,7 +188,7 @@ impl Frames {
         }
     }
 
-    fn judge(&mut self, head: &FrameHeader, payload: u64) -> Result<(), Violation> {
+    fn validate(&mut self, head: &FrameHeader, payload: u64) -> Result<(), Violation> {
         let masked = head.mask.is_some();
         let reserved = head.rsv1 || head.rsv2 || head.rsv3;
         if masked != (self.peer == Peer::Client) || (reserved && !self.extended) {
@@ -220,24 +217,24 @@ fn is_own_pong(payload: &[u8], mask: [u8; 4]) -> bool {
         .iter()
         .zip(mask.iter().cycle())
         .map(|(byte, mask)| byte ^ mask);
-    unmasked.eq(PING.iter().copied())
+    unmasked.eq(PING_PAYLOAD.iter().copied())
 }
 
 /// A ping of this server's own to a peer.
 pub(super) fn ping(to: Peer) -> Vec<u8> {
-    bytes_of(Frame::ping(Bytes::from_static(PING)), to)
+    encode(Frame::ping(Bytes::from_static(PING_PAYLOAD)), to)
 }
 
 /// A close frame of this server's own to a peer.
 pub(super) fn close(to: Peer, code: CloseCode, reason: &'static str) -> Vec<u8> {
     let reason = reason.into();
-    bytes_of(Frame::close(Some(CloseFrame { code, reason })), to)
+    encode(Frame::close(Some(CloseFrame { code, reason })), to)
 }
 
-fn bytes_of(mut frame: Frame, to: Peer) -> Vec<u8> {
+fn encode(mut frame: Frame, to: Peer) -> Vec<u8> {
     if to == Peer::Agent {
-        // Masks keep what a page writes from looking like something else to
-        // whatever stands in between. No page has written these.
+        // Masking protects intermediaries from bytes that a page chose. No page
+        // chose these, so a mask of zeros will do.
         frame.header_mut().mask = Some([0; 4]);
     }
     let mut bytes = Vec::with_capacity(frame.len());

@@ -5,8 +5,8 @@
 //! close codes are the peers' own. What this server adds are pings to a peer
 //! that is silent, and a close frame when it has to end.
 
+mod direction;
 mod frames;
-mod half;
 
 use std::any::Any;
 use std::future::poll_fn;
@@ -23,14 +23,14 @@ use tokio_util::task::TaskTracker;
 use tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::limits::SocketLimits;
+use direction::{Activity, Direction};
 use frames::{Frames, Peer, Violation};
-use half::{Half, Pulse};
 
-/// Anything that a server wants to live as long as a connection, such as a
-/// place among those that it serves at once. It is put into a request's
-/// extensions, and outlives the request where that becomes a WebSocket.
+/// Anything that has to live as long as a client's connection, such as its permit
+/// of a connection limit. A server puts it into a request's extensions; it
+/// outlives the request when that becomes a WebSocket.
 #[derive(Clone)]
-pub struct Held(pub Arc<dyn Any + Send + Sync>);
+pub struct ConnectionGuard(pub Arc<dyn Any + Send + Sync>);
 
 /// All WebSockets of a process.
 #[derive(Clone)]
@@ -46,7 +46,6 @@ struct Shared {
 }
 
 impl Tunnels {
-    /// None yet.
     pub fn new(limits: SocketLimits) -> Self {
         Self(Arc::new(Shared {
             limits,
@@ -58,52 +57,52 @@ impl Tunnels {
         }))
     }
 
-    /// How many are open now.
+    /// How many WebSockets are open now.
     pub fn open_now(&self) -> usize {
         self.0.tasks.len()
     }
 
-    /// How many were opened so far.
+    /// How many WebSockets were opened so far.
     pub fn opened(&self) -> u64 {
         self.0.opened.load(Ordering::Relaxed)
     }
 
-    /// How many bytes were passed to agents so far.
+    /// Bytes passed to agents so far.
     pub fn to_agents(&self) -> u64 {
         self.0.to_agents.load(Ordering::Relaxed)
     }
 
-    /// How many bytes were passed to clients so far.
+    /// Bytes passed to clients so far.
     pub fn to_clients(&self) -> u64 {
         self.0.to_clients.load(Ordering::Relaxed)
     }
 
-    /// Whether no new ones are taken.
+    /// Whether new WebSockets are refused, because the server is shutting down.
     pub fn is_draining(&self) -> bool {
         self.0.draining.is_cancelled()
     }
 
-    /// Takes no new ones, tells the peers of all that the server restarts, and
-    /// waits until they have ended. They take no longer than their limits say.
+    /// Refuses new WebSockets, closes the open ones with "service restart" and
+    /// waits until they have ended: `SocketLimits::linger` at the most.
     pub async fn drain(&self) {
         self.0.draining.cancel();
         self.0.tasks.close();
         self.0.tasks.wait().await;
     }
 
-    /// Connects two connections as soon as both are upgraded.
+    /// Joins the two connections as soon as both are upgraded.
     pub(crate) fn open(
         &self,
         client: OnUpgrade,
         agent: OnUpgrade,
         extended: bool,
-        held: Option<Held>,
+        guard: Option<ConnectionGuard>,
     ) {
         let shared = self.0.clone();
         shared.opened.fetch_add(1, Ordering::Relaxed);
         let task = async move {
-            let _held = held;
-            // A client that went away before it was answered is nobody's loss.
+            let _guard = guard;
+            // A client that left before it was answered needs nothing more.
             if let Ok((client, agent)) = tokio::try_join!(client, agent) {
                 Tunnel::new(client, agent, extended, &shared)
                     .run(&shared)
@@ -117,20 +116,19 @@ impl Tunnels {
 struct Tunnel<C, A> {
     client: C,
     agent: A,
-    /// From the client to the agent.
-    up: Half,
-    /// From the agent to the client.
-    down: Half,
+    to_agent: Direction,
+    to_client: Direction,
 }
 
 impl Tunnel<TokioIo<Upgraded>, TokioIo<Upgraded>> {
     fn new(client: Upgraded, agent: Upgraded, extended: bool, shared: &Shared) -> Self {
-        let half = |peer| Half::new(Frames::new(peer, extended, shared.limits.message));
+        let direction =
+            |peer| Direction::new(Frames::new(peer, extended, shared.limits.max_message));
         Self {
             client: TokioIo::new(client),
             agent: TokioIo::new(agent),
-            up: half(Peer::Client),
-            down: half(Peer::Agent),
+            to_agent: direction(Peer::Client),
+            to_client: direction(Peer::Agent),
         }
     }
 }
@@ -140,12 +138,16 @@ where
     C: AsyncRead + AsyncWrite + Unpin,
     A: AsyncRead + AsyncWrite + Unpin,
 {
-    /// Runs until both peers have ended, or one is gone.
+    /// Runs until both peers have closed, or one is gone.
     async fn run(mut self, shared: &Shared) {
-        let SocketLimits { ping, linger, .. } = shared.limits;
-        let mut looks = interval_at(Instant::now() + ping, ping);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut client, mut agent) = (Patience::default(), Patience::default());
+        let SocketLimits {
+            ping_interval: period,
+            linger,
+            ..
+        } = shared.limits;
+        let mut checks = interval_at(Instant::now() + period, period);
+        checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut client, mut agent) = (Liveness::default(), Liveness::default());
         let mut end_at = None;
         let mut drained = false;
         loop {
@@ -160,59 +162,70 @@ where
                     drained = true;
                     self.restart();
                 }
-                _ = looks.tick() => {
-                    let to_agent_blocked = self.up.pulse.blocked;
-                    let to_client_blocked = self.down.pulse.blocked;
-                    let client = client.look(&self.up.pulse, to_agent_blocked, &self.down.pulse);
-                    let agent = agent.look(&self.down.pulse, to_client_blocked, &self.up.pulse);
-                    for (sign, half, peer) in [
-                        (client, &mut self.down, Peer::Client),
-                        (agent, &mut self.up, Peer::Agent),
-                    ] {
-                        match sign {
-                            Sign::Alive => {}
-                            Sign::Silent => half.say(&frames::ping(peer)),
-                            Sign::Gone => return,
-                        }
+                _ = checks.tick() => {
+                    let client = client.check(&self.to_agent.activity, &self.to_client.activity);
+                    let agent = agent.check(&self.to_client.activity, &self.to_agent.activity);
+                    if !self.keep_alive(client, agent) {
+                        return;
                     }
-                    self.up.pulse.forget();
-                    self.down.pulse.forget();
                 }
             }
-            if drained || self.up.has_ended() || self.down.has_ended() || self.is_told() {
+            if drained
+                || self.to_agent.has_ended()
+                || self.to_client.has_ended()
+                || self.is_closing()
+            {
                 end_at.get_or_insert_with(|| Instant::now() + linger);
             }
         }
     }
 
-    /// Ready with true when all is over, and with false when the end begins.
+    /// Pings peers that are silent. False when one is gone.
+    fn keep_alive(&mut self, client: PeerState, agent: PeerState) -> bool {
+        for (state, direction, peer) in [
+            (client, &mut self.to_client, Peer::Client),
+            (agent, &mut self.to_agent, Peer::Agent),
+        ] {
+            match state {
+                PeerState::Alive => {}
+                PeerState::Silent => direction.send(&frames::ping(peer)),
+                PeerState::Gone => return false,
+            }
+        }
+        self.to_agent.activity.reset();
+        self.to_client.activity.reset();
+        true
+    }
+
+    /// Ready with true when both directions are finished, and with false when
+    /// closing begins.
     fn poll(&mut self, ending: bool, shared: &Shared, context: &mut Context<'_>) -> Poll<bool> {
-        // A handshake that is complete in both ways is a reason to hang up.
-        let agent_done = self.down.has_ended() && self.up.has_told();
-        let client_done = self.up.has_ended() && self.down.has_told();
+        // Once both close frames have passed, this server ends the connections.
+        let agent_done = self.to_client.has_ended() && self.to_agent.has_sent_close();
+        let client_done = self.to_agent.has_ended() && self.to_client.has_sent_close();
         let (client, agent) = (&mut self.client, &mut self.agent);
-        let up = self
-            .up
+        let to_agent = self
+            .to_agent
             .poll(client, agent, agent_done, &shared.to_agents, context);
-        if let Poll::Ready(Err(violation)) = up {
+        if let Poll::Ready(Err(violation)) = to_agent {
             self.refuse(Peer::Client, violation);
             return Poll::Ready(false);
         }
-        let down = self
-            .down
-            .poll(agent, client, client_done, &shared.to_clients, context);
-        if let Poll::Ready(Err(violation)) = down {
+        let to_client =
+            self.to_client
+                .poll(agent, client, client_done, &shared.to_clients, context);
+        if let Poll::Ready(Err(violation)) = to_client {
             self.refuse(Peer::Agent, violation);
             return Poll::Ready(false);
         }
-        if self.up.is_over() && self.down.is_over() {
+        if self.to_agent.is_finished() && self.to_client.is_finished() {
             return Poll::Ready(true);
         }
-        let begins = self.up.has_ended() || self.down.has_ended();
+        let begins = self.to_agent.has_ended() || self.to_client.has_ended();
         let settled = (agent_done, client_done)
             == (
-                self.down.has_ended() && self.up.has_told(),
-                self.up.has_ended() && self.down.has_told(),
+                self.to_client.has_ended() && self.to_agent.has_sent_close(),
+                self.to_agent.has_ended() && self.to_client.has_sent_close(),
             );
         if (begins && !ending) || !settled {
             return Poll::Ready(false);
@@ -220,42 +233,44 @@ where
         Poll::Pending
     }
 
-    /// Ends a WebSocket whose peer sent what does not pass.
-    fn refuse(&mut self, culprit: Peer, violation: Violation) {
+    /// Closes a WebSocket whose peer broke the protocol or a limit.
+    fn refuse(&mut self, offender: Peer, violation: Violation) {
         let (code, reason) = match violation {
             Violation::Protocol => (CloseCode::Protocol, "broken frame"),
             Violation::TooLong => (CloseCode::Size, "message too long"),
         };
-        match culprit {
+        match offender {
             Peer::Client => {
-                self.up.turn_deaf();
-                self.down.end(&frames::close(Peer::Client, code, reason));
-                self.up.end(&frames::close(
+                self.to_agent.discard_input();
+                self.to_client
+                    .close(&frames::close(Peer::Client, code, reason));
+                self.to_agent.close(&frames::close(
                     Peer::Agent,
                     CloseCode::Away,
                     "client broke off",
                 ));
             }
             Peer::Agent => {
-                self.down.turn_deaf();
-                self.up.end(&frames::close(Peer::Agent, code, reason));
+                self.to_client.discard_input();
+                self.to_agent
+                    .close(&frames::close(Peer::Agent, code, reason));
                 // 1014: the server behind this one answered badly.
                 let bad_gateway = CloseCode::from(1014);
-                self.down
-                    .end(&frames::close(Peer::Client, bad_gateway, reason));
+                self.to_client
+                    .close(&frames::close(Peer::Client, bad_gateway, reason));
             }
         }
     }
 
     fn restart(&mut self) {
         let restart = frames::close(Peer::Client, CloseCode::Restart, "service restart");
-        self.down.end(&restart);
-        self.up
-            .end(&frames::close(Peer::Agent, CloseCode::Away, "going away"));
+        self.to_client.close(&restart);
+        self.to_agent
+            .close(&frames::close(Peer::Agent, CloseCode::Away, "going away"));
     }
 
-    fn is_told(&self) -> bool {
-        self.up.has_told() || self.down.has_told()
+    fn is_closing(&self) -> bool {
+        self.to_agent.has_sent_close() || self.to_client.has_sent_close()
     }
 }
 
@@ -266,49 +281,49 @@ async fn deadline(at: Option<Instant>) {
     }
 }
 
-/// How often a peer gave no sign of life.
+/// At how many checks in a row a peer sent nothing, or accepted nothing.
 #[derive(Default)]
-struct Patience {
+struct Liveness {
     silent: u32,
     stuck: u32,
 }
 
-enum Sign {
+enum PeerState {
     Alive,
     Silent,
     Gone,
 }
 
-impl Patience {
-    const LOOKS: u32 = 3;
+impl Liveness {
+    const MISSED_CHECKS: u32 = 3;
 
-    /// `from` is the direction in which the peer sends, and `to` the one in
-    /// which it is sent to. While nothing can be passed on from it, nothing is
-    /// read from it either, and its silence says nothing.
-    fn look(&mut self, from: &Pulse, unread: bool, to: &Pulse) -> Sign {
-        self.silent = if from.heard || unread {
+    /// `from` is the direction in which the peer sends, `to` the one in which it
+    /// receives. While `from` is blocked, nothing is read from the peer, so its
+    /// silence means nothing.
+    fn check(&mut self, from: &Activity, to: &Activity) -> PeerState {
+        self.silent = if from.received || from.blocked {
             0
         } else {
             self.silent + 1
         };
-        self.stuck = if to.blocked && !to.took {
+        self.stuck = if to.blocked && !to.delivered {
             self.stuck + 1
         } else {
             0
         };
-        if self.silent >= Self::LOOKS || self.stuck >= Self::LOOKS {
-            Sign::Gone
+        if self.silent >= Self::MISSED_CHECKS || self.stuck >= Self::MISSED_CHECKS {
+            PeerState::Gone
         } else if self.silent > 0 {
-            Sign::Silent
+            PeerState::Silent
         } else {
-            Sign::Alive
+            PeerState::Alive
         }
     }
 }
 
-impl Pulse {
-    fn forget(&mut self) {
-        self.heard = false;
-        self.took = false;
+impl Activity {
+    fn reset(&mut self) {
+        self.received = false;
+        self.delivered = false;
     }
 }

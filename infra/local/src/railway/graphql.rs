@@ -11,7 +11,7 @@ use common::railway::SCHEMA;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::world::World;
+use super::model::Project;
 use super::{ENVIRONMENT_ID, SimulatorError, lock, metrics};
 
 /// Executes documents.
@@ -43,7 +43,7 @@ impl Engine {
     pub(super) fn execute(
         &self,
         request: &Request,
-        world: &Arc<Mutex<World>>,
+        project: &Arc<Mutex<Project>>,
     ) -> Result<Value, Invalid> {
         let invalid = |message: String| Invalid(json!({"errors": [{"message": message}]}));
         let document =
@@ -56,7 +56,7 @@ impl Engine {
             .map_err(|error| invalid(error.message().to_string()))?;
         let root = Root {
             type_name: operation.object_type().to_string(),
-            world,
+            project,
         };
         let variables = request.variables.clone().unwrap_or_default();
         let answer = Execution::new(&self.schema, &document)
@@ -71,7 +71,7 @@ impl Engine {
 /// The query or the mutation itself.
 struct Root<'w> {
     type_name: String,
-    world: &'w Arc<Mutex<World>>,
+    project: &'w Arc<Mutex<Project>>,
 }
 
 impl ObjectValue for Root<'_> {
@@ -84,38 +84,38 @@ impl ObjectValue for Root<'_> {
         info: &'a ResolveInfo<'a>,
     ) -> Result<ResolvedValue<'a>, FieldError> {
         let arguments = Arguments::of(info)?;
-        let world = &mut *lock(self.world);
+        let project = &mut *lock(self.project);
         let value = match info.field_name() {
             "environment" if arguments.text("id")? == ENVIRONMENT_ID => {
                 return Ok(ResolvedValue::object(Environment {
-                    services: world.listing(),
+                    services: project.listing(),
                 }));
             }
             "environment" => Err("Environment not found".to_owned()),
-            "deployments" => world
+            "deployments" => project
                 .history(arguments.get("input"))
                 .map(|all| page(&all, &arguments)),
-            "metrics" => metrics::series(world, &arguments.0),
-            "serviceInstance" => world.service_instance(
+            "metrics" => metrics::series(project, &arguments.0),
+            "serviceInstance" => project.service_instance(
                 arguments.text("serviceId")?,
                 arguments.text("environmentId")?,
             ),
-            "deployment" => world.deployment(arguments.text("id")?),
-            "serviceInstanceDeployV2" => world
+            "deployment" => project.deployment(arguments.text("id")?),
+            "serviceInstanceDeployV2" => project
                 .deploy(
                     arguments.text("serviceId")?,
                     arguments.text("environmentId")?,
                 )
                 .map(Value::from),
-            "serviceInstanceUpdate" => world
+            "serviceInstanceUpdate" => project
                 .update(arguments.text("serviceId")?, arguments.get("input"))
                 .map(Value::from),
-            "variableCollectionUpsert" => world
+            "variableCollectionUpsert" => project
                 .upsert_variables(arguments.get("input"))
                 .map(Value::from),
-            "deploymentStop" => world.stop(arguments.text("id")?).map(Value::from),
-            "deploymentCancel" => world.cancel(arguments.text("id")?).map(Value::from),
-            "deploymentRestart" => world.restart(arguments.text("id")?).map(Value::from),
+            "deploymentStop" => project.stop(arguments.text("id")?).map(Value::from),
+            "deploymentCancel" => project.cancel(arguments.text("id")?).map(Value::from),
+            "deploymentRestart" => project.restart(arguments.text("id")?).map(Value::from),
             _ => return Err(self.unknown_field_error(info)),
         };
         let value = value.map_err(|message| FieldError { message })?;

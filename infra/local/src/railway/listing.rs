@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::world::{Deployment, Service, World};
+use super::model::{Deployment, Project, Service};
 use super::{ENVIRONMENT_ID, PROJECT_ID};
 
-impl World {
+impl Project {
     /// The services with what runs in them.
     pub(super) fn listing(&self) -> Vec<Value> {
         self.services.iter().map(Service::json).collect()

@@ -4,11 +4,11 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::world::{Service, World};
+use super::model::{Project, Service};
 use super::{ENVIRONMENT_ID, PROJECT_ID};
 
 /// The series that were asked for, of the services that run.
-pub(super) fn series(world: &World, arguments: &Value) -> Result<Value, String> {
+pub(super) fn series(project: &Project, arguments: &Value) -> Result<Value, String> {
     let is = |name: &str, id: &str| arguments.get(name).and_then(Value::as_str) == Some(id);
     if !is("projectId", PROJECT_ID) || !is("environmentId", ENVIRONMENT_ID) {
         return Err("Project not found".to_owned());
@@ -27,9 +27,9 @@ pub(super) fn series(world: &World, arguments: &Value) -> Result<Value, String> 
         .filter(|rate| *rate >= 30)
         .ok_or("sampleRateSeconds must be at least 30")?;
     let wanted = arguments.get("measurements").and_then(Value::as_array);
-    let now = world.clock.now();
+    let now = project.clock.now();
     let mut all = Vec::new();
-    for (service, since) in world.running() {
+    for (service, since) in project.running() {
         for measurement in wanted.into_iter().flatten().filter_map(Value::as_str) {
             let values: Vec<Value> = sample_times(start.max(since), now, rate)
                 .filter_map(|ts| {

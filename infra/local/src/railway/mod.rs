@@ -12,11 +12,11 @@
 
 mod faults;
 mod graphql;
-mod life;
 mod listing;
 mod metrics;
+mod model;
 mod server;
-mod world;
+mod timeline;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -33,9 +33,9 @@ use crate::agents::Agent;
 pub use faults::Fault;
 use faults::Faults;
 use graphql::Engine;
+pub use model::{DeploymentView, ServiceView};
+use model::{Project, Service};
 pub use server::Seen;
-pub use world::{DeploymentView, ServiceView};
-use world::{Service, World};
 
 /// The one project.
 pub const PROJECT_ID: &str = "simulated-project";
@@ -67,7 +67,7 @@ pub struct Simulator {
 /// What the server and its owner share.
 struct Shared {
     engine: Engine,
-    world: Arc<Mutex<World>>,
+    project: Arc<Mutex<Project>>,
     faults: Mutex<Faults>,
     log: Mutex<Vec<Seen>>,
     quota: Mutex<server::Quota>,
@@ -96,7 +96,7 @@ impl Simulator {
         let url = format!("http://{}/graphql/v2", listener.local_addr()?);
         let shared = Arc::new(Shared {
             engine: Engine::new()?,
-            world: World::new(options.clock.clone(), options.stage),
+            project: Project::new(options.clock.clone(), options.stage),
             faults: Mutex::default(),
             log: Mutex::default(),
             quota: Mutex::new(server::Quota::new(options.hourly)),
@@ -131,42 +131,42 @@ impl Simulator {
     /// the container.
     pub fn add_service(&self, name: &str, image: &str, agent: Option<Arc<Agent>>) -> String {
         let service = Service::new(name, image, agent, self.shared.clock.now());
-        lock(&self.shared.world).add_running(service)
+        lock(&self.shared.project).add_running(service)
     }
 
     /// Adds a service that was never deployed.
     pub fn add_undeployed_service(&self, name: &str, image: &str) -> String {
         let service = Service::new(name, image, None, self.shared.clock.now());
-        lock(&self.shared.world).add(service)
+        lock(&self.shared.project).add(service)
     }
 
     /// What a service looks like now.
     pub fn service(&self, id: &str) -> Option<ServiceView> {
-        lock(&self.shared.world).service(id).map(Service::view)
+        lock(&self.shared.project).service(id).map(Service::view)
     }
 
     /// Changes the variables of a service, as a person does on the dashboard.
     pub fn edit_variables(&self, id: &str, edit: impl FnOnce(&mut BTreeMap<String, String>)) {
-        if let Some(service) = lock(&self.shared.world).service_mut(id) {
+        if let Some(service) = lock(&self.shared.project).service_mut(id) {
             edit(&mut service.variables);
         }
     }
 
     /// Puts the latest deployment of a service into a status of Railway's.
     pub fn set_status(&self, id: &str, status: &'static str) {
-        lock(&self.shared.world).set_status(id, status);
+        lock(&self.shared.project).set_status(id, status);
     }
 
     /// Gives a service a volume.
     pub fn add_volume(&self, id: &str) {
-        if let Some(service) = lock(&self.shared.world).service_mut(id) {
+        if let Some(service) = lock(&self.shared.project).service_mut(id) {
             service.has_volume = true;
         }
     }
 
     /// Whether the deployments of a service fail from now on.
     pub fn fail_deployments(&self, id: &str, fail: bool) {
-        if let Some(service) = lock(&self.shared.world).service_mut(id) {
+        if let Some(service) = lock(&self.shared.project).service_mut(id) {
             service.fails = fail;
         }
     }

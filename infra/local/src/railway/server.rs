@@ -153,7 +153,7 @@ fn execute(shared: &Shared, headers: &HeaderMap, request: &graphql::Request) -> 
     if !authorized(headers) {
         return errors("Not Authorized");
     }
-    match shared.engine.execute(request, &shared.world) {
+    match shared.engine.execute(request, &shared.project) {
         Ok(answer) => Json(answer).into_response(),
         Err(graphql::Invalid(answer)) => invalid(&answer),
     }

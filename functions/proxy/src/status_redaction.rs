@@ -1,5 +1,5 @@
-//! The wrapper's `/api/status`, which carries the agent's gateway token: whoever
-//! cannot show that token does not get it through the proxy.
+//! The wrapper's `/api/status` carries the agent's gateway token. It is removed
+//! from the response unless the caller presents exactly that token.
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -10,23 +10,25 @@ use serde_json::Value;
 use subtle::ConstantTimeEq;
 use tokio::time::Instant;
 
-use crate::whole;
+use crate::buffered;
 
-/// The field as it is written when case and punctuation are ignored.
-const FIELD: &str = "gatewaytoken";
+/// The field's name in lower case and without punctuation.
+const TOKEN_FIELD: &str = "gatewaytoken";
 
-/// Asks for an answer that can be read: not compressed, and whole. A part of it
-/// could be the token without its name.
-pub(crate) fn ask_readably(headers: &mut HeaderMap) {
+/// Asks for a response that can be read: uncompressed and complete. A byte range
+/// could hold the token without its name.
+pub(crate) fn request_readable(headers: &mut HeaderMap) {
     headers.remove(header::RANGE);
     headers.remove(header::IF_RANGE);
     let identity = HeaderValue::from_static("identity");
     headers.insert(header::ACCEPT_ENCODING, identity);
 }
 
-/// The answer without tokens that `presented` is not. One that cannot be read is
-/// not passed on.
-pub(crate) async fn guarded(
+/// The response without any token that the caller has not presented.
+///
+/// # Errors
+/// When the response cannot be searched for the token.
+pub(crate) async fn redact(
     answer: Response,
     presented: Option<&str>,
     deadline: Instant,
@@ -37,11 +39,11 @@ pub(crate) async fn guarded(
         return Err(ApiError::AnswerUnreadable);
     }
     let (mut head, body) = answer.into_parts();
-    let body = whole::collect(body, BODY_LIMIT, deadline).await?;
+    let body = buffered::collect(body, BODY_LIMIT, deadline).await?;
     let body = match serde_json::from_slice::<Value>(&body) {
         Ok(mut status) => {
             if remove_tokens(&mut status, presented) {
-                // They describe the body as it was.
+                // These describe the original body.
                 for name in [
                     "etag",
                     "digest",
@@ -63,8 +65,7 @@ pub(crate) async fn guarded(
     Ok(Response::from_parts(head, body))
 }
 
-/// Removes each field whose name is the token's, wherever it is, and tells
-/// whether there was one.
+/// Removes every field with the token's name, at any depth. Whether there was one.
 fn remove_tokens(value: &mut Value, presented: Option<&str>) -> bool {
     match value {
         Value::Object(fields) => {
@@ -100,11 +101,11 @@ fn is_token(name: &str) -> bool {
     let letters = name.chars().filter(char::is_ascii_alphanumeric);
     letters
         .map(|letter| letter.to_ascii_lowercase())
-        .eq(FIELD.chars())
+        .eq(TOKEN_FIELD.chars())
 }
 
-/// Whether the field's name stands in what is not JSON, in any case, between
-/// any punctuation, and in any wide encoding.
+/// Whether a body that is not JSON contains the field's name, in any case, with
+/// any punctuation, in any wide encoding.
 fn mentions_token(body: &[u8]) -> bool {
     let letters: Vec<u8> = body
         .iter()
@@ -112,8 +113,8 @@ fn mentions_token(body: &[u8]) -> bool {
         .map(u8::to_ascii_lowercase)
         .collect();
     letters
-        .windows(FIELD.len())
-        .any(|found| found == FIELD.as_bytes())
+        .windows(TOKEN_FIELD.len())
+        .any(|found| found == TOKEN_FIELD.as_bytes())
 }
 
 #[cfg(test)]
@@ -139,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn who_presents_the_token_gets_it() {
+    fn a_caller_who_presents_the_token_gets_it() {
         let secret = json!({"gatewayToken": "secret"});
         assert_eq!(without(secret.clone(), Some("secret")), secret);
         for presented in ["", "secre", "secrets", "SECRET"] {

@@ -1,4 +1,4 @@
-//! Gateway tokens that are missing or malformed.
+//! Repair of gateway tokens that are missing or malformed.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -6,53 +6,51 @@ use super::tokens::{self, TOKEN};
 use super::{StoreError, Tokens, corrupt};
 use crate::model::{GatewayToken, InstanceId};
 
-/// How a record of a token is.
+/// The state of the record of a gateway token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenState {
-    /// It holds this token.
-    Good(GatewayToken),
-    /// There is none.
+    Valid(GatewayToken),
     Missing,
-    /// It holds something that is no token.
+    /// The record holds something that is not a token.
     Malformed,
 }
 
-/// What mending came to.
+/// The outcome of a repair.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mended {
-    /// How the record was before.
+pub struct RepairedToken {
     pub before: TokenState,
-    /// The token that it holds now.
     pub token: GatewayToken,
 }
 
-/// A state, and the value that it was told by.
-struct Seen(TokenState, Option<AttributeValue>);
+/// A state, and the attribute value that it was read from.
+struct StoredToken(TokenState, Option<AttributeValue>);
 
 impl Tokens {
-    /// How the agent's token is. One that is malformed is no error here.
+    /// The state of the agent's token. A malformed one is not an error here.
     ///
     /// # Errors
     /// When DynamoDB fails.
     pub async fn state(&self, instance: &InstanceId) -> Result<TokenState, StoreError> {
-        self.look(instance).await.map(|Seen(state, _)| state)
+        self.read_state(instance)
+            .await
+            .map(|StoredToken(state, _)| state)
     }
 
-    /// Stores this token where there is none, or none that is one, and returns
-    /// the one that is there then. However many do this at once, one of them
-    /// finds something to mend, and all get the same token.
+    /// Stores this token unless there is a valid one, and returns the one that is
+    /// stored then. It is a conditional write: of any number of concurrent callers
+    /// one succeeds, and all get the same token.
     ///
     /// # Errors
-    /// When DynamoDB fails: never a reason to make a new token.
-    pub async fn mend(
+    /// When DynamoDB fails: never a reason to generate another token.
+    pub async fn repair(
         &self,
         instance: &InstanceId,
         new: GatewayToken,
-    ) -> Result<Mended, StoreError> {
-        let Seen(before, found) = self.look(instance).await?;
-        if let TokenState::Good(token) = &before {
+    ) -> Result<RepairedToken, StoreError> {
+        let StoredToken(before, found) = self.read_state(instance).await?;
+        if let TokenState::Valid(token) = &before {
             let token = token.clone();
-            return Ok(Mended { before, token });
+            return Ok(RepairedToken { before, token });
         }
         let request = self
             .connection
@@ -63,7 +61,8 @@ impl Tokens {
             .update_expression("SET #token = :new")
             .expression_attribute_names("#token", TOKEN)
             .expression_attribute_values(":new", AttributeValue::S(new.reveal().to_owned()));
-        // Exactly what was found is replaced, and no token of somebody faster.
+        // Replaces exactly what was read, and no token that another caller has
+        // stored since.
         let answer = match found {
             None => request.condition_expression("attribute_not_exists(#token)"),
             Some(found) => request
@@ -73,33 +72,33 @@ impl Tokens {
         .send()
         .await;
         let Err(error) = answer else {
-            return Ok(Mended { before, token: new });
+            return Ok(RepairedToken { before, token: new });
         };
         StoreError::refused_item(error)?;
         match self.state(instance).await? {
-            TokenState::Good(token) => Ok(Mended {
-                before: TokenState::Good(token.clone()),
+            TokenState::Valid(token) => Ok(RepairedToken {
+                before: TokenState::Valid(token.clone()),
                 token,
             }),
             _ => Err(corrupt(
                 &self.table,
                 instance.as_str(),
-                "the token was deleted while it was mended".to_owned(),
+                "the token was deleted while it was repaired".to_owned(),
             )),
         }
     }
 
-    async fn look(&self, instance: &InstanceId) -> Result<Seen, StoreError> {
+    async fn read_state(&self, instance: &InstanceId) -> Result<StoredToken, StoreError> {
         let key = [(tokens::KEY, instance.as_str())];
         let item = self.connection.item(&self.table, &key).await?;
         let found = item.and_then(|mut item| item.remove(TOKEN));
         let state = match &found {
             None => TokenState::Missing,
-            Some(AttributeValue::S(text)) => {
-                text.parse().map_or(TokenState::Malformed, TokenState::Good)
-            }
+            Some(AttributeValue::S(text)) => text
+                .parse()
+                .map_or(TokenState::Malformed, TokenState::Valid),
             Some(_) => TokenState::Malformed,
         };
-        Ok(Seen(state, found))
+        Ok(StoredToken(state, found))
     }
 }

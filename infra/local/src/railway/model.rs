@@ -10,20 +10,19 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::life::{self, Script};
+use super::timeline::{self, Timeline};
 use super::{ENVIRONMENT_ID, PROJECT_ID};
 use crate::agents::{Agent, Behaviour};
 
-/// Everything there is.
-pub(super) struct World {
+/// The one project that there is.
+pub(super) struct Project {
     pub(super) services: Vec<Service>,
     pub(super) clock: SharedClock,
     pub(super) stage: Duration,
-    /// What the scripts of deployments hold.
-    pub(super) myself: Weak<Mutex<World>>,
+    /// For the tasks that run timelines.
+    pub(super) weak: Weak<Mutex<Project>>,
 }
 
-/// One service.
 pub(super) struct Service {
     pub(super) id: String,
     name: String,
@@ -37,59 +36,55 @@ pub(super) struct Service {
     pub(super) deployments: Vec<Deployment>,
 }
 
-/// One deployment.
 pub(super) struct Deployment {
     pub(super) id: String,
     service_id: String,
     pub(super) status: &'static str,
-    /// The status of its one instance, once there is one.
+    /// The status of its only instance, once there is one.
     pub(super) instance: Option<&'static str>,
     pub(super) stopped: bool,
     pub(super) image: String,
     variables: BTreeMap<String, String>,
     pub(super) created_at: Timestamp,
     pub(super) status_updated_at: Timestamp,
-    /// Which script drives it: a new one ends the one before.
-    pub(super) script: u64,
+    /// The number of the timeline that it is on: a new one ends the one before.
+    pub(super) timeline: u64,
 }
 
-/// A service, for tests to look at.
+/// A snapshot of a service, for tests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceView {
     /// The image that the next deployment runs.
     pub image: String,
     /// The variables that the next deployment gets.
     pub variables: BTreeMap<String, String>,
-    /// Its deployments, oldest first.
+    /// Oldest first.
     pub deployments: Vec<DeploymentView>,
 }
 
-/// A deployment, for tests to look at.
+/// A snapshot of a deployment, for tests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeploymentView {
-    /// Its id.
     pub id: String,
-    /// Railway's word.
     pub status: &'static str,
     /// Railway's `deploymentStopped`.
     pub stopped: bool,
-    /// The image that it runs.
     pub image: String,
     /// The variables that its process sees.
     pub variables: BTreeMap<String, String>,
 }
 
-/// What Railway calls a deployment in progress.
+/// The statuses of a deployment in progress.
 const PENDING: [&str; 5] = ["QUEUED", "INITIALIZING", "BUILDING", "DEPLOYING", "WAITING"];
 
-impl World {
+impl Project {
     pub(super) fn new(clock: SharedClock, stage: Duration) -> Arc<Mutex<Self>> {
-        Arc::new_cyclic(|myself| {
+        Arc::new_cyclic(|weak| {
             Mutex::new(Self {
                 services: Vec::new(),
                 clock,
                 stage,
-                myself: myself.clone(),
+                weak: weak.clone(),
             })
         })
     }
@@ -128,7 +123,7 @@ impl World {
         if let Some(deployment) = latest {
             deployment.status = status;
             deployment.status_updated_at = now;
-            deployment.script += 1;
+            deployment.timeline += 1;
         }
     }
 
@@ -147,7 +142,7 @@ impl World {
         self.find(id).map(|(_, deployment)| deployment.json())
     }
 
-    /// Makes a deployment and lets it take its course.
+    /// Creates a deployment and starts its timeline.
     pub(super) fn deploy(&mut self, service: &str, environment: &str) -> Result<String, String> {
         let found = self
             .service(service)
@@ -159,12 +154,20 @@ impl World {
             for older in &mut service.deployments {
                 if older.is_pending() {
                     older.status = "REMOVED";
-                    older.script += 1;
+                    older.timeline += 1;
                 }
             }
             service.deployments.push(deployment);
         }
-        life::play(self, &id, if fails { Script::FAIL } else { Script::DEPLOY });
+        timeline::start(
+            self,
+            &id,
+            if fails {
+                Timeline::FAIL
+            } else {
+                Timeline::DEPLOY
+            },
+        );
         Ok(id)
     }
 
@@ -178,8 +181,8 @@ impl World {
         Ok(true)
     }
 
-    /// Without `skipDeploys` it also deploys: whoever then deploys once more has
-    /// two deployments.
+    /// Deploys too, unless `skipDeploys` is set: a client that then deploys itself
+    /// gets two deployments.
     pub(super) fn upsert_variables(&mut self, input: &Value) -> Result<bool, String> {
         let text = |name: &str| input.get(name).and_then(Value::as_str).unwrap_or_default();
         let flag = |name: &str| input.get(name).and_then(Value::as_bool) == Some(true);
@@ -211,7 +214,7 @@ impl World {
         deployment.status = "SUCCESS";
         deployment.stopped = true;
         behave(service, Behaviour::Unreachable);
-        life::play(self, id, Script::STOP);
+        timeline::start(self, id, Timeline::STOP);
         Ok(true)
     }
 
@@ -223,8 +226,8 @@ impl World {
         }
         deployment.status = "REMOVED";
         deployment.status_updated_at = now;
-        deployment.script += 1;
-        // What the deployment had pushed aside comes back.
+        deployment.timeline += 1;
+        // The deployment that it had replaced serves again.
         if self.runs_beside(id) {
             behave(service, Behaviour::Running);
         }
@@ -252,11 +255,11 @@ impl World {
         deployment.stopped = false;
         deployment.status_updated_at = now;
         behave(service, Behaviour::Unreachable);
-        life::play(self, id, Script::RESTART);
+        timeline::start(self, id, Timeline::RESTART);
         Ok(true)
     }
 
-    /// A deployment, and beside it the agent of its service.
+    /// A deployment, with the agent of its service.
     pub(super) fn find(
         &mut self,
         id: &str,
@@ -271,7 +274,7 @@ impl World {
             .ok_or_else(|| "Deployment not found".to_owned())
     }
 
-    /// A deployment is up: those before it go.
+    /// Ends the deployments before one that is up now.
     pub(super) fn succeeded(&mut self, id: &str) {
         let now = self.clock.now();
         let service = self
@@ -313,13 +316,13 @@ impl World {
             variables: service.variables.clone(),
             created_at: now,
             status_updated_at: now,
-            script: 0,
+            timeline: 0,
         }
     }
 }
 
-/// An agent whose port is taken in the meantime stays as it is: nothing that
-/// Railway could tell.
+/// If the agent's port is taken in the meantime it stays as it is, which Railway
+/// could not report either.
 pub(super) fn behave(agent: Option<Arc<Agent>>, behaviour: Behaviour) {
     if let Some(Err(error)) = agent.map(|agent| agent.set(behaviour)) {
         tracing::warn!(%error, "a simulated agent cannot listen");
@@ -392,7 +395,7 @@ impl Deployment {
             "status": self.status,
             "createdAt": iso8601(self.created_at),
             "statusUpdatedAt": iso8601(self.status_updated_at),
-            // Before there is an instance, none of them runs.
+            // Before there is an instance nothing runs.
             "deploymentStopped": self.stopped || self.instance.is_none(),
             "meta": {"image": self.image},
             "instances": instance.into_iter().collect::<Vec<_>>(),

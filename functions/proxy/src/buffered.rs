@@ -1,4 +1,4 @@
-//! Answers that are read whole before they are passed on: Lambda's have to be.
+//! Responses that are read completely before they are passed on, as Lambda needs.
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -7,30 +7,30 @@ use common::http::ApiError;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::{Instant, timeout_at};
 
-/// Reads a body of at most `most` bytes.
+/// Reads a body of at most `max` bytes.
 ///
 /// # Errors
-/// When it is longer, breaks off, or is not there in time.
-pub(crate) async fn collect(body: Body, most: usize, deadline: Instant) -> Result<Bytes, ApiError> {
-    match timeout_at(deadline, Limited::new(body, most).collect()).await {
+/// When it is longer, breaks off, or is not complete in time.
+pub(crate) async fn collect(body: Body, max: usize, deadline: Instant) -> Result<Bytes, ApiError> {
+    match timeout_at(deadline, Limited::new(body, max).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::AnswerTooLarge(most)),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::AnswerTooLarge(max)),
         Ok(Err(_)) | Err(_) => Err(ApiError::AgentUnreachable),
     }
 }
 
-/// The answer as Lambda's event can carry it without a change.
-pub(crate) async fn whole(
+/// The response in a form that Lambda's event carries unchanged.
+pub(crate) async fn buffer(
     answer: Response,
-    most: usize,
+    max: usize,
     deadline: Instant,
 ) -> Result<Response, ApiError> {
     let (mut head, body) = answer.into_parts();
-    let body = collect(body, most, deadline).await?;
+    let body = collect(body, max, deadline).await?;
     join_repeated(&mut head.headers);
-    if !body.is_empty() && !survives_as_text(&head.headers, &body, most) {
-        // Says nothing that was not so before, and makes the runtime send the
-        // body in base64.
+    if !body.is_empty() && !survives_as_text(&head.headers, &body, max) {
+        // Changes nothing for the client, and makes the runtime send the body in
+        // base64.
         let identity = HeaderValue::from_static("identity");
         head.headers
             .entry(header::CONTENT_ENCODING)
@@ -39,10 +39,10 @@ pub(crate) async fn whole(
     Ok(Response::from_parts(head, Body::from(body)))
 }
 
-/// Whether the runtime may take a body for text. By the `Content-Type` alone it
-/// would decode what is text, and drop a byte order mark and what is not valid;
-/// and a text grows where JSON has to escape it.
-fn survives_as_text(headers: &HeaderMap, body: &Bytes, most: usize) -> bool {
+/// Whether the runtime can send a body as text without changing it. It decides by
+/// `Content-Type` alone, decodes what is said to be text, and drops a byte order
+/// mark and invalid bytes; and a text grows where JSON has to escape it.
+fn survives_as_text(headers: &HeaderMap, body: &Bytes, max: usize) -> bool {
     let content_type = headers.get(header::CONTENT_TYPE);
     let content_type = content_type.map(|it| it.to_str().unwrap_or("?").to_ascii_lowercase());
     let charset = content_type
@@ -63,10 +63,10 @@ fn survives_as_text(headers: &HeaderMap, body: &Bytes, most: usize) -> bool {
         text.len() + text.chars().map(grown).sum::<usize>()
     };
     // In base64 the longest body takes a third more.
-    is_utf_8 && text.is_ok_and(|it| !it.starts_with('\u{feff}') && escaped(it) <= most / 3 * 4)
+    is_utf_8 && text.is_ok_and(|it| !it.starts_with('\u{feff}') && escaped(it) <= max / 3 * 4)
 }
 
-/// An answer of API Gateway has each header once, but for cookies.
+/// A response of API Gateway has each header once, except for cookies.
 fn join_repeated(headers: &mut HeaderMap) {
     let names: Vec<HeaderName> = headers.keys().cloned().collect();
     for name in names {
