@@ -71,33 +71,6 @@ pub enum ApiError {
     /// The body is larger than allowed.
     #[error("The body must be at most {0} bytes")]
     BodyTooLarge(usize),
-    /// The spec's sentence where the proxy cannot reach an agent.
-    #[error("OpenClaw instance unreachable")]
-    AgentUnreachable,
-    /// An agent's address is the proxy's own.
-    #[error("The agent's address leads back to this proxy")]
-    Circle,
-    /// An agent's answer has more bytes than can be passed on.
-    #[error("The agent's answer is larger than {0} bytes, the most that can be passed on here")]
-    AnswerTooLarge(usize),
-    /// An agent's answer would have to be read to be passed on, and cannot be.
-    #[error("The agent's answer cannot be read")]
-    AnswerUnreadable,
-    /// WebSockets need a connection that stays open.
-    #[error("WebSockets are not served here, but by the relay")]
-    NoWebSockets,
-    /// The client speaks another version of the WebSocket protocol.
-    #[error("Sec-WebSocket-Version must be 13")]
-    WebSocketVersion,
-    /// The process is about to end.
-    #[error("This server is restarting")]
-    Restarting,
-    /// The head of the request is larger than allowed.
-    #[error("The headers must be at most {0} bytes")]
-    HeadTooLarge(usize),
-    /// The client sends its body too slowly.
-    #[error("The body took too long to arrive")]
-    BodyTooSlow,
     /// The system has no randomness to make a secret of.
     #[error("Internal server error")]
     Random(#[from] RandomError),
@@ -161,15 +134,6 @@ impl ApiError {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Control(error) => control_status(error),
-            Self::AgentUnreachable | Self::AnswerTooLarge(_) | Self::AnswerUnreadable => {
-                StatusCode::BAD_GATEWAY
-            }
-            Self::Circle => StatusCode::LOOP_DETECTED,
-            Self::NoWebSockets => StatusCode::NOT_IMPLEMENTED,
-            Self::WebSocketVersion => StatusCode::UPGRADE_REQUIRED,
-            Self::Restarting => StatusCode::SERVICE_UNAVAILABLE,
-            Self::HeadTooLarge(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Store(_) | Self::Random(_) | Self::NotListed(_) | Self::NotMeasured(_) => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
@@ -180,7 +144,6 @@ impl ApiError {
         match self {
             Self::Control(error) => error.retry_after(),
             Self::KeysUnavailable(_) => Some(KeysUnavailable::RETRY_AFTER),
-            Self::Restarting => Some(Duration::from_secs(1)),
             Self::NotListed(error) | Self::NotMeasured(error) => error.retry_after(),
             _ => None,
         }
@@ -218,13 +181,6 @@ impl ApiError {
             // RFC 9110 wants a challenge with every 401. Cookies have none.
             let challenge = HeaderValue::from_static("Bearer");
             headers.insert(header::WWW_AUTHENTICATE, challenge);
-        }
-        if matches!(self, Self::WebSocketVersion) {
-            // RFC 6455 wants to be told the version that would do.
-            headers.insert(
-                header::SEC_WEBSOCKET_VERSION,
-                HeaderValue::from_static("13"),
-            );
         }
         if let Some(wait) = self.retry_after() {
             // Whole seconds, rounded up: earlier would be in vain.

@@ -5,11 +5,12 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use common::http::ApiError;
 use common::model::{AgentUrl, InstanceId};
 use common::net::AllowedHosts;
 use common::store::Instances;
 use tokio::time::Instant;
+
+use crate::error::ProxyError;
 
 /// A page asks for dozens of files at once, and the store need not be read for
 /// each of them.
@@ -83,7 +84,7 @@ impl Agents {
     /// # Errors
     /// When there is no such agent, or its host is not allowed: both are the
     /// contract's 502.
-    pub(crate) async fn url(&self, agent: &InstanceId) -> Result<AgentUrl, ApiError> {
+    pub(crate) async fn url(&self, agent: &InstanceId) -> Result<AgentUrl, ProxyError> {
         let url = match &self.records {
             None => AgentUrl::in_private_network(agent),
             Some(records) => records.url(agent).await?,
@@ -92,14 +93,14 @@ impl Agents {
             Ok(()) => Ok(url),
             Err(refused) => {
                 tracing::warn!(%agent, %refused, "an agent is on a host that is not allowed");
-                Err(ApiError::AgentUnreachable)
+                Err(ProxyError::AgentUnreachable)
             }
         }
     }
 }
 
 impl Records {
-    async fn url(&self, agent: &InstanceId) -> Result<AgentUrl, ApiError> {
+    async fn url(&self, agent: &InstanceId) -> Result<AgentUrl, ProxyError> {
         let now = Instant::now();
         if let Some((url, until)) = self.lock().get(agent)
             && *until > now
@@ -108,7 +109,7 @@ impl Records {
         }
         // Boxed, to keep the future of every request small: this is the rare path.
         let instance = Box::pin(self.instances.get(agent)).await?;
-        let url = instance.ok_or(ApiError::AgentUnreachable)?.url();
+        let url = instance.ok_or(ProxyError::AgentUnreachable)?.url();
         let mut cache = self.lock();
         if cache.len() >= CACHE_CAPACITY {
             cache.retain(|_, (_, until)| *until > now);

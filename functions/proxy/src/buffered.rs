@@ -3,19 +3,24 @@
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
-use common::http::ApiError;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::{Instant, timeout_at};
+
+use crate::error::ProxyError;
 
 /// Reads a body of at most `max` bytes.
 ///
 /// # Errors
 /// When it is longer, breaks off, or is not complete in time.
-pub(crate) async fn collect(body: Body, max: usize, deadline: Instant) -> Result<Bytes, ApiError> {
+pub(crate) async fn collect(
+    body: Body,
+    max: usize,
+    deadline: Instant,
+) -> Result<Bytes, ProxyError> {
     match timeout_at(deadline, Limited::new(body, max).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::AnswerTooLarge(max)),
-        Ok(Err(_)) | Err(_) => Err(ApiError::AgentUnreachable),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ProxyError::AnswerTooLarge(max)),
+        Ok(Err(_)) | Err(_) => Err(ProxyError::AgentUnreachable),
     }
 }
 
@@ -24,7 +29,7 @@ pub(crate) async fn buffer(
     answer: Response,
     max: usize,
     deadline: Instant,
-) -> Result<Response, ApiError> {
+) -> Result<Response, ProxyError> {
     let (mut head, body) = answer.into_parts();
     let body = collect(body, max, deadline).await?;
     join_repeated(&mut head.headers);

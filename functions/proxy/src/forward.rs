@@ -4,17 +4,15 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
-use common::http::{ApiError, Caller, ErrorBody, presented};
-use common::model::{AgentUrl, InstanceId};
+use common::http::{ApiError, ErrorBody, presented};
 use http_body::Body as _;
-use hyper::body::Incoming;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
-use crate::body::{self, BodyError, Bounded};
-use crate::headers::Secrets;
+use crate::agent_request::{agent_request, send};
+use crate::body::Bounded;
+use crate::error::ProxyError;
 use crate::limits::ResponseMode;
 use crate::target::Target;
 use crate::{buffered, headers, status_redaction, upgrade};
@@ -56,11 +54,14 @@ use crate::{buffered, headers, status_redaction, upgrade};
 pub(crate) async fn handler(
     State(state): State<Arc<crate::State>>,
     request: Request,
-) -> Result<Response, ApiError> {
+) -> Result<Response, ProxyError> {
     forward(&state, request).await
 }
 
-pub(crate) async fn forward(state: &crate::State, request: Request) -> Result<Response, ApiError> {
+pub(crate) async fn forward(
+    state: &crate::State,
+    request: Request,
+) -> Result<Response, ProxyError> {
     let (parts, body) = request.into_parts();
     if upgrade::is_requested(&parts.headers) {
         // Boxed, like the rare cases below: a future is as large as its largest
@@ -70,7 +71,7 @@ pub(crate) async fn forward(state: &crate::State, request: Request) -> Result<Re
     let target = Target::of(&parts.uri)?;
     let limits = &state.limits;
     if body.size_hint().lower() > limits.max_body as u64 {
-        return Err(ApiError::BodyTooLarge(limits.max_body));
+        return Err(ApiError::BodyTooLarge(limits.max_body).into());
     }
     let url = state.agents.url(&target.agent).await?;
     let may_be_status = target.may_be_status();
@@ -91,7 +92,7 @@ pub(crate) async fn forward(state: &crate::State, request: Request) -> Result<Re
     let answer = send(state, request.map(|()| body), &target.agent, deadline).await?;
     if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
         // This request asked for no upgrade.
-        return Err(ApiError::AgentUnreachable);
+        return Err(ProxyError::AgentUnreachable);
     }
 
     let (mut head, body) = answer.into_parts();
@@ -110,84 +111,5 @@ pub(crate) async fn forward(state: &crate::State, request: Request) -> Result<Re
             Ok(answer.map(|body| Bounded::wrap(body, None, limits.response_timeout)))
         }
         ResponseMode::Buffered(max) => Box::pin(buffered::buffer(answer, max, deadline)).await,
-    }
-}
-
-/// The head of the request to the agent.
-pub(crate) fn agent_request(
-    state: &crate::State,
-    parts: &Parts,
-    url: &AgentUrl,
-    target: &Target<'_>,
-    query: Option<&str>,
-) -> Result<axum::http::Request<()>, ApiError> {
-    if headers::is_loop(&parts.headers) {
-        return Err(ApiError::Circle);
-    }
-    let path_and_query = match query {
-        Some(query) => format!("{}?{query}", target.path),
-        None => target.path.to_owned(),
-    };
-    let uri = Uri::builder()
-        .scheme(url.scheme())
-        .authority(url.authority())
-        .path_and_query(path_and_query)
-        .build()
-        .map_err(|_| ApiError::BadRequest("The path is malformed".to_owned()))?;
-    let mut request = axum::http::Request::new(());
-    *request.method_mut() = parts.method.clone();
-    *request.uri_mut() = uri;
-    let caller = Caller::of(parts, state.trusted_proxies);
-    let secrets = Secrets {
-        key: &state.internal_key,
-        issuer: state.issuer.as_ref(),
-    };
-    *request.headers_mut() = headers::to_agent(&parts.headers, &caller, secrets);
-    // Railway's edge routes by the agent's own host name.
-    if let Ok(host) = HeaderValue::from_str(url.authority()) {
-        request.headers_mut().insert(header::HOST, host);
-    }
-    Ok(request)
-}
-
-/// Sends the request, and waits for the head of the response.
-pub(crate) async fn send(
-    state: &crate::State,
-    request: axum::http::Request<Body>,
-    agent: &InstanceId,
-    deadline: Instant,
-) -> Result<axum::http::Response<Incoming>, ApiError> {
-    match timeout_at(deadline, state.forwarder.request(request)).await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => Err(match body::body_error(&error) {
-            Some(BodyError::TooLong) => ApiError::BodyTooLarge(state.limits.max_body),
-            Some(BodyError::Stalled) => ApiError::BodyTooSlow,
-            Some(BodyError::BrokeOff) => {
-                ApiError::BadRequest("The body could not be read".to_owned())
-            }
-            None => {
-                tracing::info!(%agent, cause = %ErrorChain(&error), "an agent is unreachable");
-                ApiError::AgentUnreachable
-            }
-        }),
-        Err(_) => {
-            tracing::info!(%agent, "an agent is too slow");
-            Err(ApiError::AgentUnreachable)
-        }
-    }
-}
-
-/// An error with all its causes, on one line.
-struct ErrorChain<'e>(&'e dyn std::error::Error);
-
-impl std::fmt::Display for ErrorChain<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut next = self.0.source();
-        while let Some(error) = next {
-            write!(f, ": {error}")?;
-            next = error.source();
-        }
-        Ok(())
     }
 }

@@ -5,12 +5,15 @@
 //! tickets. On Lambda, responses are buffered; the relay and the local stack serve
 //! the same routes, and stream and upgrade connections.
 
+mod agent_request;
 mod agents;
 mod body;
 mod buffered;
+mod error;
 mod forward;
 mod headers;
 mod limits;
+mod state;
 mod status_redaction;
 mod target;
 mod ticket;
@@ -20,19 +23,17 @@ mod upgrade;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use common::client::{self, ClientError, Forwarder};
-use common::clock::SharedClock;
+use common::client::ClientError;
 use common::config::{
     AGENT_HOSTS, Environment, INSTANCES_TABLE, INTERNAL_API_KEY, JWT_ISSUER, PROXY_FRONTS,
     PROXY_TARGET, Reader, TICKETS_TABLE,
 };
-use common::http::{Authenticator, InternalKey, SessionSettings, TrustedProxies};
+use common::http::{InternalKey, SessionSettings, TrustedProxies};
 use common::identity::Issuer;
-use common::net::{AllowedHosts, GuardedResolver};
+use common::net::AllowedHosts;
 use common::platform::Platform;
 use common::process::StartError;
 use common::store::{Instances, Tickets};
@@ -40,45 +41,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use agents::{AgentLocation, Agents, InvalidAgentLocation};
+pub use error::ProxyError;
 pub use limits::{Limits, ResponseMode, SocketLimits};
+pub use state::{State, TicketServices, forwarder};
 pub use target::PREFIX;
 pub use tunnel::{ConnectionGuard, Tunnels};
-
-/// What the endpoints work with.
-#[derive(Clone)]
-pub struct State {
-    pub clock: SharedClock,
-    /// Opens WebSockets, and must reach no agent.
-    pub internal_key: InternalKey,
-    /// The issuer of the platform's user tokens, which must reach no agent.
-    pub issuer: Option<Issuer>,
-    pub agents: Agents,
-    pub forwarder: Forwarder<Body>,
-    pub limits: Limits,
-    pub trusted_proxies: TrustedProxies,
-    pub tunnels: Tunnels,
-    /// Without it no tickets are issued or accepted.
-    pub ticket_services: Option<TicketServices>,
-}
-
-impl State {
-    /// A copy with a connection pool of its own, for another thread.
-    #[must_use]
-    pub fn with_own_connections(&self) -> Self {
-        Self {
-            forwarder: forwarder(self.agents.hosts(), &self.limits),
-            ..self.clone()
-        }
-    }
-}
-
-/// What issuing and redeeming tickets needs.
-#[derive(Clone)]
-pub struct TicketServices {
-    pub authenticator: Authenticator,
-    pub instances: Instances,
-    pub tickets: Tickets,
-}
 
 /// All paths of an agent in axum's syntax: OpenAPI has none for wildcards.
 const AGENT_PATHS: [&str; 3] = [
@@ -216,15 +183,6 @@ impl Settings {
             ticket_services,
         })
     }
-}
-
-/// An HTTP client that connects only to these hosts.
-pub fn forwarder(hosts: AllowedHosts, limits: &Limits) -> Forwarder<Body> {
-    client::forwarder(
-        GuardedResolver::new(hosts),
-        limits.connect_timeout,
-        limits.idle_timeout,
-    )
 }
 
 /// The routes as the environment configures them, for Lambda.

@@ -5,12 +5,12 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use common::client::BODY_LIMIT;
-use common::http::ApiError;
 use serde_json::Value;
 use subtle::ConstantTimeEq;
 use tokio::time::Instant;
 
 use crate::buffered;
+use crate::error::ProxyError;
 
 /// The field's name in lower case and without punctuation.
 const TOKEN_FIELD: &str = "gatewaytoken";
@@ -32,11 +32,11 @@ pub(crate) async fn redact(
     answer: Response,
     presented: Option<&str>,
     deadline: Instant,
-) -> Result<Response, ApiError> {
+) -> Result<Response, ProxyError> {
     let encoding = answer.headers().get(header::CONTENT_ENCODING);
     let encoded = encoding.is_some_and(|encoding| encoding != "identity");
     if encoded || answer.status() == StatusCode::PARTIAL_CONTENT {
-        return Err(ApiError::AnswerUnreadable);
+        return Err(ProxyError::AnswerUnreadable);
     }
     let (mut head, body) = answer.into_parts();
     let body = buffered::collect(body, BODY_LIMIT, deadline).await?;
@@ -59,7 +59,7 @@ pub(crate) async fn redact(
                 Body::from(body)
             }
         }
-        Err(_) if mentions_token(&body) => return Err(ApiError::AnswerUnreadable),
+        Err(_) if mentions_token(&body) => return Err(ProxyError::AnswerUnreadable),
         Err(_) => Body::from(body),
     };
     Ok(Response::from_parts(head, body))

@@ -9,7 +9,8 @@ use common::store::Ticket;
 use hyper::upgrade::OnUpgrade;
 use tokio::time::Instant;
 
-use crate::forward::{agent_request, send};
+use crate::agent_request::{agent_request, send};
+use crate::error::ProxyError;
 use crate::headers;
 use crate::target::Target;
 use crate::tunnel::ConnectionGuard;
@@ -22,7 +23,10 @@ pub(crate) fn is_requested(headers: &HeaderMap) -> bool {
 }
 
 /// Opens a WebSocket to the agent, and joins it with the client's connection.
-pub(crate) async fn handler(state: &crate::State, mut parts: Parts) -> Result<Response, ApiError> {
+pub(crate) async fn handler(
+    state: &crate::State,
+    mut parts: Parts,
+) -> Result<Response, ProxyError> {
     // Before anything else, so that unauthorised callers learn nothing more.
     let uri = std::mem::take(&mut parts.uri);
     let target = Target::of(&uri)?;
@@ -30,9 +34,9 @@ pub(crate) async fn handler(state: &crate::State, mut parts: Parts) -> Result<Re
     authorize(state, &parts.headers, &target, ticket).await?;
     check_handshake(&parts)?;
     let client = parts.extensions.remove::<OnUpgrade>();
-    let client = client.ok_or(ApiError::NoWebSockets)?;
+    let client = client.ok_or(ProxyError::NoWebSockets)?;
     if state.tunnels.is_draining() {
-        return Err(ApiError::Restarting);
+        return Err(ProxyError::Restarting);
     }
 
     let url = state.agents.url(&target.agent).await?;
@@ -79,8 +83,8 @@ async fn authorize(
 }
 
 /// What RFC 6455 (4.2.1) requires of a client.
-fn check_handshake(parts: &Parts) -> Result<(), ApiError> {
-    let bad = |rule: &str| Err(ApiError::BadRequest(rule.to_owned()));
+fn check_handshake(parts: &Parts) -> Result<(), ProxyError> {
+    let bad = |rule: &str| Err(ApiError::BadRequest(rule.to_owned()).into());
     if parts.method != Method::GET {
         return bad("A WebSocket is opened with GET");
     }
@@ -92,7 +96,7 @@ fn check_handshake(parts: &Parts) -> Result<(), ApiError> {
         }
     };
     if only(header::SEC_WEBSOCKET_VERSION) != Some(b"13") {
-        return Err(ApiError::WebSocketVersion);
+        return Err(ProxyError::WebSocketVersion);
     }
     // 16 bytes in base64.
     match only(header::SEC_WEBSOCKET_KEY) {

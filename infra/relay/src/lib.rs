@@ -28,7 +28,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use proxy::{ConnectionGuard, Tunnels};
+use proxy::{ConnectionGuard, ProxyError, Tunnels};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -238,7 +238,7 @@ async fn connection(
         let app = app.clone();
         async move {
             if head_len(&request) > MAX_HEAD {
-                return Ok(ApiError::HeadTooLarge(MAX_HEAD).into_response());
+                return Ok(ProxyError::HeadTooLarge(MAX_HEAD).into_response());
             }
             Ok::<_, Infallible>(app.answer(request.map(Body::new)).await)
         }

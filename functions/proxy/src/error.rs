@@ -1,0 +1,85 @@
+//! What goes wrong when a request is forwarded, beside what can go wrong anywhere.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use common::http::{ApiError, ErrorBody};
+
+/// Why a request is not forwarded, or its answer not passed on.
+#[derive(Debug, thiserror::Error)]
+pub enum ProxyError {
+    /// The spec's sentence where the proxy cannot reach an agent.
+    #[error("OpenClaw instance unreachable")]
+    AgentUnreachable,
+    /// An agent's address is the proxy's own.
+    #[error("The agent's address leads back to this proxy")]
+    Loop,
+    /// An agent's answer has more bytes than can be passed on.
+    #[error("The agent's answer is larger than {0} bytes, the most that can be passed on here")]
+    AnswerTooLarge(usize),
+    /// An agent's answer would have to be read to be passed on, and cannot be.
+    #[error("The agent's answer cannot be read")]
+    AnswerUnreadable,
+    /// WebSockets need a connection that stays open.
+    #[error("WebSockets are not served here, but by the relay")]
+    NoWebSockets,
+    /// The client speaks another version of the WebSocket protocol.
+    #[error("Sec-WebSocket-Version must be 13")]
+    WebSocketVersion,
+    /// The process is about to end.
+    #[error("This server is restarting")]
+    Restarting,
+    /// The head of the request is larger than allowed.
+    #[error("The headers must be at most {0} bytes")]
+    HeadTooLarge(usize),
+    /// The client sends its body too slowly.
+    #[error("The body took too long to arrive")]
+    BodyTooSlow,
+    /// What goes wrong in every function.
+    #[error(transparent)]
+    Api(ApiError),
+}
+
+impl<E: Into<ApiError>> From<E> for ProxyError {
+    fn from(error: E) -> Self {
+        Self::Api(error.into())
+    }
+}
+
+impl ProxyError {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::AgentUnreachable | Self::AnswerTooLarge(_) | Self::AnswerUnreadable => {
+                StatusCode::BAD_GATEWAY
+            }
+            Self::Loop => StatusCode::LOOP_DETECTED,
+            Self::NoWebSockets => StatusCode::NOT_IMPLEMENTED,
+            Self::WebSocketVersion => StatusCode::UPGRADE_REQUIRED,
+            Self::Restarting => StatusCode::SERVICE_UNAVAILABLE,
+            Self::HeadTooLarge(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::Api(error) => error.status(),
+        }
+    }
+}
+
+impl IntoResponse for ProxyError {
+    fn into_response(self) -> Response {
+        let body = ErrorBody {
+            error: self.to_string(),
+        };
+        // RFC 6455 wants to be told the version that would do.
+        let version = (
+            header::SEC_WEBSOCKET_VERSION,
+            HeaderValue::from_static("13"),
+        );
+        let soon = (header::RETRY_AFTER, HeaderValue::from_static("1"));
+        let status = self.status();
+        match self {
+            Self::Api(error) => error.into_response(),
+            Self::WebSocketVersion => (status, [version], Json(body)).into_response(),
+            Self::Restarting => (status, [soon], Json(body)).into_response(),
+            _ => (status, Json(body)).into_response(),
+        }
+    }
+}

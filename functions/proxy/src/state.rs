@@ -1,0 +1,58 @@
+//! What the proxy's endpoints work with.
+
+use axum::body::Body;
+use common::client::{self, Forwarder};
+use common::clock::SharedClock;
+use common::http::{Authenticator, InternalKey, TrustedProxies};
+use common::identity::Issuer;
+use common::net::{AllowedHosts, GuardedResolver};
+use common::store::{Instances, Tickets};
+
+use crate::agents::Agents;
+use crate::limits::Limits;
+use crate::tunnel::Tunnels;
+
+/// What the endpoints work with.
+#[derive(Clone)]
+pub struct State {
+    pub clock: SharedClock,
+    /// Opens WebSockets, and must reach no agent.
+    pub internal_key: InternalKey,
+    /// The issuer of the platform's user tokens, which must reach no agent.
+    pub issuer: Option<Issuer>,
+    pub agents: Agents,
+    pub forwarder: Forwarder<Body>,
+    pub limits: Limits,
+    pub trusted_proxies: TrustedProxies,
+    pub tunnels: Tunnels,
+    /// Without it no tickets are issued or accepted.
+    pub ticket_services: Option<TicketServices>,
+}
+
+impl State {
+    /// A copy with a connection pool of its own, for another thread.
+    #[must_use]
+    pub fn with_own_connections(&self) -> Self {
+        Self {
+            forwarder: forwarder(self.agents.hosts(), &self.limits),
+            ..self.clone()
+        }
+    }
+}
+
+/// What issuing and redeeming tickets needs.
+#[derive(Clone)]
+pub struct TicketServices {
+    pub authenticator: Authenticator,
+    pub instances: Instances,
+    pub tickets: Tickets,
+}
+
+/// An HTTP client that connects only to these hosts.
+pub fn forwarder(hosts: AllowedHosts, limits: &Limits) -> Forwarder<Body> {
+    client::forwarder(
+        GuardedResolver::new(hosts),
+        limits.connect_timeout,
+        limits.idle_timeout,
+    )
+}
