@@ -11,8 +11,11 @@ use common::railway::SCHEMA;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::error::SimulatorError;
+use super::ids::ENVIRONMENT_ID;
+use super::lock::lock;
+use super::metrics;
 use super::model::Project;
-use super::{ENVIRONMENT_ID, SimulatorError, lock, metrics};
 
 /// Executes documents.
 pub(super) struct Engine {

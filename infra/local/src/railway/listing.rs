@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::ids::{ENVIRONMENT_ID, PROJECT_ID};
 use super::model::{Deployment, Project, Service};
-use super::{ENVIRONMENT_ID, PROJECT_ID};
 
 impl Project {
     /// The services with what runs in them.

@@ -4,8 +4,8 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::ids::{ENVIRONMENT_ID, PROJECT_ID};
 use super::model::{Project, Service};
-use super::{ENVIRONMENT_ID, PROJECT_ID};
 
 /// The series that were asked for, of the services that run.
 pub(super) fn series(project: &Project, arguments: &Value) -> Result<Value, String> {

@@ -10,18 +10,21 @@
 //! deployments take their time and pass through statuses, a stopped one stays
 //! at `SUCCESS`, and variables reach a container by a new deployment only.
 
+mod error;
 mod faults;
 mod graphql;
+mod ids;
 mod listing;
+mod lock;
 mod metrics;
 mod model;
+mod mutations;
 mod server;
 mod timeline;
 
 use std::collections::BTreeMap;
-use std::io;
 use std::net::Ipv4Addr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::clock::SharedClock;
@@ -30,21 +33,15 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::agents::Agent;
+pub use error::SimulatorError;
 pub use faults::Fault;
-use faults::Faults;
 use graphql::Engine;
+pub use ids::{ACCOUNT_KEY, ENVIRONMENT_ID, PROJECT_ID, PROJECT_KEY};
+use lock::lock;
 pub use model::{DeploymentView, ServiceView};
 use model::{Project, Service};
 pub use server::Seen;
-
-/// The one project.
-pub const PROJECT_ID: &str = "simulated-project";
-/// Its one environment.
-pub const ENVIRONMENT_ID: &str = "simulated-environment";
-/// A person's key, which travels as `Authorization: Bearer`.
-pub const ACCOUNT_KEY: &str = "simulated-account-key";
-/// The environment's key, which travels as `Project-Access-Token`.
-pub const PROJECT_KEY: &str = "simulated-project-key";
+use server::Shared;
 
 /// How the simulator is started.
 pub struct Options {
@@ -62,28 +59,6 @@ pub struct Simulator {
     pub url: String,
     shared: Arc<Shared>,
     server: JoinHandle<()>,
-}
-
-/// What the server and its owner share.
-struct Shared {
-    engine: Engine,
-    project: Arc<Mutex<Project>>,
-    faults: Mutex<Faults>,
-    log: Mutex<Vec<Seen>>,
-    quota: Mutex<server::Quota>,
-    crowd: Mutex<server::Crowd>,
-    clock: SharedClock,
-}
-
-/// The simulator did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum SimulatorError {
-    /// No port is to be had.
-    #[error("cannot listen on the loopback: {0}")]
-    Listen(#[from] io::Error),
-    /// The project's schema file is none.
-    #[error("the schema is not valid: {0}")]
-    Schema(String),
 }
 
 impl Simulator {
@@ -224,9 +199,4 @@ impl Drop for Simulator {
     fn drop(&mut self) {
         self.server.abort();
     }
-}
-
-/// A panic of another holder leaves nothing half-done here.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

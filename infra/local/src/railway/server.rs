@@ -6,6 +6,7 @@ use axum::Json;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use common::clock::SharedClock;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -17,7 +18,22 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::{ACCOUNT_KEY, Fault, PROJECT_KEY, Shared, graphql, lock};
+use super::faults::{Fault, Faults};
+use super::graphql::{self, Engine};
+use super::ids::{ACCOUNT_KEY, PROJECT_KEY};
+use super::lock::lock;
+use super::model::Project;
+
+/// What the server and its owner share.
+pub(super) struct Shared {
+    pub(super) engine: Engine,
+    pub(super) project: Arc<Mutex<Project>>,
+    pub(super) faults: Mutex<Faults>,
+    pub(super) log: Mutex<Vec<Seen>>,
+    pub(super) quota: Mutex<Quota>,
+    pub(super) crowd: Mutex<Crowd>,
+    pub(super) clock: SharedClock,
+}
 
 /// One request that arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::lock;
+use super::lock::lock;
 use super::model::{Project, behave};
 use crate::agents::Behaviour;
 
