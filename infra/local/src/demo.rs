@@ -12,8 +12,8 @@ use common::store::{Change, Instances, Registration, SessionKey, Sessions, Store
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::StackError;
 use crate::agents::{Agent, Behaviour};
+use crate::error::StackError;
 use crate::railway;
 
 /// An agent of the demo, as `--json` lists it.

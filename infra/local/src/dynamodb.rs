@@ -6,8 +6,8 @@ use std::path::Path;
 use dynoxide::{Database, server};
 use tokio::net::TcpListener;
 
-use crate::StackError;
-use crate::stack::Server;
+use crate::error::StackError;
+use crate::server::Server;
 
 /// A DynamoDB on a free port of the loopback. It ends when it is dropped.
 pub struct EmbeddedDynamoDb {

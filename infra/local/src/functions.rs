@@ -22,7 +22,7 @@ use proxy::{AgentLocation, Agents, Limits as ProxyLimits, TicketServices, Tunnel
 use sweep::{Sweep, SweepTables};
 use version::{Backend, BackendUrl};
 
-use crate::stack::StackError;
+use crate::error::StackError;
 
 /// What a function works with, over a connection of its own name.
 struct Own {

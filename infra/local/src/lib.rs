@@ -8,14 +8,17 @@ pub mod agents;
 pub mod demo;
 mod dynamodb;
 mod environment;
+mod error;
 mod functions;
 pub mod import;
 pub mod openapi;
 pub mod railway;
+mod server;
 mod stack;
 mod sweeper;
 pub mod template;
 
 pub use dynamodb::EmbeddedDynamoDb;
 pub use environment::LocalEnvironment;
-pub use stack::{Data, Options, Stack, StackError};
+pub use error::StackError;
+pub use stack::{Data, Options, Stack};

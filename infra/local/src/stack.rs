@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +12,6 @@ use axum::extract::{ConnectInfo, Request};
 use axum::middleware::{self, Next};
 use common::aws::{Aws, Endpoint};
 use common::background::Background;
-use common::client::ClientError;
 use common::clock::SharedClock;
 use common::config::{
     Environment, Overlay, RAILWAY_API_KEY, RAILWAY_API_URL, RAILWAY_ENVIRONMENT_ID,
@@ -22,22 +20,20 @@ use common::config::{
 use common::http::{InternalKey, PeerAddress};
 use common::platform::Platform;
 use common::railway::Limits;
-use common::store::{
-    Connection, Instances, Sessions, StoreError, Tables, Tokens, create_missing_tables,
-};
+use common::store::{Connection, Instances, Sessions, Tables, Tokens, create_missing_tables};
 use proxy::{SocketLimits, Tunnels};
 use sweep::Sweep;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 use crate::agents::Agent;
 use crate::demo::{Demo, DemoAgent, DemoUser};
 use crate::dynamodb::EmbeddedDynamoDb;
+use crate::error::StackError;
 use crate::functions::{Functions, Settings};
 use crate::railway::{self, Simulator, SimulatorError};
+use crate::server::Server;
 use crate::sweeper::Sweeper;
-use crate::template::{self, TemplateError};
+use crate::template;
 
 /// The AWS SDK's own variable for another DynamoDB.
 const DYNAMODB_URL: &str = "AWS_ENDPOINT_URL_DYNAMODB";
@@ -112,44 +108,6 @@ pub struct Stack {
     background: Background,
     api_server: Server,
     embedded: Option<EmbeddedDynamoDb>,
-}
-
-/// A server that can be asked to end. It also ends when this is dropped.
-pub(crate) struct Server {
-    shutdown: watch::Sender<bool>,
-    task: JoinHandle<()>,
-}
-
-/// Why the stack did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StackError {
-    /// Something else listens there.
-    #[error("port {0} is taken; choose another one with --port")]
-    PortTaken(u16),
-    /// A socket could not be opened.
-    #[error("cannot listen on the loopback: {0}")]
-    Listen(#[source] io::Error),
-    /// The embedded DynamoDB could not open its data.
-    #[error("cannot open the embedded DynamoDB: {0}")]
-    Database(String),
-    /// The tables cannot be made as the AWS template defines them.
-    #[error(transparent)]
-    Template(#[from] TemplateError),
-    /// DynamoDB failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A variable is malformed.
-    #[error(transparent)]
-    Config(#[from] common::config::ConfigError),
-    /// An HTTP client could not be made.
-    #[error(transparent)]
-    Client(#[from] ClientError),
-    /// The simulated Railway did not start.
-    #[error("cannot start the simulated Railway: {0}")]
-    Railway(#[from] SimulatorError),
-    /// A variable that names a demo agent's URL is malformed.
-    #[error("cannot make the demo records: {0}")]
-    Demo(String),
 }
 
 impl Stack {
@@ -282,37 +240,6 @@ impl Stack {
     }
 }
 
-impl Server {
-    /// Runs what `serve` makes of a signal to end.
-    pub(crate) fn spawn<F, R>(serve: F) -> Self
-    where
-        F: FnOnce(Ending) -> R,
-        R: Future<Output = Result<(), String>> + Send + 'static,
-    {
-        let (shutdown, mut ending) = watch::channel(false);
-        let server = serve(Box::pin(async move {
-            // An error means that nobody is left to say it, which is an end too.
-            let _ = ending.wait_for(|ending| *ending).await;
-        }));
-        let task = tokio::spawn(async {
-            if let Err(error) = server.await {
-                tracing::error!(error, "a server ended badly");
-            }
-        });
-        Self { shutdown, task }
-    }
-
-    pub(crate) async fn end(self) {
-        self.shutdown.send_replace(true);
-        // A probe in progress takes five seconds at most.
-        match tokio::time::timeout(Duration::from_secs(6), self.task).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(%error, "a server ended badly"),
-            Err(_) => tracing::warn!("some requests were cut off"),
-        }
-    }
-}
-
 /// Tells the routes who is at the other end.
 async fn name_peer(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -322,9 +249,6 @@ async fn name_peer(
     request.extensions_mut().insert(PeerAddress(peer));
     next.run(request).await
 }
-
-/// Resolves once a server is to end.
-pub(crate) type Ending = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 async fn simulated_railway(options: &Options) -> Result<Simulator, SimulatorError> {
     let simulator = railway::Options {

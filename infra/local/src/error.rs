@@ -1,0 +1,41 @@
+//! Why the stack does not start.
+
+use std::io;
+
+use common::client::ClientError;
+use common::store::StoreError;
+
+use crate::railway::SimulatorError;
+use crate::template::TemplateError;
+
+/// Why the stack did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StackError {
+    /// Something else listens there.
+    #[error("port {0} is taken; choose another one with --port")]
+    PortTaken(u16),
+    /// A socket could not be opened.
+    #[error("cannot listen on the loopback: {0}")]
+    Listen(#[source] io::Error),
+    /// The embedded DynamoDB could not open its data.
+    #[error("cannot open the embedded DynamoDB: {0}")]
+    Database(String),
+    /// The tables cannot be made as the AWS template defines them.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// DynamoDB failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A variable is malformed.
+    #[error(transparent)]
+    Config(#[from] common::config::ConfigError),
+    /// An HTTP client could not be made.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The simulated Railway did not start.
+    #[error("cannot start the simulated Railway: {0}")]
+    Railway(#[from] SimulatorError),
+    /// A variable that names a demo agent's URL is malformed.
+    #[error("cannot make the demo records: {0}")]
+    Demo(String),
+}
