@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod callers;
+mod circles;
 mod configuration;
 mod container;
 mod documents;

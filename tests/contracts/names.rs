@@ -60,7 +60,7 @@ pub(crate) fn names(text: &str) -> BTreeSet<String> {
 }
 
 /// Words, `::` and other signs, without white space, comments and texts.
-fn tokens(text: &str) -> Vec<String> {
+pub(crate) fn tokens(text: &str) -> Vec<String> {
     let mut tokens = Vec::new();
     let mut rest = text.trim_start();
     while let Some(first) = rest.chars().next() {
