@@ -216,7 +216,7 @@ fn body_of(path: &str) -> &'static str {
 }
 
 fn say(mut respond: SendResponse<Bytes>, body: &'static str) -> Result<(), Failed> {
-    let head = hyper::Response::builder().header("content-type", "application/json");
+    let head = http::Response::builder().header("content-type", "application/json");
     let mut stream = respond.send_response(head.body(())?, false)?;
     stream.send_data(Bytes::from_static(body.as_bytes()), true)?;
     Ok(())

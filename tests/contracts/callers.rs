@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use reqwest::Method;
+use http::Method;
 use serde_json::{Value, json};
 use tests::{Caller, World};
 

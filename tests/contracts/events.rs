@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use axum::body::{Body, to_bytes};
-use axum::http::Request;
+use http::Request;
 use lambda_http::{Context, RequestExt};
 use serde_json::{Value, json};
 use tests::World;

@@ -166,6 +166,26 @@ const RULES: &[Rule] = &[
         holds_for: |path| path.starts_with("common/src/") && !path.starts_with("common/src/http/"),
         forbidden: &["axum"],
     },
+    Rule {
+        reason: "HTTP's own types are named from `http`: which framework or client hands them on \
+                 is no reader's business",
+        holds_for: |_| true,
+        forbidden: &[
+            "axum::http",
+            "hyper::header",
+            "hyper::http",
+            "hyper::HeaderMap",
+            "hyper::Method",
+            "hyper::Request",
+            "hyper::Response",
+            "hyper::StatusCode",
+            "hyper::Uri",
+            "lambda_http::http",
+            "reqwest::header",
+            "reqwest::Method",
+            "reqwest::StatusCode",
+        ],
+    },
 ];
 
 /// The files of `common/src` itself, and what they stand on.
@@ -306,6 +326,11 @@ fn planted_violations_are_found() {
         ),
         (
             "functions/fleet/src/lib.rs",
+            "use axum::{Router, http::StatusCode};",
+            "axum::http",
+        ),
+        (
+            "functions/fleet/src/lib.rs",
             "tokio::net::TcpStream::connect(x)",
             "tokio::net",
         ),
@@ -354,6 +379,7 @@ fn what_is_allowed_is_no_violation() {
         ("common/src/client.rs", "use crate::net::GuardedResolver;"),
         ("common/src/store/mod.rs", "use aws_sdk_dynamodb::Client;"),
         ("common/src/http/mod.rs", "use axum::Json;"),
+        ("common/src/probe/proof.rs", "use ::http::StatusCode;"),
         (
             "common/src/probe/connection.rs",
             "use hyper::client::conn::http1;",

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use axum::body::Bytes;
-use axum::http::{Request, Response, StatusCode};
 use h2::server::{Builder, Connection, SendResponse};
 use h2::{Reason, RecvStream};
+use http::{Request, Response, StatusCode};
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::{Request, Response};
 use common::aws::{Aws, Endpoint};
 use common::config::Reader;
 use common::platform::Platform;
+use http::{Request, Response};
 use proxy::Limits;
 use serde_json::Value;
 use tests::{Reply, ScriptedServer, World};

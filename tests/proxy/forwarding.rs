@@ -1,6 +1,6 @@
 //! Requests and answers.
 
-use reqwest::Method;
+use http::Method;
 use serde_json::{Value, json};
 use tests::{Reply, ScriptedServer};
 

@@ -1,8 +1,8 @@
 //! Tickets: how browsers open WebSockets.
 
 use futures_util::future::join_all;
+use http::Method;
 use jiff::SignedDuration;
-use reqwest::Method;
 use serde_json::json;
 
 use crate::support::Proxied;

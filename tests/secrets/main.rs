@@ -17,9 +17,9 @@ use common::config::{
     SUPPORT_WEBHOOK_URL,
 };
 use common::telemetry;
+use http::Method;
 use local::agents::Behaviour;
 use local::railway::{ACCOUNT_KEY, Fault};
-use reqwest::Method;
 use serde_json::{Value, json};
 use tests::login::{Signer, next_auth_cookie};
 use tests::{Caller, Reply, ScriptedServer, World};

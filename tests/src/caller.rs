@@ -1,7 +1,8 @@
 //! Those who call the API, and what they are answered.
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Body, Client, Method};
+use http::Method;
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Body, Client};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

@@ -6,7 +6,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-use axum::http::{HeaderMap, header};
+use http::{HeaderMap, header};
 use serde_json::Value;
 
 use crate::environment;

@@ -5,8 +5,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use ::http::StatusCode;
 use backon::{ExponentialBuilder, Retryable};
-use reqwest::{Client, StatusCode, redirect};
+use reqwest::{Client, redirect};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 

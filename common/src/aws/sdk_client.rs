@@ -64,12 +64,12 @@ async fn send(client: Client, request: HttpRequest) -> Result<HttpResponse, Conn
         .bytes()
         .ok_or("requests whose bodies stream are not sent here");
     let body = body.map_err(unusable)?.to_vec();
-    let request = hyper::http::Request::from_parts(head, body);
+    let request = ::http::Request::from_parts(head, body);
     let request = Request::try_from(request).map_err(failed)?;
     let answer = client.execute(request).await.map_err(failed)?;
-    let (head, body) = hyper::http::Response::<Body>::from(answer).into_parts();
+    let (head, body) = ::http::Response::<Body>::from(answer).into_parts();
     let body = body.collect().await.map_err(failed)?.to_bytes();
-    hyper::http::Response::from_parts(head, SdkBody::from(body))
+    ::http::Response::from_parts(head, SdkBody::from(body))
         .try_into()
         .map_err(unusable)
 }

@@ -4,9 +4,9 @@ use std::convert::Infallible;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use ::http::{HeaderName, HeaderValue};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
-use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use lambda_http::lambda_runtime::layers::TracingLayer;

@@ -1,7 +1,7 @@
 //! All that can tell who is asking, in one order.
 
+use ::http::{HeaderMap, header, request::Parts};
 use axum::extract::{FromRef, FromRequestParts};
-use axum::http::{HeaderMap, header, request::Parts};
 use cookie::Cookie;
 use jiff::Timestamp;
 

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use ::http::{HeaderMap, header, request::Parts};
 use axum::extract::{FromRef, FromRequestParts};
-use axum::http::{HeaderMap, header, request::Parts};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 

@@ -1,8 +1,8 @@
 //! Bodies of requests.
 
+use ::http::StatusCode;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
-use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use serde_json::{Map, Value};
 

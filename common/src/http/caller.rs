@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
-use axum::http::{Extensions, HeaderMap, HeaderValue, header, request::Parts};
+use ::http::{Extensions, HeaderMap, HeaderValue, header, request::Parts};
 use lambda_http::RequestExt;
 use lambda_http::request::RequestContext;
 
@@ -111,7 +111,7 @@ fn lambda_source(request: &Extensions) -> Option<Option<IpAddr>> {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::Request;
+    use ::http::Request;
 
     use super::*;
 

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use axum::http::HeaderMap;
+use ::http::HeaderMap;
 
 use super::ApiError;
 use crate::config::{ENABLE_CONTROLS, PUBLIC_ENABLE_CONTROLS, Reader};

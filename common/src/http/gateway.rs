@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use ::http::request::Parts;
 use axum::extract::FromRequestParts;
-use axum::http::request::Parts;
 
 use super::{ApiError, bearer};
 use crate::model::GatewayToken;

@@ -1,8 +1,8 @@
 //! What the controls of an instance have in common: who may give an order, and
 //! how it is answered.
 
+use ::http::request::Parts;
 use axum::extract::{FromRef, FromRequestParts};
-use axum::http::request::Parts;
 use serde::Serialize;
 use utoipa::{IntoResponses, ToSchema};
 

@@ -4,7 +4,7 @@
 
 use std::str::FromStr;
 
-use axum::http::{HeaderMap, header, request::Parts};
+use ::http::{HeaderMap, header, request::Parts};
 use url::{Origin, Url};
 
 /// The origins beside the API's own, each exactly as a browser sends it.
@@ -118,7 +118,7 @@ fn web_origin(text: &str) -> Option<Origin> {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::Request;
+    use ::http::Request;
 
     use super::*;
 

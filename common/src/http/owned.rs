@@ -3,8 +3,8 @@
 use std::future::Future;
 use std::marker::PhantomData;
 
+use ::http::request::Parts;
 use axum::extract::{FromRef, FromRequestParts};
-use axum::http::request::Parts;
 use utoipa::IntoResponses;
 
 use super::{ApiError, Authenticator, ErrorBody, InstancePath, Session, SessionRefused};

@@ -3,8 +3,8 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use ::http::request::Parts;
 use axum::extract::{FromRequestParts, RawPathParams};
-use axum::http::request::Parts;
 
 use super::ApiError;
 use crate::model::{InstanceId, WindowId};

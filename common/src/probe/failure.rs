@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io;
 
-use hyper::http::uri::InvalidUri;
+use ::http::uri::InvalidUri;
 use rustls::CertificateError;
 
 use crate::net::{HostRefused, NameNotFound};

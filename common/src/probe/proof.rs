@@ -3,8 +3,8 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use hyper::StatusCode;
-use hyper::header::CONTENT_TYPE;
+use ::http::StatusCode;
+use ::http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use ::http::StatusCode;
+use ::http::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName};
 use jiff::Timestamp;
-use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName};
-use reqwest::{Client, StatusCode, redirect};
+use reqwest::{Client, redirect};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -136,7 +137,7 @@ impl Credentials {
     fn header(&self) -> (HeaderName, String) {
         let key = self.key.expose();
         match self.token_type {
-            TokenType::Account => (reqwest::header::AUTHORIZATION, format!("Bearer {key}")),
+            TokenType::Account => (::http::header::AUTHORIZATION, format!("Bearer {key}")),
             TokenType::Project => (
                 HeaderName::from_static("project-access-token"),
                 key.to_owned(),

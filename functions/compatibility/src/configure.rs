@@ -3,13 +3,13 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use common::compat;
 use common::http::{
     ApiError, Bearer, BodyErrors, ErrorBody, InstancePath, JsonObject, OperatorErrors,
 };
 use common::model::AgentSetup;
 use common::store::Change;
+use http::StatusCode;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;

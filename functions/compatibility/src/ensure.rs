@@ -4,7 +4,6 @@
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use common::compat::{self, Misshapen};
 use common::control::ControlError;
@@ -12,6 +11,7 @@ use common::http::{ApiError, CallersAgentErrors, ErrorBody, Session, SessionRefu
 use common::model::Instance;
 use common::random;
 use common::store::TokenState;
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

@@ -5,10 +5,10 @@
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use common::http::{ApiError, Bearer, ErrorBody, OperatorErrors};
 use common::store::{AgentStates, Segment, StoreError};
+use http::header;
 use prometheus_client::encoding::text::encode_registry;
 use prometheus_client::registry::Registry;
 use serde::Deserialize;

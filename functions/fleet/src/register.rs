@@ -6,12 +6,12 @@ use std::str::FromStr;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use common::clock::iso8601;
 use common::http::{ApiError, Bearer, BodyErrors, InstancePath, JsonObject, OperatorErrors};
 use common::model::{AgentUrl, Instance};
 use common::net::AllowedHosts;
 use common::store::{Change, Registration};
+use http::StatusCode;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};

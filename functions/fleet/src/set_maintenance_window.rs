@@ -6,9 +6,9 @@ use std::str::FromStr;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use common::http::{ApiError, Bearer, BodyErrors, JsonObject, OperatorErrors, WindowPath};
 use common::model::{InstanceId, MaintenanceWindow, WindowId};
+use http::StatusCode;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;

@@ -3,7 +3,6 @@
 
 use axum::Json;
 use axum::extract::{FromRequestParts, Query, State};
-use axum::http::request::Parts;
 use common::clock::iso8601;
 use common::http::{ApiError, ErrorBody, OwnedInstance, UnauthorizedThenForbidden};
 use common::store::{Bucket, HISTORY_KEPT, Record, Watched};
@@ -11,6 +10,7 @@ use common::watch::{
     AgentState, Availability, Change, Condition, Gap, Symptom, Transition as WatchedTransition,
     Window,
 };
+use http::request::Parts;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

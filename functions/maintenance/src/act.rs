@@ -2,13 +2,13 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::HeaderMap;
 use common::control::Order;
 use common::http::{
     ApiError, CallersAgentErrors, ErrorBody, OptionalJsonObject, Session, SessionRefused,
     idempotency_key,
 };
 use common::model::Control;
+use http::HeaderMap;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;

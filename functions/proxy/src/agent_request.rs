@@ -1,10 +1,10 @@
 //! The request to the agent, as plain requests and WebSockets send it.
 
 use axum::body::Body;
-use axum::http::request::Parts;
-use axum::http::{HeaderValue, Uri, header};
 use common::http::{ApiError, Caller};
 use common::model::{AgentUrl, InstanceId};
+use http::request::Parts;
+use http::{HeaderValue, Uri, header};
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
@@ -20,7 +20,7 @@ pub(crate) fn agent_request(
     url: &AgentUrl,
     target: &Target<'_>,
     query: Option<&str>,
-) -> Result<axum::http::Request<()>, ProxyError> {
+) -> Result<http::Request<()>, ProxyError> {
     if headers::is_loop(&parts.headers) {
         return Err(ProxyError::Loop);
     }
@@ -34,7 +34,7 @@ pub(crate) fn agent_request(
         .path_and_query(path_and_query)
         .build()
         .map_err(|_| ApiError::BadRequest("The path is malformed".to_owned()))?;
-    let mut request = axum::http::Request::new(());
+    let mut request = http::Request::new(());
     *request.method_mut() = parts.method.clone();
     *request.uri_mut() = uri;
     let caller = Caller::of(parts, state.trusted_proxies);
@@ -53,10 +53,10 @@ pub(crate) fn agent_request(
 /// Sends the request, and waits for the head of the response.
 pub(crate) async fn send(
     state: &crate::State,
-    request: axum::http::Request<Body>,
+    request: http::Request<Body>,
     agent: &InstanceId,
     deadline: Instant,
-) -> Result<axum::http::Response<Incoming>, ProxyError> {
+) -> Result<http::Response<Incoming>, ProxyError> {
     match timeout_at(deadline, state.forwarder.request(request)).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(match body::body_error(&error) {

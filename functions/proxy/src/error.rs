@@ -1,9 +1,9 @@
 //! What goes wrong when a request is forwarded, beside what can go wrong anywhere.
 
 use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use common::http::{ApiError, ErrorBody};
+use http::{HeaderValue, StatusCode, header};
 
 /// Why a request is not forwarded, or its answer not passed on.
 #[derive(Debug, thiserror::Error)]

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use common::http::{ApiError, ErrorBody, presented};
+use http::{HeaderValue, StatusCode, header};
 use http_body::Body as _;
 use tokio::time::Instant;
 

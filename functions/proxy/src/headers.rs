@@ -3,7 +3,7 @@
 mod request;
 mod response;
 
-use axum::http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, HeaderName, header};
 
 pub(crate) use request::{Secrets, is_loop, to_agent};
 pub(crate) use response::to_client;
@@ -74,7 +74,7 @@ fn is_platforms(name: &str) -> bool {
 pub(crate) mod testing {
     //! Headers as texts, for the tests of both directions.
 
-    use axum::http::{HeaderMap, HeaderName, HeaderValue};
+    use http::{HeaderMap, HeaderName, HeaderValue};
 
     pub(crate) fn map(headers: &[(&str, &str)]) -> HeaderMap {
         headers

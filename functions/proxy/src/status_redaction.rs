@@ -2,9 +2,9 @@
 //! from the response unless the caller presents exactly that token.
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use common::client::BODY_LIMIT;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::Value;
 use subtle::ConstantTimeEq;
 use tokio::time::Instant;

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use axum::http::Uri;
 use common::http::ApiError;
 use common::model::InstanceId;
+use http::Uri;
 use percent_encoding::percent_decode_str;
 
 /// The part of the path before the agent's id.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::header;
 use axum::response::IntoResponse;
 use common::clock::iso8601;
 use common::http::{ApiError, ErrorBody, UnauthorizedThenForbidden, owned};
 use common::model::Instance;
+use http::header;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -62,5 +62,5 @@ pub(crate) async fn handler(
         expires_at: iso8601(expires_at),
     };
     let headers = [(header::CACHE_CONTROL, "no-store")];
-    Ok((axum::http::StatusCode::CREATED, headers, Json(view)))
+    Ok((http::StatusCode::CREATED, headers, Json(view)))
 }

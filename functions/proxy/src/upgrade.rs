@@ -1,11 +1,11 @@
 //! Opening a WebSocket to an agent.
 
 use axum::body::Body;
-use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use common::http::{ApiError, presented};
 use common::store::Ticket;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use hyper::upgrade::OnUpgrade;
 use tokio::time::Instant;
 

@@ -2,13 +2,13 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use common::alerts::{Alert, Severity};
 use common::http::{ApiError, CallersAgentErrors, Session, SessionRefused};
 use common::model::{GatewayToken, Instance};
 use common::random;
 use common::store::{RepairedToken, StoreError, TokenState};
+use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 

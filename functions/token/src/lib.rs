@@ -13,7 +13,6 @@ mod show;
 
 use axum::Router;
 use axum::extract::FromRef;
-use axum::http::{HeaderValue, header};
 use axum::middleware::map_response;
 use axum::response::Response;
 use common::alerts::{Alerts, Webhook, WebhookUrl};
@@ -27,6 +26,7 @@ use common::model::Instance;
 use common::platform::Platform;
 use common::process::StartError;
 use common::store::Instances;
+use http::{HeaderValue, header};
 use utoipa::OpenApi;
 
 /// What the endpoints work with.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use common::client::{self, ClientError, ReadError};
 use common::http::InternalKey;
 use common::model::Image;
-use reqwest::{Client, StatusCode, Url, redirect};
+use http::StatusCode;
+use reqwest::{Client, Url, redirect};
 use serde_json::Value;
 
 /// The limit of the spec on asking the backend.

@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::{Json, Router};
 use common::clock::SharedClock;
 use common::model::OpenclawVersion;
+use http::{HeaderMap, Method, StatusCode, Uri, header};
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;

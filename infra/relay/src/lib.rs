@@ -16,7 +16,6 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -24,6 +23,7 @@ use axum::{Json, Router};
 use common::client::ClientError;
 use common::http::{ApiError, InternalKey, PeerAddress, presented};
 use common::platform::Platform;
+use http::{Method, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -228,7 +228,7 @@ async fn connection(
         Err(error) => return log_dropped(&error),
     };
     let guard = ConnectionGuard(Arc::new(permit));
-    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+    let service = service_fn(move |mut request: http::Request<Incoming>| {
         let upgrades = request.headers().contains_key(header::UPGRADE);
         let extensions = request.extensions_mut();
         extensions.insert(peer);
@@ -264,7 +264,7 @@ async fn connection(
 
 /// The approximate length of a request's head. The server reads in large steps, and
 /// checks its own limit only between them.
-fn head_len(request: &hyper::Request<Incoming>) -> usize {
+fn head_len(request: &http::Request<Incoming>) -> usize {
     let headers = request.headers().iter();
     let headers = headers.map(|(name, value)| name.as_str().len() + value.len() + 4);
     request.uri().path().len() + request.uri().query().map_or(0, str::len) + headers.sum::<usize>()

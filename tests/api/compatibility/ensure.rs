@@ -3,7 +3,7 @@
 
 use common::model::GatewayToken;
 use futures_util::future::join_all;
-use reqwest::Method;
+use http::Method;
 use serde_json::{Value, json};
 use tests::{Answer, Caller, World};
 

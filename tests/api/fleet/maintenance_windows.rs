@@ -1,6 +1,6 @@
 //! Maintenance windows over HTTP.
 
-use reqwest::Method;
+use http::Method;
 use serde_json::json;
 use tests::World;
 

@@ -1,6 +1,6 @@
 //! `PUT /api/openclaw/instances/{id}`.
 
-use reqwest::Method;
+use http::Method;
 use serde_json::{Value, json};
 use tests::{Answer, World};
 

@@ -9,7 +9,7 @@ use common::config::{
     SESSIONS_TABLE,
 };
 use common::platform::Platform;
-use reqwest::Method;
+use http::Method;
 use serde_json::{Value, json};
 use tests::World;
 

@@ -7,8 +7,8 @@ use common::clock::Clock;
 use common::config::{
     ALLOWED_ORIGINS, AUTH_SECRET, JWT_AUDIENCE, JWT_ISSUER, JWT_JWKS_URL, NEXTAUTH_SECRET,
 };
+use http::Method;
 use jiff::SignedDuration;
-use reqwest::Method;
 use serde_json::{Value, json};
 use tests::login::{self, Signer, auth_js_cookie, auth_js_jwe, next_auth_cookie, next_auth_jwe};
 use tests::{Caller, Reply, ScriptedServer, World};

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
-use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse;
 use common::aws::{Aws, Endpoint};
 use common::model::UserId;
 use common::store::{Connection, Memories};
+use http::{HeaderMap, header};
 use local::railway::Fault;
 use serde_json::{Value, json};
 use tests::World;

@@ -1,7 +1,7 @@
 //! `POST /api/openclaw/maintenance`.
 
 use common::config::OPENCLAW_IMAGE;
-use reqwest::Method;
+use http::Method;
 use serde_json::json;
 use tests::World;
 

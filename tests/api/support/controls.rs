@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use http::Method;
 use local::railway::ServiceView;
-use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{Answer, Caller, World};
 use tokio::time::{Instant, sleep};

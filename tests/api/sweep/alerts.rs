@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use common::clock::Clock;
 use common::config::{ALERT_FLEET_MIN, ALERT_FLEET_SHARE, ALERT_WEBHOOK_URLS};
+use http::Method;
 use jiff::SignedDuration;
 use local::agents::Behaviour;
-use reqwest::Method;
 use serde_json::{Value, json};
 use sweep::{Settings, Summary};
 use tests::{Reply, ScriptedServer, World, made};

@@ -8,10 +8,10 @@ use common::config::{
 };
 use common::model::{Control, OperationId};
 use common::store::Operations;
+use http::Method;
 use jiff::SignedDuration;
 use local::agents::Behaviour;
 use local::railway::Fault;
-use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{World, made};
 

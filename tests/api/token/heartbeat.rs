@@ -1,7 +1,7 @@
 //! `POST /api/heartbeat`.
 
+use http::Method;
 use jiff::SignedDuration;
-use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{Answer, World};
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use common::config::ENABLE_CONTROLS;
+use http::Method;
 use jiff::SignedDuration;
 use local::railway::Fault;
-use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{Answer, World};
 

@@ -2,9 +2,9 @@
 
 use axum::Json;
 use axum::extract::{FromRequestParts, Query, State};
-use axum::http::request::Parts;
 use common::http::{ApiError, ErrorBody, OwnedInstance, UnauthorizedThenForbidden};
 use common::model::OperationId;
+use http::request::Parts;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

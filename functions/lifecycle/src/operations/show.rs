@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{FromRequestParts, Path, Query, State};
-use axum::http::request::Parts;
 use common::http::{ApiError, ErrorBody, OwnedInstance, UnauthorizedThenForbidden};
 use common::model::OperationId;
+use http::request::Parts;
 use serde::Deserialize;
 
 use super::{OperationView, bad_query, operation_id};

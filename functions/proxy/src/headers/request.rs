@@ -1,8 +1,8 @@
 //! Headers of requests, from clients to agents.
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use common::http::{Caller, InternalKey};
 use common::identity::Issuer;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::{is_hop_by_hop, is_platforms, named_in_connection, tokens};
 

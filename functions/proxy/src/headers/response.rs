@@ -1,8 +1,8 @@
 //! Headers of responses, from agents to clients.
 
-use axum::http::{HeaderMap, HeaderValue, header};
 use common::model::InstanceId;
 use cookie::Cookie;
+use http::{HeaderMap, HeaderValue, header};
 
 use super::{is_hop_by_hop, is_platforms, named_in_connection};
 use crate::target::PREFIX;
