@@ -1,22 +1,21 @@
 //! The whole sweep in a process of its own, as its function makes it: the agents of
 //! a table, so many of them at once, and a thread for each processor.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use common::aws::{Aws, Endpoint};
-use common::clock::{SharedClock, SystemClock};
-use common::probe::Prober;
-use common::railway::{Limits, Railway, RailwaySettings};
-use common::store::Connection;
+use common::config::{AGENT_HOSTS, HISTORY_TABLE, INSTANCES_TABLE, SWEEP_CONCURRENCY};
+use common::platform::Platform;
 use common::threads::Threads;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sweep::{Outcome, Settings, Sweep, SweepTables};
+use sweep::{Coordinator, Dependencies, Outcome};
 use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use crate::database::TABLES;
@@ -82,14 +81,15 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failed> {
         .read_line(&mut line)
         .await?;
     let threads = Threads::start()?;
-    let mut sweep = sweep(&serde_json::from_str(&line)?, options.concurrency).await?;
-    sweep.runtimes = threads.runtimes();
-    let sweep = Arc::new(sweep);
+    let fleet = serde_json::from_str(&line)?;
+    let dependencies = dependencies(&fleet, options.concurrency, threads.runtimes())?;
+    let interval = dependencies.settings.interval;
+    let coordinator = Coordinator::new(dependencies);
     let mut time = options.from;
     for _ in 0..options.sweeps {
         let before = linux::cpu_seconds("self")?;
         let start = Instant::now();
-        let outcome = sweep.scheduled(time, start + LIMIT).await?;
+        let outcome = coordinator.scheduled(time, start + LIMIT).await?;
         let Outcome::Made(report) = outcome else {
             return Err(format!("the sweep was not made: {outcome:?}").into());
         };
@@ -106,28 +106,32 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failed> {
             peak_mib: linux::peak_mib("self")?,
         };
         println!("{}", serde_json::to_string(&swept)?);
-        time += sweep.settings.interval;
+        time += interval;
     }
     Ok(())
 }
 
-/// The sweep as its function makes it, without Railway.
-async fn sweep(fleet: &Fleet, concurrency: usize) -> Result<Sweep, Failed> {
+/// What the function itself is made of, without Railway.
+fn dependencies(
+    fleet: &Fleet,
+    concurrency: usize,
+    runtimes: Vec<Handle>,
+) -> Result<Dependencies, Failed> {
     let root = fleet.root.as_ref().map(|root| STANDARD.decode(root));
-    let roots = root.transpose()?.map(Into::into).into_iter().collect();
-    let aws = Aws::new(Endpoint::Local(fleet.database.clone()));
-    let clock: SharedClock = Arc::new(SystemClock);
-    let [instances, history] = TABLES.map(str::to_owned);
-    let settings = Settings {
-        concurrency,
-        ..Settings::default()
+    let platform = Platform {
+        agent_roots: root.transpose()?.map(Into::into).into_iter().collect(),
+        embedded_metrics: false,
+        ..Platform::new(Aws::new(Endpoint::Local(fleet.database.clone())))
     };
-    Ok(Sweep::new(
-        &Connection::open(&aws).persistent(),
-        SweepTables { instances, history },
-        clock.clone(),
-        Prober::trusting("127.0.0.1".parse()?, roots)?,
-        Railway::new(RailwaySettings::default(), Limits::default(), clock)?,
-        settings,
-    ))
+    let [instances, history] = TABLES.map(str::to_owned);
+    let environment = BTreeMap::from([
+        (INSTANCES_TABLE, instances),
+        (HISTORY_TABLE, history),
+        (AGENT_HOSTS, "127.0.0.1".to_owned()),
+        (SWEEP_CONCURRENCY, concurrency.to_string()),
+    ]);
+    Ok(Dependencies {
+        runtimes,
+        ..sweep::from_environment(&environment, &platform)?
+    })
 }

@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::clock::Clock;
-use common::probe::Prober;
 use common::railway::{Railway, RailwaySettings, TokenType};
 use common::store::Connection;
 use jiff::{SignedDuration, Timestamp};
 use local::agents::Behaviour;
 use serde_json::Value;
-use sweep::{Outcome, Report, Settings, Sweep, SweepError, SweepTables};
+use sweep::{Coordinator, Dependencies, Outcome, Report, Settings, SweepError};
 use tokio::time::Instant;
 
 use crate::{FaultyDynamoDb, HASTY, World};
@@ -20,12 +19,12 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 impl World {
     /// A world, and a process that sweeps over a DynamoDB which fails at will.
-    pub async fn swept_over_faults() -> (Self, FaultyDynamoDb, Arc<Sweep>) {
+    pub async fn swept_over_faults() -> (Self, FaultyDynamoDb, Coordinator) {
         let world = Self::start().await;
         world.wake_the_hanging();
         let dynamodb = FaultyDynamoDb::start(&world.stack.dynamodb).await;
         let connection = dynamodb.connect().await;
-        let sweep = Arc::new(world.sweeper(&connection, true, Settings::default()));
+        let sweep = Coordinator::new(world.sweeper(&connection, true, Settings::default()));
         (world, dynamodb, sweep)
     }
 
@@ -43,7 +42,7 @@ impl World {
     }
 
     /// The same with another process than the stack's.
-    pub async fn sweep_with(&self, sweep: &Arc<Sweep>) -> Report {
+    pub async fn sweep_with(&self, sweep: &Coordinator) -> Report {
         self.clock.advance(SignedDuration::from_secs(60));
         made(self.try_sweep(sweep, self.clock.now()).await)
     }
@@ -54,33 +53,32 @@ impl World {
     /// As the sweep says.
     pub async fn try_sweep(
         &self,
-        sweep: &Arc<Sweep>,
+        sweep: &Coordinator,
         scheduled: Timestamp,
     ) -> Result<Outcome, SweepError> {
         sweep.scheduled(scheduled, Instant::now() + LIMIT).await
     }
 
-    /// Another process that sweeps, over any connection to the same DynamoDB,
-    /// with other settings or without Railway.
-    pub fn sweeper(&self, connection: &Connection, railway: bool, settings: Settings) -> Sweep {
-        let hosts = "127.0.0.1".parse().expect("hosts");
-        let clock = Arc::new(self.clock.clone());
+    /// What another process that sweeps is made of: as the stack's, but over any
+    /// connection to the same DynamoDB, with other settings or without Railway.
+    pub fn sweeper(
+        &self,
+        connection: &Connection,
+        railway: bool,
+        settings: Settings,
+    ) -> Dependencies {
         let railway = if railway {
             self.railway().settings(TokenType::Account)
         } else {
             RailwaySettings::default()
         };
-        Sweep::new(
-            &connection.named("sweep"),
-            SweepTables {
-                instances: self.stack.tables.instances.clone(),
-                history: self.stack.tables.history.clone(),
-            },
-            clock.clone(),
-            Prober::new(hosts).expect("a client"),
-            Railway::new(railway, HASTY, clock).expect("a client"),
+        let clock = Arc::new(self.clock.clone());
+        Dependencies {
+            connection: connection.named("sweep"),
+            railway: Railway::new(railway, HASTY, clock).expect("a client"),
             settings,
-        )
+            ..self.stack.sweep_dependencies.clone()
+        }
     }
 
     /// The condition on record of an instance, null if there is none.

@@ -25,7 +25,7 @@ pub struct IncidentRecord {
     /// The incident.
     pub incident: Incident,
     /// The sweep that took it on to tell people how it is, while nobody may know.
-    pub owed: Option<Timestamp>,
+    pub pending: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -38,7 +38,8 @@ struct StoredIncident {
     closed: Option<String>,
     fallen: u32,
     out_of: u32,
-    owed: Option<String>,
+    #[serde(rename = "owed")]
+    pending: Option<String>,
 }
 
 impl TryFrom<StoredIncident> for IncidentRecord {
@@ -55,7 +56,7 @@ impl TryFrom<StoredIncident> for IncidentRecord {
                 fallen: stored.fallen,
                 of: stored.out_of,
             },
-            owed: time("owed", stored.owed)?,
+            pending: time("owed", stored.pending)?,
         })
     }
 }
@@ -110,11 +111,18 @@ impl Incidents {
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn extend(&self, incident: &Incident, sweep: Timestamp) -> Result<bool, StoreError> {
+    pub async fn extend(
+        &self,
+        incident: &Incident,
+        scheduled_at: Timestamp,
+    ) -> Result<bool, StoreError> {
         self.update(
             "opened = :opened AND attribute_not_exists(closed) AND goingOnAt < :sweep",
             "SET goingOnAt = :sweep",
-            [(":opened", text(incident.opened)), (":sweep", text(sweep))],
+            [
+                (":opened", text(incident.opened)),
+                (":sweep", text(scheduled_at)),
+            ],
         )
         .await
     }
@@ -124,14 +132,18 @@ impl Incidents {
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn close(&self, incident: &Incident, sweep: Timestamp) -> Result<bool, StoreError> {
+    pub async fn close(
+        &self,
+        incident: &Incident,
+        scheduled_at: Timestamp,
+    ) -> Result<bool, StoreError> {
         self.update(
             "opened = :opened AND goingOnAt = :read AND attribute_not_exists(closed)",
             "SET closed = :sweep, owed = :sweep",
             [
                 (":opened", text(incident.opened)),
                 (":read", text(incident.extended)),
-                (":sweep", text(sweep)),
+                (":sweep", text(scheduled_at)),
             ],
         )
         .await
@@ -142,11 +154,15 @@ impl Incidents {
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn take(&self, owed: Timestamp, sweep: Timestamp) -> Result<bool, StoreError> {
+    pub async fn claim(
+        &self,
+        pending: Timestamp,
+        scheduled_at: Timestamp,
+    ) -> Result<bool, StoreError> {
         self.update(
             "owed = :owed",
             "SET owed = :sweep",
-            [(":owed", text(owed)), (":sweep", text(sweep))],
+            [(":owed", text(pending)), (":sweep", text(scheduled_at))],
         )
         .await
     }
@@ -155,9 +171,9 @@ impl Incidents {
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn told(&self, owed: Timestamp) -> Result<(), StoreError> {
-        let told = self.update("owed = :owed", "REMOVE owed", [(":owed", text(owed))]);
-        told.await.map(drop)
+    pub async fn mark_delivered(&self, pending: Timestamp) -> Result<(), StoreError> {
+        let marked = self.update("owed = :owed", "REMOVE owed", [(":owed", text(pending))]);
+        marked.await.map(drop)
     }
 
     async fn update<const N: usize>(

@@ -1,5 +1,5 @@
-//! A sweep's figures for CloudWatch: one line of JSON in its embedded metric
-//! format, which it makes metrics of as it takes the log in.
+//! A run's figures for CloudWatch: one line of JSON in its embedded metric format,
+//! from which it makes metrics as it ingests the log.
 
 use std::io::{self, Write};
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::Summary;
 
-/// What the metrics are found under.
+/// The namespace of the metrics.
 const NAMESPACE: &str = "OpenclawMaintenance";
 
 /// Writes the line to stdout, beside the log.
@@ -17,8 +17,8 @@ pub(crate) fn to_stdout(summary: &Summary) {
     }
 }
 
-/// Counts of a segment are a part of the fleet's: their sum over a minute is the
-/// whole. What was not measured is left out.
+/// The counts of segments add up to those of the fleet, summed over a minute. What
+/// was not measured is left out.
 fn line(summary: &Summary) -> Value {
     let conditions = &summary.conditions;
     let count = |number: u32| ("Count", Some(u64::from(number)));
@@ -56,7 +56,7 @@ fn line(summary: &Summary) -> Value {
         }
     }
     let directive = json!({
-        "Timestamp": summary.sweep.as_millisecond(),
+        "Timestamp": summary.scheduled_at.as_millisecond(),
         "CloudWatchMetrics": [
             {"Namespace": NAMESPACE, "Dimensions": [[]], "Metrics": metrics},
         ],

@@ -1,7 +1,7 @@
-//! What invokes the sweep.
+//! The events that invoke the sweep.
 //!
-//! Of both kinds of events two fields are read, by types of our own: those of
-//! `aws_lambda_events` bring a second library of times.
+//! Of both kinds of events two fields are read, with types of our own: those
+//! of `aws_lambda_events` bring in a second date and time library.
 
 use std::fmt;
 
@@ -28,15 +28,16 @@ pub(crate) struct Message {
 /// A segment of a sweep, as it is handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SegmentMessage {
-    /// The time of the sweep.
-    pub(crate) sweep: Timestamp,
+    /// When the run was scheduled.
+    #[serde(rename = "sweep")]
+    pub(crate) scheduled_at: Timestamp,
     /// Which segment, from 0 on.
     pub(crate) segment: u32,
     /// Of how many.
     pub(crate) of: u32,
 }
 
-/// The event is none of a sweep.
+/// The event does not ask for a run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadEvent {
     /// It is of neither kind.
@@ -102,16 +103,27 @@ impl From<QueueRecord> for Message {
 }
 
 impl SegmentMessage {
-    pub(crate) fn new(sweep: Timestamp, segment: u32, of: u32) -> Self {
-        Self { sweep, segment, of }
+    pub(crate) fn new(scheduled_at: Timestamp, segment: u32, of: u32) -> Self {
+        Self {
+            scheduled_at,
+            segment,
+            of,
+        }
     }
 }
 
 impl fmt::Display for SegmentMessage {
     /// As the body of a message.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sweep, segment, of } = self;
-        write!(f, r#"{{"sweep":"{sweep}","segment":{segment},"of":{of}}}"#)
+        let Self {
+            scheduled_at,
+            segment,
+            of,
+        } = self;
+        write!(
+            f,
+            r#"{{"sweep":"{scheduled_at}","segment":{segment},"of":{of}}}"#
+        )
     }
 }
 

@@ -24,11 +24,11 @@ use uuid::Uuid;
 pub(crate) struct LatencyBuffer {
     /// Whose parts they are.
     process: Uuid,
-    agents: Mutex<HashMap<InstanceId, Sample>>,
+    agents: Mutex<HashMap<InstanceId, Figures>>,
 }
 
 /// The figures of an agent.
-struct Sample {
+struct Figures {
     /// The sweep of the oldest one that is not written; none when all are.
     begun: Option<Timestamp>,
     /// Whether the agent has changed, so that they need not wait for the heartbeat.
@@ -55,7 +55,7 @@ impl LatencyBuffer {
     pub(crate) fn record(
         &self,
         agent: &InstanceId,
-        sweep: Timestamp,
+        scheduled_at: Timestamp,
         at: Timestamp,
         well: Option<Duration>,
     ) {
@@ -70,13 +70,13 @@ impl LatencyBuffer {
             latency,
         };
         let mut agents = self.lock();
-        let sample = agents.entry(agent.clone()).or_insert_with(|| Sample {
+        let figures = agents.entry(agent.clone()).or_insert_with(|| Figures {
             begun: None,
             hastened: false,
             hours: Vec::with_capacity(1),
         });
-        sample.begun.get_or_insert(sweep);
-        match sample
+        figures.begun.get_or_insert(scheduled_at);
+        match figures
             .hours
             .iter_mut()
             .find(|it| it.bucket.hour == bucket.hour)
@@ -86,8 +86,8 @@ impl LatencyBuffer {
                 hour.written = false;
             }
             None => {
-                sample.hours.retain(|hour| !hour.written);
-                sample.hours.push(Hour {
+                figures.hours.retain(|hour| !hour.written);
+                figures.hours.push(Hour {
                     bucket,
                     written: false,
                 });
@@ -97,20 +97,21 @@ impl LatencyBuffer {
 
     /// Has the figures of an agent written by this sweep, or by the next that can.
     pub(crate) fn hasten(&self, agent: &InstanceId) {
-        if let Some(sample) = self.lock().get_mut(agent) {
-            sample.hastened = sample.begun.is_some();
+        if let Some(figures) = self.lock().get_mut(agent) {
+            figures.hastened = figures.begun.is_some();
         }
     }
 
     /// The agents whose figures are due: also such as this process does not sweep any
     /// more, which it forgets in the hour after their last.
-    pub(crate) fn due(&self, sweep: Timestamp, policy: &Policy) -> Vec<InstanceId> {
+    pub(crate) fn due(&self, scheduled_at: Timestamp, policy: &Policy) -> Vec<InstanceId> {
         let mut agents = self.lock();
-        let goes_on = |hour: &Hour| hour.bucket.hour >= hour_of(sweep);
-        agents.retain(|_, sample| sample.begun.is_some() || sample.hours.iter().any(goes_on));
-        let due = agents.iter().filter(|(agent, sample)| {
-            let is_due = |begun| sample.hastened || policy.heartbeat_is_due(agent, begun, sweep);
-            sample.begun.is_some_and(is_due)
+        let goes_on = |hour: &Hour| hour.bucket.hour >= hour_of(scheduled_at);
+        agents.retain(|_, figures| figures.begun.is_some() || figures.hours.iter().any(goes_on));
+        let due = agents.iter().filter(|(agent, figures)| {
+            let is_due =
+                |begun| figures.hastened || policy.heartbeat_is_due(agent, begun, scheduled_at);
+            figures.begun.is_some_and(is_due)
         });
         due.map(|(agent, _)| agent.clone()).collect()
     }
@@ -118,9 +119,9 @@ impl LatencyBuffer {
     /// What is not written of these agents.
     pub(crate) fn parts(&self, of: &[InstanceId]) -> Vec<Part> {
         let agents = self.lock();
-        let samples = of.iter().filter_map(|agent| agents.get_key_value(agent));
-        let parts = samples.flat_map(|(agent, sample)| {
-            let hours = sample.hours.iter().filter(|hour| !hour.written);
+        let buffer = of.iter().filter_map(|agent| agents.get_key_value(agent));
+        let parts = buffer.flat_map(|(agent, figures)| {
+            let hours = figures.hours.iter().filter(|hour| !hour.written);
             hours.map(|hour| Part {
                 agent: agent.clone(),
                 writer: self.process,
@@ -134,20 +135,20 @@ impl LatencyBuffer {
     /// again.
     pub(crate) fn written(&self, part: &Part) {
         let mut agents = self.lock();
-        let Some(sample) = agents.get_mut(&part.agent) else {
+        let Some(figures) = agents.get_mut(&part.agent) else {
             return;
         };
-        for hour in &mut sample.hours {
+        for hour in &mut figures.hours {
             hour.written |= hour.bucket == part.bucket;
         }
-        if sample.hours.iter().all(|hour| hour.written) {
-            sample.begun = None;
-            sample.hastened = false;
+        if figures.hours.iter().all(|hour| hour.written) {
+            figures.begun = None;
+            figures.hastened = false;
         }
     }
 
     /// A panic of another holder leaves nothing half-done here.
-    fn lock(&self) -> MutexGuard<'_, HashMap<InstanceId, Sample>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<InstanceId, Figures>> {
         self.agents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -171,9 +172,9 @@ mod tests {
     }
 
     /// Probes the agent in a minute, and tells whether its figures are due.
-    fn probe(samples: &LatencyBuffer, minute: i64) -> bool {
-        samples.record(&agent(), at(minute), at(minute), Some(Duration::ZERO));
-        samples.due(at(minute), &Policy::default()) == [agent()]
+    fn probe(buffer: &LatencyBuffer, minute: i64) -> bool {
+        buffer.record(&agent(), at(minute), at(minute), Some(Duration::ZERO));
+        buffer.due(at(minute), &Policy::default()) == [agent()]
     }
 
     fn probes(parts: &[Part]) -> Vec<(String, u64)> {
@@ -183,12 +184,12 @@ mod tests {
 
     #[test]
     fn a_part_is_due_once_a_heartbeat_and_has_all_of_its_hour() {
-        let samples = LatencyBuffer::new();
+        let buffer = LatencyBuffer::new();
         let mut written = Vec::new();
         for minute in 0..45 {
-            if probe(&samples, minute) {
-                let parts = samples.parts(&[agent()]);
-                parts.iter().for_each(|part| samples.written(part));
+            if probe(&buffer, minute) {
+                let parts = buffer.parts(&[agent()]);
+                parts.iter().for_each(|part| buffer.written(part));
                 let [only] = &parts[..] else {
                     panic!("{parts:?}");
                 };
@@ -204,36 +205,36 @@ mod tests {
 
     #[test]
     fn what_is_not_written_stays_due_and_goes_with_what_comes_to_it() {
-        let samples = LatencyBuffer::new();
-        probe(&samples, 58);
-        samples.hasten(&agent());
-        assert_eq!(samples.due(at(58), &Policy::default()), [agent()]);
-        let lost = samples.parts(&[agent()]);
-        assert!(probe(&samples, 59));
-        assert!(probe(&samples, 60));
-        let parts = samples.parts(&[agent()]);
+        let buffer = LatencyBuffer::new();
+        probe(&buffer, 58);
+        buffer.hasten(&agent());
+        assert_eq!(buffer.due(at(58), &Policy::default()), [agent()]);
+        let lost = buffer.parts(&[agent()]);
+        assert!(probe(&buffer, 59));
+        assert!(probe(&buffer, 60));
+        let parts = buffer.parts(&[agent()]);
         let three = ("2026-04-04T03:00:00Z".to_owned(), 2);
         let four = ("2026-04-04T04:00:00Z".to_owned(), 1);
         assert_eq!(probes(&parts), [three.clone(), four]);
         // An answer that comes late is about less than there is now.
-        lost.iter().for_each(|part| samples.written(part));
-        assert_eq!(samples.parts(&[agent()]), parts);
-        samples.written(&parts[1]);
-        assert_eq!(probes(&samples.parts(&[agent()])), [three]);
-        assert!(probe(&samples, 61));
+        lost.iter().for_each(|part| buffer.written(part));
+        assert_eq!(buffer.parts(&[agent()]), parts);
+        buffer.written(&parts[1]);
+        assert_eq!(probes(&buffer.parts(&[agent()])), [three]);
+        assert!(probe(&buffer, 61));
     }
 
     #[test]
     fn an_agent_that_is_not_asked_any_more_is_forgotten_once_all_is_written() {
-        let samples = LatencyBuffer::new();
+        let buffer = LatencyBuffer::new();
         let policy = Policy::default();
-        probe(&samples, 50);
-        assert_eq!(samples.due(at(70), &policy), [agent()]);
-        let parts = samples.parts(&[agent()]);
-        parts.iter().for_each(|part| samples.written(part));
-        assert_eq!(samples.lock().len(), 1);
-        samples.hasten(&agent());
-        assert_eq!(samples.due(at(71), &policy), []);
-        assert_eq!(samples.lock().len(), 0);
+        probe(&buffer, 50);
+        assert_eq!(buffer.due(at(70), &policy), [agent()]);
+        let parts = buffer.parts(&[agent()]);
+        parts.iter().for_each(|part| buffer.written(part));
+        assert_eq!(buffer.lock().len(), 1);
+        buffer.hasten(&agent());
+        assert_eq!(buffer.due(at(71), &policy), []);
+        assert_eq!(buffer.lock().len(), 0);
     }
 }

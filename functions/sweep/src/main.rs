@@ -1,13 +1,13 @@
 //! The Lambda function `sweep`.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use common::process;
 use common::threads::Threads;
 use jiff::Timestamp;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::Value;
+use sweep::Coordinator;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -22,13 +22,15 @@ async fn main() -> ExitCode {
 
 async fn serve() -> Result<(), lambda_runtime::Error> {
     let threads = Threads::start()?;
-    let mut sweep = process::start(sweep::from_environment).await?;
-    sweep.runtimes = threads.runtimes();
-    let sweep = &Arc::new(sweep);
+    let mut dependencies = process::start(sweep::from_environment).await?;
+    dependencies.runtimes = threads.runtimes();
+    let coordinator = &Coordinator::new(dependencies);
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
         let until = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
         let until = Timestamp::from_millisecond(until).unwrap_or(Timestamp::MAX);
-        let answer = sweep.handle(event.payload, sweep.remaining(until)).await;
+        let answer = coordinator
+            .handle(event.payload, coordinator.remaining(until))
+            .await;
         answer.map_err(lambda_runtime::Error::from)
     }))
     .await

@@ -1,39 +1,45 @@
-//! AlertOutbox people what a sweep found, before its process is frozen.
+//! Alerting people to what a run has found, before its process is frozen.
 //!
-//! What they are owed is on record: whatever is not told here, because nobody
-//! took it or the time was short, a later sweep tells.
+//! An alert is pending on record from the write that makes it due until it is
+//! delivered. What is not delivered here, because nobody accepted it or the time
+//! was short, a later run claims and sends again.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::alerts::{Alert, Plan, Situation, of_incident, plan};
+use common::clock::SharedClock;
 use common::model::{Instance, InstanceId, MaintenanceWindow, UserId};
-use common::store::IncidentRecord;
+use common::store::{AgentStates, IncidentRecord, Incidents, MaintenanceWindows};
 use common::watch::{
-    AlertOutbox, Announcement, Condition, FleetCount, FleetNews, Incident, PendingAlert,
-    judge_fleet,
+    AlertOutbox, Announcement, Condition, FleetCount, FleetNews, FleetPolicy, Incident,
+    PendingAlert, judge_fleet,
 };
 use futures_util::stream::{self, StreamExt};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::time::timeout;
 
-use super::{Summary, Sweep};
+use super::Summary;
+use super::alert_sender::{AlertSender, CLAIM};
 
-/// How long telling takes at the most.
-pub(crate) const TELLING: Duration = Duration::from_secs(8);
+/// How long alerting may take.
+pub(crate) const NOTIFYING: Duration = Duration::from_secs(8);
 
-/// How many alerts are sent at once.
+/// How many alerts are sent at the same time.
 const AT_ONCE: usize = 8;
 
-/// How long whoever took it on has to tell something: longer than an invocation
-/// lasts.
-pub(crate) const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
+/// Tells people what runs find.
+pub(crate) struct Notifier {
+    pub(crate) clock: SharedClock,
+    pub(crate) agent_states: AgentStates,
+    pub(crate) incidents: Incidents,
+    pub(crate) maintenance_windows: MaintenanceWindows,
+    pub(crate) sender: Arc<AlertSender>,
+    /// When many failures are one incident.
+    pub(crate) policy: FleetPolicy,
+}
 
-/// For how long a process knows what it told.
-const REMEMBERED: SignedDuration = SignedDuration::from_hours(1);
-
-/// A transition that another sweep owes people.
+/// A pending alert that the run which claimed it has not delivered in time.
 pub(crate) struct OverdueAlert {
     instance: InstanceId,
     owner: UserId,
@@ -41,10 +47,14 @@ pub(crate) struct OverdueAlert {
 }
 
 impl OverdueAlert {
-    /// What is owed of an agent, if whoever took it on had time enough.
-    pub(crate) fn due(instance: &Instance, outbox: &AlertOutbox, sweep: Timestamp) -> Option<Self> {
+    /// The pending alert of an agent, if it is overdue.
+    pub(crate) fn of(
+        instance: &Instance,
+        outbox: &AlertOutbox,
+        scheduled_at: Timestamp,
+    ) -> Option<Self> {
         let pending = outbox.pending?;
-        (sweep.duration_since(pending.claimed_by) > PATIENCE).then(|| Self {
+        (scheduled_at.duration_since(pending.claimed_by) > CLAIM).then(|| Self {
             instance: instance.id.clone(),
             owner: instance.owner.clone(),
             pending,
@@ -52,39 +62,26 @@ impl OverdueAlert {
     }
 }
 
-/// What there is to tell behind a round.
-pub(crate) struct Findings {
-    /// What this sweep found.
-    pub(crate) news: Vec<Announcement>,
-    /// What earlier ones owe.
-    pub(crate) debts: Vec<OverdueAlert>,
+/// What there is to tell after a run.
+pub(crate) struct News {
+    /// The transitions that it found.
+    pub(crate) announcements: Vec<Announcement>,
+    /// What earlier runs have not delivered.
+    pub(crate) overdue: Vec<OverdueAlert>,
     /// How the fleet is.
-    pub(crate) count: FleetCount,
+    pub(crate) fleet: FleetCount,
 }
 
-/// The keys of what this process told.
-#[derive(Default)]
-pub(crate) struct SentKeys(Mutex<HashMap<String, Timestamp>>);
-
-impl SentKeys {
-    fn keys(&self, now: Timestamp) -> HashSet<String> {
-        let mut told = self.lock();
-        told.retain(|_, at| now.duration_since(*at) < REMEMBERED);
-        told.keys().cloned().collect()
-    }
-
-    fn note(&self, key: &str, now: Timestamp) {
-        self.lock().insert(key.to_owned(), now);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Timestamp>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// What became of an alert.
+enum Delivery {
+    /// It is settled: delivered, or not to be sent.
+    Done,
+    Failed,
 }
 
-impl Sweep {
-    /// The last incident. One that cannot be read counts as none: rather too many
-    /// alerts than none.
+impl Notifier {
+    /// The last incident. One that cannot be read counts as none: too many alerts
+    /// are better than none.
     pub(crate) async fn last_incident(&self) -> Option<IncidentRecord> {
         self.incidents.last().await.unwrap_or_else(|error| {
             tracing::error!(%error, "the last incident cannot be read");
@@ -92,67 +89,65 @@ impl Sweep {
         })
     }
 
-    /// Tells what there is to tell, for some seconds at the most.
-    pub(crate) async fn tell(
+    /// Tells people the news of a run, within some seconds.
+    pub(crate) async fn notify(
         &self,
-        findings: Findings,
+        news: News,
         last: Option<IncidentRecord>,
         summary: &mut Summary,
     ) {
-        let telling = self.tell_all(findings, last, summary);
-        if timeout(TELLING, telling).await.is_err() {
+        let notifying = self.notify_all(news, last, summary);
+        if timeout(NOTIFYING, notifying).await.is_err() {
             tracing::warn!("no time was left to tell everything: a later sweep does");
         }
     }
 
-    async fn tell_all(
-        &self,
-        findings: Findings,
-        last: Option<IncidentRecord>,
-        summary: &mut Summary,
-    ) {
-        let sweep = summary.sweep;
-        let (record, changed) = self.judge_incident(last, &findings.count, sweep).await;
+    async fn notify_all(&self, news: News, last: Option<IncidentRecord>, summary: &mut Summary) {
+        let scheduled_at = summary.scheduled_at;
+        let (record, changed) = self.judge_incident(last, &news.fleet, scheduled_at).await;
         summary.incident = record.as_ref().is_some_and(|it| it.incident.is_open());
-        let owed = match &record {
-            Some(record) => self.owed_of(record, changed, sweep).await,
+        let pending = match &record {
+            Some(record) => self.pending_of(record, changed, scheduled_at).await,
             None => None,
         };
-        if findings.news.is_empty() && findings.debts.is_empty() && owed.is_none() {
+        if news.announcements.is_empty() && news.overdue.is_empty() && pending.is_none() {
             return;
         }
-        let windows = self.windows.all().await.unwrap_or_else(|error| {
-            tracing::error!(%error, "maintenance windows cannot be read: nobody is spared");
-            Vec::new()
-        });
+        let windows = self
+            .maintenance_windows
+            .all()
+            .await
+            .unwrap_or_else(|error| {
+                tracing::error!(%error, "maintenance windows cannot be read: nobody is spared");
+                Vec::new()
+            });
         let incident = record.as_ref().map(|record| &record.incident);
-        if let (Some(incident), Some(owed)) = (incident, owed) {
-            let alert = of_incident(incident, findings.count.fallen);
-            self.tell_incident(incident, &alert, owed, &windows, summary)
+        if let (Some(incident), Some(pending)) = (incident, pending) {
+            let alert = of_incident(incident, news.fleet.fallen);
+            self.deliver_incident(incident, &alert, pending, &windows, summary)
                 .await;
         }
-        let mut announcements = findings.news;
-        let mut debts = stream::iter(findings.debts)
-            .map(|debt| self.claim(debt, sweep))
+        let mut announcements = news.announcements;
+        let mut claims = stream::iter(news.overdue)
+            .map(|overdue| self.claim(overdue, scheduled_at))
             .buffer_unordered(AT_ONCE);
-        while let Some(announcement) = debts.next().await {
+        while let Some(announcement) = claims.next().await {
             announcements.extend(announcement);
         }
-        let now = self.clock.now();
         let situation = Situation {
             incident,
             windows: &windows,
-            sent_keys: &self.told.keys(now),
-            now,
+            sent_keys: &self.sender.sent_keys(),
+            now: self.clock.now(),
         };
         let plans = plan(&announcements, &situation);
-        let mut outcomes = stream::iter(announcements.into_iter().zip(plans))
+        let mut deliveries = stream::iter(announcements.into_iter().zip(plans))
             .map(|(announcement, plan)| self.deliver(announcement, plan))
             .buffer_unordered(AT_ONCE);
-        while let Some((plan, outcome)) = outcomes.next().await {
-            match (plan, outcome) {
-                (Plan::Send(_), Outcome::Failed) => summary.alerts_failed += 1,
-                (Plan::Send(_), Outcome::Done) => summary.alerts_sent += 1,
+        while let Some((plan, delivery)) = deliveries.next().await {
+            match (plan, delivery) {
+                (Plan::Send(_), Delivery::Failed) => summary.alerts_failed += 1,
+                (Plan::Send(_), Delivery::Done) => summary.alerts_sent += 1,
                 (Plan::InIncident, _) => summary.alerts_in_incident += 1,
                 (Plan::Held | Plan::Silenced, _) => summary.alerts_silenced += 1,
                 (Plan::AlreadySent, _) => {}
@@ -160,50 +155,51 @@ impl Sweep {
         }
     }
 
-    /// Opens, extends or closes the incident. How it is then, and whether it was
-    /// opened or closed here: of all processes that find the same, by one.
+    /// Opens, extends or closes the incident. Returns the incident as it is then,
+    /// and whether this process opened or closed it: of all processes that find the
+    /// same, one does.
     async fn judge_incident(
         &self,
         last: Option<IncidentRecord>,
-        count: &FleetCount,
-        sweep: Timestamp,
+        fleet: &FleetCount,
+        scheduled_at: Timestamp,
     ) -> (Option<IncidentRecord>, bool) {
         let known = last.as_ref().map(|record| &record.incident);
-        let news = judge_fleet(known, count, sweep, &self.settings.fleet);
+        let news = judge_fleet(known, fleet, scheduled_at, &self.policy);
         let changed = match (&news, known) {
             (FleetNews::Opens(incident), _) => self.incidents.open(incident).await,
             (FleetNews::Lasts, Some(incident)) => {
-                let extended = self.incidents.extend(incident, sweep).await;
+                let extended = self.incidents.extend(incident, scheduled_at).await;
                 extended.map(|_| false)
             }
-            (FleetNews::Ends, Some(incident)) => self.incidents.close(incident, sweep).await,
+            (FleetNews::Ends, Some(incident)) => self.incidents.close(incident, scheduled_at).await,
             _ => return (last, false),
         };
         let changed = changed.unwrap_or_else(|error| {
             tracing::error!(%error, "an incident is not written");
             false
         });
-        // Whoever wrote it: this is how it is.
+        // As it is now, whoever wrote it.
         (self.last_incident().await, changed)
     }
 
-    /// What this process has to tell of the incident: what it changed, or what
-    /// another one owes that had time enough.
-    async fn owed_of(
+    /// The alert about the incident that this process has to deliver, by the run
+    /// that claims it: the one about its own change, or one that is overdue.
+    async fn pending_of(
         &self,
         record: &IncidentRecord,
         changed: bool,
-        sweep: Timestamp,
+        scheduled_at: Timestamp,
     ) -> Option<Timestamp> {
-        let owed = record.owed?;
+        let pending = record.pending?;
         if changed {
-            return Some(owed);
+            return Some(pending);
         }
-        if sweep.duration_since(owed) <= PATIENCE {
+        if scheduled_at.duration_since(pending) <= CLAIM {
             return None;
         }
-        match self.incidents.take(owed, sweep).await {
-            Ok(taken) => taken.then_some(sweep),
+        match self.incidents.claim(pending, scheduled_at).await {
+            Ok(claimed) => claimed.then_some(scheduled_at),
             Err(error) => {
                 tracing::error!(%error, "what is owed of the incident cannot be told");
                 None
@@ -211,11 +207,11 @@ impl Sweep {
         }
     }
 
-    async fn tell_incident(
+    async fn deliver_incident(
         &self,
         incident: &Incident,
         alert: &Alert,
-        owed: Timestamp,
+        pending: Timestamp,
         windows: &[MaintenanceWindow],
         summary: &mut Summary,
     ) {
@@ -226,25 +222,26 @@ impl Sweep {
                 // If it still is when the window is over, people are told.
                 return;
             }
-        } else if self.send(alert).await {
+        } else if self.sender.send(alert).await {
             summary.alerts_sent += 1;
         } else {
             summary.alerts_failed += 1;
             return;
         }
-        if let Err(error) = self.incidents.told(owed).await {
+        if let Err(error) = self.incidents.mark_delivered(pending).await {
             tracing::error!(%error, "what was told of the incident is not written");
         }
     }
 
-    /// Takes on what another sweep owes.
-    async fn claim(&self, debt: OverdueAlert, sweep: Timestamp) -> Option<Announcement> {
+    /// Claims what another run has not delivered.
+    async fn claim(&self, overdue: OverdueAlert, scheduled_at: Timestamp) -> Option<Announcement> {
         let OverdueAlert {
             instance,
             owner,
             pending,
-        } = debt;
-        match self.agent_states.claim(&instance, pending, sweep).await {
+        } = overdue;
+        let claim = self.agent_states.claim(&instance, pending, scheduled_at);
+        match claim.await {
             Ok(transition) => transition.map(|transition| Announcement {
                 instance,
                 owner,
@@ -257,53 +254,34 @@ impl Sweep {
         }
     }
 
-    async fn deliver(&self, announcement: Announcement, plan: Plan) -> (Plan, Outcome) {
+    /// Does what was planned about a transition, and settles it on record.
+    async fn deliver(&self, announcement: Announcement, plan: Plan) -> (Plan, Delivery) {
         let Announcement {
             instance,
             transition,
             ..
         } = &announcement;
-        let (of, found_by) = (&self.agent_states, transition.scheduled_at);
-        let known = async || match transition.to {
-            Condition::Up => of.mark_over(instance, found_by).await,
-            _ => of.mark_alerted(instance, found_by).await,
+        let (states, found_by) = (&self.agent_states, transition.scheduled_at);
+        let mark_known = async || match transition.to {
+            Condition::Up => states.mark_over(instance, found_by).await,
+            _ => states.mark_alerted(instance, found_by).await,
         };
         let written = match &plan {
             Plan::Send(alert) => {
-                if !self.send(alert).await {
-                    return (plan, Outcome::Failed);
+                if !self.sender.send(alert).await {
+                    return (plan, Delivery::Failed);
                 }
-                known().await
+                mark_known().await
             }
-            Plan::AlreadySent => known().await,
-            Plan::InIncident => of.drop_pending(instance, found_by).await,
-            Plan::Silenced => of.mark_over(instance, found_by).await,
+            Plan::AlreadySent => mark_known().await,
+            Plan::InIncident => states.drop_pending(instance, found_by).await,
+            Plan::Silenced => states.mark_over(instance, found_by).await,
             Plan::Held => Ok(()),
         };
         if let Err(error) = written {
-            // It is owed for longer than it has to be.
+            // It stays pending for longer than it has to.
             tracing::error!(%error, %instance, "what was told is not written");
         }
-        (plan, Outcome::Done)
+        (plan, Delivery::Done)
     }
-
-    /// Whether this process told people of it a moment ago.
-    pub(crate) fn knows(&self, alert: &Alert) -> bool {
-        let now = self.clock.now();
-        self.told.keys(now).contains(&alert.dedup_key)
-    }
-
-    /// Whether people know now.
-    pub(crate) async fn send(&self, alert: &Alert) -> bool {
-        let sent = self.webhooks.send(alert).await.is_ok();
-        if sent {
-            self.told.note(&alert.dedup_key, self.clock.now());
-        }
-        sent
-    }
-}
-
-enum Outcome {
-    Done,
-    Failed,
 }

@@ -1,66 +1,195 @@
-//! One patient of a sweep.
+//! Self-healing: what is done about agents that fail, after a run, once it is known
+//! how the whole fleet is.
+//!
+//! What is not done now, because an operation or a maintenance window is in the way
+//! or the time is short, a later run does.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use common::alerts::of_remediation;
+use common::clock::SharedClock;
 use common::control::{ControlError, Controls, Order};
 use common::model::{Control, IdempotencyKey, Instance, InstanceId, MaintenanceWindow, UserId};
-use common::watch::{Attempt, Condition, Decision, GiveUpReason, GivenUp, RemediationState, Step};
+use common::store::{AgentStates, Incidents, MaintenanceWindows};
+use common::watch::{
+    AgentState, Attempt, Condition, Decision, FleetCount, FleetPolicy, GiveUpReason, GivenUp,
+    Process, RemediationPolicy, RemediationState, Step,
+};
+use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
+use tokio::time::{Instant, timeout_at};
 
-use super::remediation_case::RemediationCase;
-use super::{Summary, Sweep};
+use super::Summary;
+use super::alert_sender::{AlertSender, CLAIM};
 
-/// How many of an agent's operations may explain that its process is another one.
-const ORDERS: i32 = 10;
+/// How long remediation may take: as long as Railway has for one operation, and a
+/// little more.
+pub(crate) const REMEDIATING: Duration = Duration::from_secs(15);
+
+/// How many agents are remediated at the same time.
+const AT_ONCE: usize = 8;
+
+/// How many of an agent's operations are read, to tell crashes from processes that
+/// an operation replaced.
+const OPERATIONS: i32 = 10;
+
+/// Restarts and repairs agents that fail.
+pub(crate) struct Remediator {
+    pub(crate) clock: SharedClock,
+    pub(crate) agent_states: AgentStates,
+    pub(crate) incidents: Incidents,
+    pub(crate) maintenance_windows: MaintenanceWindows,
+    pub(crate) controls: Controls,
+    pub(crate) sender: Arc<AlertSender>,
+    pub(crate) policy: RemediationPolicy,
+    pub(crate) fleet: FleetPolicy,
+    /// How many steps are taken after one run.
+    pub(crate) steps: usize,
+}
+
+/// An agent that something is to be done about.
+pub(crate) struct RemediationCase {
+    instance: Instance,
+    condition: Condition,
+    since: Timestamp,
+    remediation: RemediationState,
+    decision: Decision,
+}
 
 /// What became of a case.
-pub(crate) enum Outcome {
-    /// Nothing was to be done after all, or somebody else did it.
+enum CaseOutcome {
+    /// There was nothing to do after all, or another process did it.
     Nothing,
     /// It has to wait.
     Postponed,
     Taken(Step),
-    /// Railway did not take it.
+    /// Railway refused or failed the step.
     Failed,
-    /// Nothing more is done; whether people know.
+    /// Nothing more is tried; whether people were told.
     GivenUp(GiveUpReason, bool),
-    /// People were told, or not, of what an earlier sweep gave up.
-    SentKeys(bool),
+    /// An earlier run gave up; whether people were told of that now.
+    Notified(bool),
 }
 
-impl Sweep {
-    /// Does what was decided about a case, unless a maintenance window spares it.
+impl Remediator {
+    /// Notes what a run saw of an agent's process, and decides whether something is
+    /// to be done about the agent after the run.
+    pub(crate) async fn assess(
+        &self,
+        instance: Instance,
+        mut remediation: RemediationState,
+        process: &Process,
+        state: &AgentState,
+        may_act: bool,
+        scheduled_at: Timestamp,
+    ) -> Option<RemediationCase> {
+        if let Some(seen) = remediation.observe(process, &self.policy) {
+            remediation = self.save(&instance.id, &seen).await?;
+        }
+        let decision = remediation.decide(state, may_act, scheduled_at, &self.policy);
+        let pending = remediation.given_up.and_then(|end| end.pending);
+        let is_overdue = pending.is_some_and(|by| scheduled_at.duration_since(by) > CLAIM);
+        (decision != Decision::Nothing || is_overdue).then_some(RemediationCase {
+            instance,
+            condition: state.condition,
+            since: state.since,
+            remediation,
+            decision,
+        })
+    }
+
+    /// Remediates the cases of a run, those that are down for longest first, within
+    /// some seconds.
     pub(crate) async fn remediate(
         &self,
-        controls: &Controls,
+        mut cases: Vec<RemediationCase>,
+        fleet: &FleetCount,
+        summary: &mut Summary,
+    ) {
+        if cases.is_empty() {
+            return;
+        }
+        let deadline = Instant::now() + REMEDIATING;
+        let all = cases.len();
+        let mut handled = 0;
+        if let Some(windows) = self.unless_incident(fleet).await {
+            cases.sort_by_key(|case| case.since);
+            let mut steps = self.steps;
+            cases.retain(|case| match case.decision {
+                Decision::Take(_) if steps == 0 => false,
+                Decision::Take(_) => {
+                    steps -= 1;
+                    true
+                }
+                _ => true,
+            });
+            let scheduled_at = summary.scheduled_at;
+            let mut outcomes = stream::iter(cases)
+                .map(|case| self.handle(case, &windows, scheduled_at))
+                .buffer_unordered(AT_ONCE);
+            while let Ok(Some(outcome)) = timeout_at(deadline, outcomes.next()).await {
+                if !matches!(outcome, CaseOutcome::Postponed) {
+                    handled += 1;
+                }
+                outcome.count(summary);
+            }
+        }
+        summary.healing_postponed = u32::try_from(all - handled).unwrap_or(u32::MAX);
+    }
+
+    /// The maintenance windows; `None` while a large part of the fleet is down, or
+    /// while that cannot be told: then no agent is remediated.
+    async fn unless_incident(&self, fleet: &FleetCount) -> Option<Vec<MaintenanceWindow>> {
+        if fleet.is_incident(&self.fleet) {
+            return None;
+        }
+        let (last, windows) = tokio::join!(self.incidents.last(), self.maintenance_windows.all());
+        match (last, windows) {
+            (Ok(last), Ok(windows)) => {
+                let open = last.is_some_and(|record| record.incident.is_open());
+                (!open).then_some(windows)
+            }
+            (Err(error), _) | (_, Err(error)) => {
+                tracing::error!(%error, "nobody is healed: the fleet cannot be judged");
+                None
+            }
+        }
+    }
+
+    /// Does what was decided about an agent, unless it is in a maintenance window.
+    async fn handle(
+        &self,
         case: RemediationCase,
         windows: &[MaintenanceWindow],
-        sweep: Timestamp,
-    ) -> Outcome {
+        scheduled_at: Timestamp,
+    ) -> CaseOutcome {
         let id = &case.instance.id;
         let now = self.clock.now();
         if windows.iter().any(|it| it.silences(Some(id), now)) {
-            return Outcome::Postponed;
+            return CaseOutcome::Postponed;
         }
         match case.decision {
-            Decision::Take(step) => self.take(controls, case, step).await,
+            Decision::Take(step) => self.take_step(case, step).await,
             Decision::Close => {
-                self.keep(id, &case.remediation.closed()).await;
-                Outcome::Nothing
+                self.save(id, &case.remediation.closed()).await;
+                CaseOutcome::Nothing
             }
-            Decision::GiveUp(why) => self.give_up(controls, case, why, sweep).await,
+            Decision::GiveUp(reason) => self.give_up(case, reason, scheduled_at).await,
             Decision::Nothing => match case.remediation.given_up {
                 Some(end) => {
-                    let told = self.page(&case, case.remediation.clone(), end, sweep);
-                    told.await.map_or(Outcome::Nothing, Outcome::SentKeys)
+                    let told = self.page(&case, case.remediation.clone(), end, scheduled_at);
+                    told.await
+                        .map_or(CaseOutcome::Nothing, CaseOutcome::Notified)
                 }
-                None => Outcome::Nothing,
+                None => CaseOutcome::Nothing,
             },
         }
     }
 
-    /// Takes a step, once: its key is the same for everybody who concludes that it
-    /// is due.
-    async fn take(&self, controls: &Controls, case: RemediationCase, step: Step) -> Outcome {
+    /// Takes a step, once: its idempotency key is the same for every process that
+    /// concludes that it is due.
+    async fn take_step(&self, case: RemediationCase, step: Step) -> CaseOutcome {
         let RemediationCase {
             instance,
             since,
@@ -80,21 +209,21 @@ impl Sweep {
             Step::Restart => Control::Restart,
             Step::Repair => Control::Repair,
         };
-        let pause = self.settings.healing().pause;
-        let before = self.clock.now().saturating_sub(pause);
+        let before = self.clock.now().saturating_sub(self.policy.pause);
         let before = before.unwrap_or(Timestamp::MIN);
-        let failure = match controls.run_if_untouched(control, order, before).await {
+        let ordered = self.controls.run_if_untouched(control, order, before);
+        let failure = match ordered.await {
             Ok(operation) => {
                 tracing::info!(agent = %id, %step, operation = %operation.id, "an agent is healed");
                 None
             }
             Err(error @ (ControlError::Busy { .. } | ControlError::Touched(..))) => {
                 tracing::info!(agent = %id, %step, %error, "an agent is not healed now");
-                return Outcome::Postponed;
+                return CaseOutcome::Postponed;
             }
             Err(ControlError::Store(error)) => {
                 tracing::error!(%error, agent = %id, %step, "an agent is not healed now");
-                return Outcome::Postponed;
+                return CaseOutcome::Postponed;
             }
             Err(error) => {
                 tracing::warn!(%error, agent = %id, %step, "an agent is not healed");
@@ -102,101 +231,101 @@ impl Sweep {
             }
         };
         let outcome = match failure {
-            None => Outcome::Taken(step),
-            Some(_) => Outcome::Failed,
+            None => CaseOutcome::Taken(step),
+            Some(_) => CaseOutcome::Failed,
         };
         let at = self.clock.now();
         remediation.attempts.push(Attempt { step, at, failure });
-        // Who was overtaken got the other one's operation by its key.
-        self.keep(&id, &remediation)
-            .await
-            .map_or(Outcome::Nothing, |_| outcome)
+        // A process that was overtaken got the other one's operation by its key.
+        let saved = self.save(&id, &remediation).await;
+        saved.map_or(CaseOutcome::Nothing, |_| outcome)
     }
 
     async fn give_up(
         &self,
-        controls: &Controls,
         case: RemediationCase,
-        why: GiveUpReason,
-        sweep: Timestamp,
-    ) -> Outcome {
+        reason: GiveUpReason,
+        scheduled_at: Timestamp,
+    ) -> CaseOutcome {
         let id = &case.instance.id;
         let mut remediation = case.remediation.clone();
-        if why == GiveUpReason::CrashLoop {
-            let operations = match controls.operations.list(id, ORDERS, None).await {
+        if reason == GiveUpReason::CrashLoop {
+            let operations = match self.controls.operations.list(id, OPERATIONS, None).await {
                 Ok(page) => page.operations,
                 Err(error) => {
                     tracing::error!(%error, agent = %id, "crashes cannot be told from orders");
-                    return Outcome::Postponed;
+                    return CaseOutcome::Postponed;
                 }
             };
             let orders: Vec<_> = operations.iter().map(|it| it.started_at).collect();
-            remediation = remediation.without_ordered(&orders, &self.settings.healing());
-            if !remediation.is_crash_loop(sweep) {
-                self.keep(id, &remediation).await;
-                return Outcome::Nothing;
+            remediation = remediation.without_ordered(&orders, &self.policy);
+            if !remediation.is_crash_loop(scheduled_at) {
+                self.save(id, &remediation).await;
+                return CaseOutcome::Nothing;
             }
         }
         let end = GivenUp {
-            reason: why,
-            at: sweep,
-            pending: Some(sweep),
+            reason,
+            at: scheduled_at,
+            pending: Some(scheduled_at),
         };
-        tracing::warn!(agent = %id, ?why, "an agent is beyond self-healing");
-        let told = self.page(&case, remediation, end, sweep).await;
-        told.map_or(Outcome::Nothing, |told| Outcome::GivenUp(why, told))
+        tracing::warn!(agent = %id, why = ?reason, "an agent is beyond self-healing");
+        let told = self.page(&case, remediation, end, scheduled_at).await;
+        told.map_or(CaseOutcome::Nothing, |told| {
+            CaseOutcome::GivenUp(reason, told)
+        })
     }
 
-    /// Takes it on to tell people that nothing more is done, and tells them. None
-    /// where somebody else does, or there is no need any more.
+    /// Claims the alert that nothing more is tried, and delivers it. `None` if
+    /// another process claimed it, or it is not needed any more.
     async fn page(
         &self,
         case: &RemediationCase,
         mut remediation: RemediationState,
         end: GivenUp,
-        sweep: Timestamp,
+        scheduled_at: Timestamp,
     ) -> Option<bool> {
         let Instance { id, owner, .. } = &case.instance;
         let is_needed = end.reason == GiveUpReason::CrashLoop || case.condition == Condition::Down;
         remediation.given_up = Some(GivenUp {
-            pending: is_needed.then_some(sweep),
+            pending: is_needed.then_some(scheduled_at),
             ..end
         });
-        let mut kept = self.keep(id, &remediation).await?;
+        let mut saved = self.save(id, &remediation).await?;
         if !is_needed {
             return None;
         }
         let alert = of_remediation(id, owner, &remediation, &end);
-        if !self.knows(&alert) && !self.send(&alert).await {
+        if !self.sender.send_once(&alert).await {
             return Some(false);
         }
-        kept.given_up = Some(GivenUp {
+        saved.given_up = Some(GivenUp {
             pending: None,
             ..end
         });
-        self.keep(id, &kept).await;
+        self.save(id, &saved).await;
         Some(true)
     }
 
-    /// Writes what is known of an agent. None where it is not written, because
-    /// somebody else was faster or the store failed.
-    pub(crate) async fn keep(
+    /// Writes what self-healing knows about an agent. `None` if it is not written,
+    /// because another process was faster or the store failed.
+    async fn save(
         &self,
         id: &InstanceId,
         remediation: &RemediationState,
     ) -> Option<RemediationState> {
-        let kept = self.agent_states.save_remediation(id, remediation).await;
-        kept.unwrap_or_else(|error| {
+        let saved = self.agent_states.save_remediation(id, remediation).await;
+        saved.unwrap_or_else(|error| {
             tracing::error!(%error, agent = %id, "what self-healing knows is not written");
             None
         })
     }
 }
 
-impl Outcome {
-    pub(crate) fn count(self, summary: &mut Summary) {
-        let mut told = |told| {
-            *match told {
+impl CaseOutcome {
+    fn count(self, summary: &mut Summary) {
+        let mut notified = |delivered| {
+            *match delivered {
                 true => &mut summary.alerts_sent,
                 false => &mut summary.alerts_failed,
             } += 1;
@@ -206,10 +335,10 @@ impl Outcome {
             Self::Taken(Step::Restart) => summary.healing_restarts += 1,
             Self::Taken(Step::Repair) => summary.healing_repairs += 1,
             Self::Failed => summary.healing_failed += 1,
-            Self::SentKeys(known) => told(known),
-            Self::GivenUp(why, known) => {
-                told(known);
-                match why {
+            Self::Notified(delivered) => notified(delivered),
+            Self::GivenUp(reason, delivered) => {
+                notified(delivered);
+                match reason {
                     GiveUpReason::Exhausted => summary.healing_given_up += 1,
                     GiveUpReason::CrashLoop => summary.crash_loops += 1,
                 }

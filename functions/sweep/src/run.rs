@@ -1,219 +1,185 @@
-//! One sweep over a segment: pages are read, agents asked and states written at
-//! the same time, and nothing is kept of an agent that is done with.
+//! A run over the agents of a segment. Pages of instances are read, agents probed
+//! and states written at the same time, and nothing is kept of an agent once it
+//! has been visited.
 //!
-//! Each thread has a share of it: it takes agents, one by one, from those that are
-//! left, and does all for them, so that none waits for another thread to wake.
+//! Each thread takes a share of the agents: it takes one after the other from
+//! those that are left and does all the work for it, so that no thread waits for
+//! another to wake up.
 
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::vec;
 
-use common::store::{AgentStates, BATCH, Cursor, Segment, StoreError, Watched};
-use common::watch::{AgentState, Announcement, Condition, FleetCount, Histogram};
+use common::clock::SharedClock;
+use common::probe::Prober;
+use common::store::{AgentStates, BATCH, Cursor, History, Segment, StoreError, Watched};
+use common::watch::Policy;
 use futures_util::stream::{self, StreamExt};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
-use super::notifier::{Findings, OverdueAlert};
-use super::remediation_case::RemediationCase;
+use super::Summary;
+use super::latency_buffer::LatencyBuffer;
+use super::remediator::Remediator;
 use super::services::Services;
-use super::{Report, Summary, Sweep};
+use super::tally::Tally;
 
 /// How many instances are read at once.
 const PAGE: i32 = 250;
 
-/// How long before its end a sweep begins no probe: longer than one takes.
+/// How long before its deadline a run starts no more probes: longer than one takes.
 const LAST_PROBE: Duration = Duration::from_secs(7);
 
-/// How many requests write figures at once behind a sweep.
+/// How many requests write figures at the same time at the end of a run.
 const WRITES: usize = 8;
 
-/// A sweep over a segment, while it is made.
-pub(crate) struct Round {
-    pub(crate) sweep: Arc<Sweep>,
-    pub(crate) time: Timestamp,
+/// What runs need, made once per process.
+pub(crate) struct Runner {
+    pub(crate) clock: SharedClock,
+    pub(crate) agent_states: AgentStates,
+    pub(crate) history: History,
+    pub(crate) prober: Prober,
+    pub(crate) latencies: LatencyBuffer,
+    /// `None` if self-healing is off.
+    pub(crate) remediator: Option<Arc<Remediator>>,
+    pub(crate) policy: Policy,
+    /// How many agents are probed at the same time.
+    pub(crate) concurrency: usize,
+    /// The threads that share a run; without any it stays on the caller's.
+    pub(crate) runtimes: Vec<Handle>,
+}
+
+/// What a run is about.
+pub(crate) struct Scope {
+    pub(crate) scheduled_at: Timestamp,
+    pub(crate) segment: Segment,
     pub(crate) services: Services,
-    left: sync::Mutex<Left>,
-    /// Afterwards nobody is asked any more.
+    /// Agents that went down then or later count towards an incident of the fleet.
+    pub(crate) down_since: Timestamp,
+}
+
+/// A run in progress.
+pub(crate) struct Run {
+    pub(crate) runner: Arc<Runner>,
+    pub(crate) scheduled_at: Timestamp,
+    pub(crate) services: Services,
+    pub(crate) down_since: Timestamp,
+    remaining: sync::Mutex<Remaining>,
+    /// No probe is started after this.
     last_probe: Instant,
-    /// Agents that are down since then count as a part of the fleet that fails.
-    fallen_since: Timestamp,
     tally: Mutex<Tally>,
 }
 
-/// What is counted.
-pub(crate) struct Tally {
-    pub(crate) summary: Summary,
-    pub(crate) latency: Histogram,
-    pub(crate) transitions: Vec<Announcement>,
-    /// Those of them that people are to be told.
-    pub(crate) news: Vec<Announcement>,
-    pub(crate) debts: Vec<OverdueAlert>,
-    /// Agents about which something is to be done.
-    pub(crate) cases: Vec<RemediationCase>,
-    fleet: FleetCount,
-    /// Why the instances could not all be read.
-    broken: Option<StoreError>,
+/// What a run came to.
+pub(crate) struct Finished {
+    pub(crate) tally: Tally,
+    /// Whether it was ended by its deadline.
+    pub(crate) cut_off: bool,
 }
 
-/// What is met on the way through the table.
-enum Met {
-    Agent(Result<Box<Watched>, StoreError>),
-    /// The rest cannot be read.
-    Nothing(StoreError),
-}
-
-/// The instances of a segment that nobody has met yet.
-struct Left {
+/// The instances of a segment that have not been visited yet.
+struct Remaining {
     segment: Segment,
     page: vec::IntoIter<Result<Watched, StoreError>>,
-    place: Place,
+    position: Position,
 }
 
-/// How far the table is read.
-enum Place {
-    Begin,
+/// How far the table has been read.
+enum Position {
+    Start,
     After(Cursor),
     End,
 }
 
-impl Sweep {
-    /// Sweeps a segment, tells what it found, and heals who is to be healed. It ends
-    /// some seconds after the deadline at the latest, whereupon nobody is asked any
-    /// more: agents that it had no time for are counted.
-    pub(crate) async fn round(
+/// What the table yields next.
+enum Next {
+    Agent(Result<Box<Watched>, StoreError>),
+    /// The rest cannot be read.
+    Failed(StoreError),
+}
+
+impl Runner {
+    /// Visits every agent of a segment and writes the figures that are due. Agents
+    /// that the time before the deadline does not suffice for are counted.
+    pub(crate) async fn run(
         self: &Arc<Self>,
-        time: Timestamp,
-        segment: Segment,
-        services: Services,
+        scope: Scope,
+        begun: Instant,
         deadline: Instant,
-    ) -> Result<Report, StoreError> {
-        let begun = Instant::now();
-        let time_left = deadline.saturating_duration_since(begun);
-        let tally = Tally::new(Summary::new(
-            time,
-            segment.number,
-            segment.of,
-            services.state,
-        ));
-        let incident = self.last_incident().await;
-        let going_on = incident.as_ref().map(|record| &record.incident);
-        let going_on = going_on.filter(|incident| incident.is_open());
-        let round = Arc::new(Round {
-            sweep: self.clone(),
-            time,
+    ) -> Finished {
+        let Scope {
+            scheduled_at,
+            segment,
             services,
-            left: sync::Mutex::new(Left {
+            down_since,
+        } = scope;
+        let time = deadline.saturating_duration_since(begun);
+        let summary = Summary::new(scheduled_at, segment.number, segment.of, services.state);
+        let run = Arc::new(Run {
+            runner: self.clone(),
+            scheduled_at,
+            services,
+            down_since,
+            remaining: sync::Mutex::new(Remaining {
                 segment,
                 page: Vec::new().into_iter(),
-                place: Place::Begin,
+                position: Position::Start,
             }),
-            last_probe: begun + time_left.saturating_sub(LAST_PROBE).max(time_left / 2),
-            fallen_since: going_on.map_or_else(|| self.fallen_since(time), |it| it.since),
-            tally: Mutex::new(tally),
+            last_probe: begun + time.saturating_sub(LAST_PROBE).max(time / 2),
+            tally: Mutex::new(Tally::new(summary)),
         });
-        let shares = round.shares().join_all();
+        let shares = run.shares().join_all();
         let cut_off = timeout_at(deadline, shares).await.is_err();
-        if !cut_off && timeout_at(deadline, round.write_figures()).await.is_err() {
+        if !cut_off && timeout_at(deadline, run.write_figures()).await.is_err() {
             tracing::warn!("no time was left to write all figures");
         }
-        let tally = round.take_tally();
-        let mut summary = tally.summary;
-        summary.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        summary.latency(&tally.latency);
-        let count = FleetCount {
-            whole: !cut_off && tally.broken.is_none() && summary.not_reached == 0,
-            ..tally.fleet
-        };
-        let segments = self.next_segments(&summary, count.whole);
-        let findings = Findings {
-            news: tally.news,
-            debts: tally.debts,
-            count,
-        };
-        tokio::join!(
-            self.divide_next(time, segments),
-            self.tell(findings, incident, &mut summary),
-        );
-        self.heal(tally.cases, &count, &mut summary).await;
-        summary.log();
-        if let Some(publish) = self.metrics {
-            publish(&summary);
-        }
-        if cut_off {
-            tracing::warn!("the sweep was cut off: there may be instances that it never met");
-        }
-        match tally.broken {
-            Some(error) => Err(error),
-            None => Ok(Report {
-                summary,
-                transitions: tally.transitions,
-            }),
-        }
-    }
-
-    /// Who is down since then may have been found down by this sweep or the one
-    /// before: what fails in the middle of a sweep is noticed by two of them.
-    fn fallen_since(&self, time: Timestamp) -> Timestamp {
-        let failures = i32::try_from(self.settings.policy.failures).unwrap_or(i32::MAX);
-        let noticing: SignedDuration = self.settings.interval.saturating_mul(failures);
-        time.saturating_sub(noticing).unwrap_or(Timestamp::MIN)
+        let mut tally = run.take_tally();
+        let took = begun.elapsed().as_millis();
+        tally.summary.duration_ms = u64::try_from(took).unwrap_or(u64::MAX);
+        tally.summary.latency(&tally.latency);
+        tally.fleet.whole = !cut_off && tally.broken.is_none() && tally.summary.not_reached == 0;
+        Finished { tally, cut_off }
     }
 }
 
-impl Left {
-    /// The next one, or why there is none; none at the end.
-    async fn next(&mut self, agent_states: &AgentStates) -> Option<Met> {
+impl Remaining {
+    /// The next instance, or why there is none; `None` at the end.
+    async fn next(&mut self, agent_states: &AgentStates) -> Option<Next> {
         loop {
             if let Some(watched) = self.page.next() {
-                return Some(Met::Agent(watched.map(Box::new)));
+                return Some(Next::Agent(watched.map(Box::new)));
             }
-            let after = match mem::replace(&mut self.place, Place::End) {
-                Place::Begin => None,
-                Place::After(cursor) => Some(cursor),
-                Place::End => return None,
+            let after = match mem::replace(&mut self.position, Position::End) {
+                Position::Start => None,
+                Position::After(cursor) => Some(cursor),
+                Position::End => return None,
             };
             match agent_states.page(self.segment, PAGE, after).await {
                 Ok(page) => {
                     self.page = page.instances.into_iter();
-                    self.place = page.next.map_or(Place::End, Place::After);
+                    self.position = page.next.map_or(Position::End, Position::After);
                 }
-                Err(error) => return Some(Met::Nothing(error)),
+                Err(error) => return Some(Next::Failed(error)),
             }
         }
     }
 }
 
-impl Tally {
-    fn new(summary: Summary) -> Self {
-        Self {
-            summary,
-            latency: Histogram::default(),
-            transitions: Vec::new(),
-            news: Vec::new(),
-            debts: Vec::new(),
-            cases: Vec::new(),
-            fleet: FleetCount::default(),
-            broken: None,
-        }
-    }
-}
-
-impl Round {
-    /// Sets off a share for each thread, or one where the caller is. They end with
-    /// what is returned.
+impl Run {
+    /// Starts a share on each thread, or one on the caller's. Dropping what is
+    /// returned ends them.
     fn shares(self: &Arc<Self>) -> JoinSet<()> {
         let here = [Handle::current()];
-        let runtimes = match self.sweep.runtimes.as_slice() {
+        let runtimes = match self.runner.runtimes.as_slice() {
             [] => &here,
             runtimes => runtimes,
         };
-        let concurrency = self.sweep.settings.concurrency;
+        let concurrency = self.runner.concurrency;
         let at_once = (concurrency / runtimes.len()).max(1);
         let mut shares = JoinSet::new();
         for runtime in runtimes.iter().take(concurrency) {
@@ -223,31 +189,31 @@ impl Round {
         shares
     }
 
-    /// Meets one instance after the other, so many at once, until none is left.
+    /// Takes instances until none is left, `at_once` at the same time.
     async fn share(self: Arc<Self>, at_once: usize) {
         stream::unfold((), async |()| {
-            let mut left = self.left.lock().await;
-            Some((left.next(&self.sweep.agent_states).await?, ()))
+            let mut remaining = self.remaining.lock().await;
+            Some((remaining.next(&self.runner.agent_states).await?, ()))
         })
-        .for_each_concurrent(at_once, |met| self.meet(met))
+        .for_each_concurrent(at_once, |next| self.take(next))
         .await;
     }
 
-    async fn meet(&self, met: Met) {
-        match met {
-            Met::Nothing(error) => {
+    async fn take(&self, next: Next) {
+        match next {
+            Next::Failed(error) => {
                 tracing::error!(%error, "the instances cannot be read");
                 let mut tally = self.tally();
                 tally.summary.store_errors += 1;
                 tally.broken = Some(error);
             }
-            Met::Agent(Err(error)) => {
+            Next::Agent(Err(error)) => {
                 tracing::error!(%error, "an instance is left out");
                 let mut tally = self.tally();
                 tally.summary.instances += 1;
                 tally.summary.unreadable += 1;
             }
-            Met::Agent(Ok(watched)) => {
+            Next::Agent(Ok(watched)) => {
                 self.tally().summary.instances += 1;
                 if Instant::now() < self.last_probe {
                     self.visit(*watched).await;
@@ -260,20 +226,20 @@ impl Round {
 
     /// Writes the figures that are due. Those that cannot be written stay due.
     async fn write_figures(&self) {
-        let Sweep {
-            samples,
+        let Runner {
+            latencies,
             history,
-            settings,
+            policy,
             ..
-        } = &*self.sweep;
-        let due = samples.due(self.time, &settings.policy);
+        } = &*self.runner;
+        let due = latencies.due(self.scheduled_at, policy);
         stream::iter(due.chunks(BATCH))
             .for_each_concurrent(WRITES, async |agents| {
-                for parts in samples.parts(agents).chunks(BATCH) {
+                for parts in latencies.parts(agents).chunks(BATCH) {
                     match history.put(parts).await {
                         Ok(left) => {
                             for part in parts.iter().filter(|part| !left.contains(part)) {
-                                samples.written(part);
+                                latencies.written(part);
                                 self.tally().summary.figures += 1;
                             }
                         }
@@ -287,30 +253,14 @@ impl Round {
             .await;
     }
 
-    /// Counts an agent by what is on record of it now.
-    pub(crate) fn count(&self, state: &AgentState) {
-        let mut tally = self.tally();
-        tally.summary.conditions.count(state.condition);
-        let fleet = &mut tally.fleet;
-        match state.condition {
-            Condition::Up | Condition::Starting => fleet.standing += 1,
-            Condition::Down if state.since >= self.fallen_since => {
-                fleet.fallen += 1;
-                let first = fleet.since.map_or(state.since, |it| it.min(state.since));
-                fleet.since = Some(first);
-            }
-            _ => {}
-        }
-    }
-
-    /// What was counted. A share that was cut off may still be counting.
+    /// Takes what was counted. A share that was cut off may still be counting.
     fn take_tally(&self) -> Tally {
         let mut tally = self.tally();
         let summary = tally.summary.clone();
         mem::replace(&mut tally, Tally::new(summary))
     }
 
-    /// Never held while something is waited for.
+    /// Never held across an await.
     pub(crate) fn tally(&self) -> MutexGuard<'_, Tally> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }

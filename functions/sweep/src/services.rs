@@ -3,13 +3,11 @@
 use std::collections::HashMap;
 
 use common::model::Instance;
-use common::railway::{DeploymentState, FleetService, ResolveError, ServiceReference};
-use common::store::Listing;
+use common::railway::{DeploymentState, FleetService, Railway, ResolveError, ServiceReference};
+use common::store::{Listing, SweepRuns};
 use common::watch::{HostedService, Hosting, Policy};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-
-use super::Sweep;
 
 /// How much is known of Railway's services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -63,28 +61,39 @@ impl Services {
     }
 }
 
-impl Sweep {
-    /// What Railway says, asked if it is time to, and stored for the segments.
-    pub(crate) async fn list(&self, sweep: Timestamp) -> Services {
+/// Lists Railway's services, and keeps the last listing for when it cannot.
+pub(crate) struct ServiceLister {
+    pub(crate) railway: Railway,
+    pub(crate) sweep_runs: SweepRuns,
+    pub(crate) policy: Policy,
+    /// The time between two listings.
+    pub(crate) interval: SignedDuration,
+    /// For how long a listing is used while there is no newer one.
+    pub(crate) max_age: SignedDuration,
+}
+
+impl ServiceLister {
+    /// Lists the services, or takes the last listing if it is recent enough. A new
+    /// listing is stored for the segments.
+    pub(crate) async fn list(&self, scheduled_at: Timestamp) -> Services {
         let last = self.stored_listing().await;
-        let age = |listing: &Listing| sweep.duration_since(listing.taken_at);
+        let age = |listing: &Listing| scheduled_at.duration_since(listing.taken_at);
         if let Some(last) = &last
-            && (SignedDuration::ZERO..self.settings.listing_interval).contains(&age(last))
+            && (SignedDuration::ZERO..self.interval).contains(&age(last))
         {
             return Services::new(ListingState::Listed, last.services.clone());
         }
         let error = match self.railway.fleet().await {
             Ok(fleet) => {
-                let policy = &self.settings.policy;
                 let services = fleet.services().iter();
                 let services = services
-                    .filter_map(|it| hosted(it, sweep, policy))
+                    .filter_map(|it| hosted(it, scheduled_at, &self.policy))
                     .collect();
                 let listing = Listing {
-                    taken_at: sweep,
+                    taken_at: scheduled_at,
                     services,
                 };
-                if let Err(error) = self.sweeps.store(&listing).await {
+                if let Err(error) = self.sweep_runs.store(&listing).await {
                     tracing::error!(%error, "the listing of services is not stored");
                 }
                 return Services::new(ListingState::Listed, listing.services);
@@ -96,26 +105,26 @@ impl Sweep {
             return Services::new(ListingState::NotConfigured, Vec::new());
         }
         tracing::warn!(%error, "services cannot be listed");
-        self.while_useful(last, sweep)
+        self.while_useful(last, scheduled_at)
     }
 
-    /// What Railway said when the sweep began.
-    pub(crate) async fn last_listing(&self, sweep: Timestamp) -> Services {
+    /// The listing that was made when the run began, for one of its segments.
+    pub(crate) async fn last(&self, scheduled_at: Timestamp) -> Services {
         if self.railway.is_configured() {
             let last = self.stored_listing().await;
-            self.while_useful(last, sweep)
+            self.while_useful(last, scheduled_at)
         } else {
             Services::new(ListingState::NotConfigured, Vec::new())
         }
     }
 
-    fn while_useful(&self, last: Option<Listing>, sweep: Timestamp) -> Services {
-        let age = |listing: &Listing| sweep.duration_since(listing.taken_at);
+    fn while_useful(&self, last: Option<Listing>, scheduled_at: Timestamp) -> Services {
+        let age = |listing: &Listing| scheduled_at.duration_since(listing.taken_at);
         match last {
-            Some(last) if age(&last) < self.settings.listing_interval => {
+            Some(last) if age(&last) < self.interval => {
                 Services::new(ListingState::Listed, last.services)
             }
-            Some(last) if age(&last) <= self.settings.listing_max_age => {
+            Some(last) if age(&last) <= self.max_age => {
                 Services::new(ListingState::Old, last.services)
             }
             _ => Services::new(ListingState::Unavailable, Vec::new()),
@@ -123,7 +132,7 @@ impl Sweep {
     }
 
     async fn stored_listing(&self) -> Option<Listing> {
-        let listing = self.sweeps.listing().await;
+        let listing = self.sweep_runs.listing().await;
         listing.unwrap_or_else(|error| {
             tracing::error!(%error, "the last listing of services cannot be read");
             None

@@ -1,4 +1,4 @@
-//! How sweeps are made.
+//! How runs are made.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -16,20 +16,20 @@ use jiff::{SignedDuration, Timestamp};
 /// The settings of a sweep.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// The time between two sweeps.
+    /// The time between two runs.
     pub interval: SignedDuration,
     /// How long one invocation may take.
     pub time_limit: Duration,
     /// After how long a segment is too old to be made.
     pub outdated: SignedDuration,
-    /// How many agents are asked at once.
+    /// How many agents are probed at the same time.
     pub concurrency: usize,
-    /// Above how many instances the next sweep is made in segments, and about how
-    /// many each one has.
+    /// Above how many instances the next run is divided into segments, and about how
+    /// many instances each one has.
     pub segment_above: u32,
     /// The thresholds.
     pub policy: Policy,
-    /// From when on many failures are one incident.
+    /// When many failures are one incident.
     pub fleet: FleetPolicy,
     /// The time between two listings of Railway's services.
     pub listing_interval: SignedDuration,
@@ -37,11 +37,11 @@ pub struct Settings {
     pub listing_max_age: SignedDuration,
     /// Whether agents that fail are restarted and repaired.
     pub heals: bool,
-    /// After how many failing sweeps.
+    /// After how many failing runs.
     pub healing_after: u32,
     /// How long a step has until the next one.
     pub healing_pause: SignedDuration,
-    /// How many steps are taken in a sweep.
+    /// How many steps are taken after one run.
     pub healing_steps: usize,
 }
 
@@ -87,26 +87,26 @@ impl FromStr for PositiveInt {
 }
 
 /// A share in percent, from 1 to 100.
-struct Share(u32);
+struct Percent(u32);
 
 /// The text is no such share.
 #[derive(Debug, thiserror::Error)]
 #[error("must be a whole number from 1 to 100")]
-struct NoShare;
+struct NotPercent;
 
-impl FromStr for Share {
-    type Err = NoShare;
+impl FromStr for Percent {
+    type Err = NotPercent;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let share = text.parse().map_err(|_| NoShare)?;
+        let share = text.parse().map_err(|_| NotPercent)?;
         (1..=100)
             .contains(&share)
             .then_some(Self(share))
-            .ok_or(NoShare)
+            .ok_or(NotPercent)
     }
 }
 
-/// Whether agents are healed.
+/// Whether self-healing is on.
 #[derive(PartialEq)]
 enum SelfHealing {
     On,
@@ -151,7 +151,7 @@ impl Settings {
         let healing_after = number(SELF_HEALING_AFTER);
         let healing_pause = number(SELF_HEALING_PAUSE);
         let healing_steps = number(SELF_HEALING_STEPS);
-        let fleet_share = reader.optional::<Share>(ALERT_FLEET_SHARE);
+        let fleet_share = reader.optional::<Percent>(ALERT_FLEET_SHARE);
         let heals = reader.optional::<SelfHealing>(SELF_HEALING);
         let seconds = |given: Option<PositiveInt>, default| {
             given.map_or(default, |PositiveInt(number)| {
@@ -180,7 +180,7 @@ impl Settings {
             },
             fleet: FleetPolicy {
                 min: count(fleet_min?, default.fleet.min),
-                share: fleet_share?.map_or(default.fleet.share, |Share(share)| share),
+                share: fleet_share?.map_or(default.fleet.share, |Percent(share)| share),
                 quiet: interval.saturating_mul(2),
             },
             listing_interval: seconds(listing_interval?, default.listing_interval),
@@ -193,7 +193,7 @@ impl Settings {
         })
     }
 
-    /// Whether agents are healed: not while controls are off.
+    /// Whether self-healing is on: never while controls are off.
     pub fn may_heal(&self, switch: ControlsSwitch) -> bool {
         if self.heals && switch == ControlsSwitch::Off {
             tracing::warn!("controls are off, so nobody is healed");
@@ -201,8 +201,8 @@ impl Settings {
         self.heals && switch == ControlsSwitch::On
     }
 
-    /// How patient healing is.
-    pub fn healing(&self) -> RemediationPolicy {
+    /// How patient self-healing is.
+    pub fn remediation_policy(&self) -> RemediationPolicy {
         /// Longer than a flapping agent is up in between.
         const STABLE: SignedDuration = SignedDuration::from_mins(30);
 
@@ -218,7 +218,7 @@ impl Settings {
         }
     }
 
-    /// Has sweeps follow each other in this time, and services listed for each.
+    /// Makes runs follow each other at this interval, each with a listing of its own.
     pub fn every(&mut self, interval: Duration) {
         let seconds = i64::try_from(interval.as_secs()).unwrap_or(i64::MAX).max(1);
         self.interval = SignedDuration::from_secs(seconds);
@@ -227,7 +227,7 @@ impl Settings {
         self.listing_interval = self.listing_interval.min(self.interval);
     }
 
-    /// The time of the sweep that a moment belongs to.
+    /// When the run was scheduled that a moment belongs to.
     pub fn slot(&self, at: Timestamp) -> Timestamp {
         let interval = self.interval.as_secs().max(1);
         let second = at.as_second().div_euclid(interval) * interval;

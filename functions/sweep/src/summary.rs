@@ -1,4 +1,4 @@
-//! What a sweep did, in one line.
+//! What a run did, in one line.
 
 use common::watch::{Announcement, Condition, Histogram};
 use jiff::Timestamp;
@@ -6,24 +6,24 @@ use serde::Serialize;
 
 use super::ListingState;
 
-/// What came of a sweep, or of a segment of one.
+/// What came of a run, or of a segment of one.
 #[derive(Debug)]
 pub struct Report {
-    /// Its figures.
     pub summary: Summary,
-    /// Every transition that this sweep, and no other one, has written.
+    /// Every transition that this run, and no other, has written.
     pub transitions: Vec<Announcement>,
 }
 
-/// The figures of a sweep.
+/// The figures of a run.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
     /// The time for which it was scheduled.
-    pub sweep: Timestamp,
-    /// Which segment of the instances it had.
+    #[serde(rename = "sweep")]
+    pub scheduled_at: Timestamp,
+    /// Which segment of the instances it visited.
     pub segment: u32,
-    /// Of how many.
+    /// Of how many segments.
     pub segments: u32,
     /// How much it knew of Railway's services.
     pub listing: ListingState,
@@ -31,12 +31,12 @@ pub struct Summary {
     pub instances: u32,
     /// How many of their records are damaged.
     pub unreadable: u32,
-    /// How many agents it asked.
+    /// How many agents it probed.
     pub probed: u32,
-    /// How many it did not ask because they sleep, or did when Railway was last
-    /// heard of.
+    /// How many it did not probe because they sleep, or did when Railway was last
+    /// heard from.
     pub skipped_sleeping: u32,
-    /// How many it did not ask because they are stopped on purpose, likewise.
+    /// How many it did not probe because they are stopped on purpose, likewise.
     pub skipped_stopped: u32,
     /// How many it had no time for.
     pub not_reached: u32,
@@ -48,30 +48,30 @@ pub struct Summary {
     pub writes: u32,
     /// How many hourly figures it wrote.
     pub figures: u32,
-    /// How many states a sweep of the same time or a newer one had written.
+    /// How many states a run of the same time or a newer one had already written.
     pub refused_as_older: u32,
     /// How many instances went away meanwhile.
     pub gone: u32,
     /// How many reads and writes failed.
     pub store_errors: u32,
-    /// How many alerts people got.
+    /// How many alerts were delivered.
     pub alerts_sent: u32,
-    /// How many nobody took: later sweeps send them again.
+    /// How many were accepted by nobody: later runs send them again.
     pub alerts_failed: u32,
-    /// How many a maintenance window keeps back.
+    /// How many a maintenance window holds back.
     pub alerts_silenced: u32,
-    /// How many are a part of the incident, of which people are told once.
+    /// How many belong to the incident, which people are alerted to once.
     pub alerts_in_incident: u32,
     /// How many agents it restarted.
     pub healing_restarts: u32,
     /// How many it repaired.
     pub healing_repairs: u32,
-    /// How many Railway would not have restarted or repaired.
+    /// How many restarts and repairs Railway refused or failed.
     pub healing_failed: u32,
     /// How many have to wait: for an operation, for the end of an incident or of a
     /// maintenance window, or for their turn.
     pub healing_postponed: u32,
-    /// How many it gave up, because all steps were in vain.
+    /// How many it gave up on, because no step helped.
     pub healing_given_up: u32,
     /// How many crash again and again.
     pub crash_loops: u32,
@@ -87,20 +87,14 @@ pub struct Summary {
     pub p99_ms: Option<u32>,
 }
 
-/// How many agents are how.
+/// How many agents are in each condition.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Conditions {
-    /// Up.
     pub up: u32,
-    /// Starting.
     pub starting: u32,
-    /// Down.
     pub down: u32,
-    /// Waiting to be configured.
     pub setup: u32,
-    /// Stopped on purpose.
     pub stopped: u32,
-    /// Asleep.
     pub sleeping: u32,
 }
 
@@ -119,15 +113,15 @@ impl Conditions {
 }
 
 impl Summary {
-    /// Of a sweep that has not begun.
+    /// Of a run that has not begun.
     pub(crate) fn new(
-        sweep: Timestamp,
+        scheduled_at: Timestamp,
         segment: u32,
         segments: u32,
         listing: ListingState,
     ) -> Self {
         Self {
-            sweep,
+            scheduled_at,
             segment,
             segments,
             listing,
@@ -173,7 +167,7 @@ impl Summary {
         let whole = self.not_reached == 0 && self.store_errors == 0 && self.unreadable == 0;
         let text = if whole { "swept" } else { "swept in part" };
         tracing::info!(
-            sweep = %self.sweep,
+            sweep = %self.scheduled_at,
             segment = self.segment,
             segments = self.segments,
             listing = ?self.listing,

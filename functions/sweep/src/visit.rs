@@ -1,32 +1,34 @@
-//! One agent in a sweep.
+//! An agent's way through a run, from top to bottom: it is observed, what that
+//! means is applied to its record, and whether it needs help is assessed.
 
 use common::model::Instance;
+use common::probe::{ProbeReport, Status};
 use common::store::{StoreError, Stored, Watched};
 use common::watch::{
     AgentState, AlertOutbox, Announcement, Condition, Finding, Hosting, Judgement, Process,
-    Sighting, judge,
+    Sighting, Symptom, Trouble, judge,
 };
+use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::ListingState;
-use super::finding::found;
 use super::notifier::OverdueAlert;
-use super::run::Round;
+use super::run::Run;
+use super::services::ListingState;
 
-/// How often a state is judged anew that others overtake.
+/// How often a sighting is judged again because another run wrote the state first.
 const ATTEMPTS: usize = 4;
 
-/// What a sighting came to.
+/// What a sighting has changed.
 #[derive(Default)]
-struct Concluded {
-    /// Whether this sweep has written a change of the condition.
+struct Applied {
+    /// Whether this run has written a transition.
     transition: bool,
-    /// How the agent is; none where another sweep knows better.
+    /// The agent's state; `None` where another run knows better.
     state: Option<AgentState>,
 }
 
-impl Round {
-    /// Looks at an agent and writes what that means.
+impl Run {
+    /// Takes one agent through the run.
     pub(crate) async fn visit(&self, watched: Watched) {
         let Watched {
             instance,
@@ -34,35 +36,39 @@ impl Round {
             outbox,
             remediation,
         } = watched;
-        let debt = OverdueAlert::due(&instance, &outbox, self.time);
-        let Some((sighting, process)) = self.look(&instance, state.as_ref()).await else {
-            self.tally().debts.extend(debt);
+        let overdue = OverdueAlert::of(&instance, &outbox, self.scheduled_at);
+        let Some((sighting, process)) = self.observe(&instance, state.as_ref()).await else {
+            self.tally().overdue.extend(overdue);
             return;
         };
-        let concluded = self.conclude(&instance, state, &outbox, &sighting).await;
-        if !matches!(&concluded, Ok(it) if it.transition) {
-            self.tally().debts.extend(debt);
+        let applied = self.apply(&instance, state, &outbox, &sighting).await;
+        // A new transition has replaced whatever was pending.
+        if !matches!(&applied, Ok(it) if it.transition) {
+            self.tally().overdue.extend(overdue);
         }
-        let concluded = match concluded {
-            Ok(concluded) => concluded,
+        let applied = match applied {
+            Ok(applied) => applied,
             Err(error) => {
                 tracing::error!(%error, agent = %instance.id, "a state is not written");
                 self.tally().summary.store_errors += 1;
                 return;
             }
         };
-        let policy = &self.sweep.settings.policy;
-        if let (Some(_), Some(state)) = (&self.sweep.controls, &concluded.state) {
+        if let (Some(remediator), Some(state)) = (&self.runner.remediator, &applied.state) {
             let may_act = matches!(sighting.finding, Finding::Failing(_))
                 && self.services.state == ListingState::Listed
-                && !sighting.is_in_grace(policy);
-            Box::pin(self.assess(instance, remediation, &process, state, may_act)).await;
+                && !sighting.is_in_grace(&self.runner.policy);
+            let time = self.scheduled_at;
+            let assessing =
+                remediator.assess(instance, remediation, &process, state, may_act, time);
+            let case = Box::pin(assessing).await;
+            self.tally().cases.extend(case);
         }
     }
 
-    /// What is to be seen of an agent and of its process; none where it must not be
-    /// asked and nobody else can tell.
-    async fn look(
+    /// Sees how an agent and its process are. `None` if the agent must not be
+    /// probed and nobody else can tell.
+    async fn observe(
         &self,
         instance: &Instance,
         state: Option<&AgentState>,
@@ -76,14 +82,16 @@ impl Round {
         let (finding, at) = match service.map(|service| service.hosting) {
             Some(Hosting::Sleeping) => {
                 self.tally().summary.skipped_sleeping += 1;
-                (Finding::Sleeping, self.sweep.clock.now())
+                (Finding::Sleeping, self.runner.clock.now())
             }
             Some(Hosting::Stopped) => {
                 self.tally().summary.skipped_stopped += 1;
-                (Finding::Stopped, self.sweep.clock.now())
+                (Finding::Stopped, self.runner.clock.now())
             }
-            Some(Hosting::Deployed | Hosting::Deploying) => self.ask(instance, &mut process).await,
-            // Nobody knows whether it still sleeps, and asking would wake it.
+            Some(Hosting::Deployed | Hosting::Deploying) => {
+                self.probe(instance, &mut process).await
+            }
+            // Nobody knows whether it still sleeps, and a probe would wake it.
             None if !self.services.is_known() => match state.map(|state| state.condition) {
                 Some(condition @ (Condition::Sleeping | Condition::Stopped)) => {
                     let summary = &mut self.tally().summary;
@@ -94,12 +102,12 @@ impl Round {
                     summary.conditions.count(condition);
                     return None;
                 }
-                _ => self.ask(instance, &mut process).await,
+                _ => self.probe(instance, &mut process).await,
             },
-            None => self.ask(instance, &mut process).await,
+            None => self.probe(instance, &mut process).await,
         };
         let sighting = Sighting {
-            scheduled_at: self.time,
+            scheduled_at: self.scheduled_at,
             at,
             finding,
             deployed_at: service.map(|service| service.deployed_at),
@@ -108,77 +116,80 @@ impl Round {
         Some((sighting, process))
     }
 
-    async fn ask(&self, instance: &Instance, process: &mut Process) -> (Finding, jiff::Timestamp) {
+    /// Probes an agent, and counts how long that took.
+    async fn probe(&self, instance: &Instance, process: &mut Process) -> (Finding, Timestamp) {
         let begun = Instant::now();
-        let report = self.sweep.prober.probe(&instance.url()).await;
+        let report = self.runner.prober.probe(&instance.url()).await;
         let took = begun.elapsed();
-        let at = self.sweep.clock.now();
+        let at = self.runner.clock.now();
         let uptime = report.uptime.map(|uptime| uptime.duration());
         process.began = uptime.and_then(|uptime| at.checked_sub(uptime).ok());
-        let found = found(report);
-        let well = !matches!(found, Finding::Failing(_));
-        self.sweep
-            .samples
-            .record(&instance.id, self.time, at, well.then_some(took));
+        let finding = finding_of(report);
+        let well = !matches!(finding, Finding::Failing(_));
+        self.runner
+            .latencies
+            .record(&instance.id, self.scheduled_at, at, well.then_some(took));
         let mut tally = self.tally();
         tally.summary.probed += 1;
         tally.latency.record(took);
-        (found, at)
+        (finding, at)
     }
 
-    /// Writes what a sighting means, judged by what is on record then.
-    async fn conclude(
+    /// Judges a sighting by what is on record, and writes what has changed. If
+    /// another run wrote in between, the sighting is judged again by what it wrote.
+    async fn apply(
         &self,
         instance: &Instance,
         mut state: Option<AgentState>,
         outbox: &AlertOutbox,
         sighting: &Sighting,
-    ) -> Result<Concluded, StoreError> {
-        let policy = &self.sweep.settings.policy;
+    ) -> Result<Applied, StoreError> {
+        let policy = &self.runner.policy;
         for _ in 0..ATTEMPTS {
             let Some(judgement) = judge(&instance.id, state.as_ref(), sighting, policy) else {
                 self.tally().summary.refused_as_older += 1;
                 if let Some(state) = &state {
-                    self.count(state);
+                    self.tally().count(state, self.down_since);
                 }
-                return Ok(Concluded::default());
+                return Ok(Applied::default());
             };
             if !judgement.write {
-                self.count(&judgement.next);
-                return Ok(Concluded {
+                self.tally().count(&judgement.next, self.down_since);
+                return Ok(Applied {
                     transition: false,
                     state: Some(judgement.next),
                 });
             }
-            let news = judgement.transition.as_ref();
-            let news = news.is_some_and(|transition| transition.needs_alert(outbox));
+            let transition = judgement.transition.as_ref();
+            let alert = transition.is_some_and(|transition| transition.needs_alert(outbox));
             let read = state.as_ref().map(|state| state.scheduled_at);
-            let agent_states = &self.sweep.agent_states;
-            let saving = agent_states.save(&instance.id, read, &judgement, news);
+            let agent_states = &self.runner.agent_states;
+            let saving = agent_states.save(&instance.id, read, &judgement, alert);
             match Box::pin(saving).await? {
-                Stored::Written => return Ok(self.written(instance, judgement, news)),
-                Stored::Overtaken(found) => state = found,
+                Stored::Written => return Ok(self.count_write(instance, judgement, alert)),
+                Stored::Overtaken(other) => state = other,
                 Stored::Gone => {
                     self.tally().summary.gone += 1;
-                    return Ok(Concluded::default());
+                    return Ok(Applied::default());
                 }
             }
         }
-        // Others were faster again and again, so that there is a newer state.
+        // Others were faster every time, so the record is newer than this sighting.
         self.tally().summary.refused_as_older += 1;
-        Ok(Concluded::default())
+        Ok(Applied::default())
     }
 
-    fn written(&self, instance: &Instance, judgement: Judgement, news: bool) -> Concluded {
-        self.count(&judgement.next);
+    /// Counts a state that was written, and hands its transition on.
+    fn count_write(&self, instance: &Instance, judgement: Judgement, alert: bool) -> Applied {
         if judgement.transition.is_some() {
-            self.sweep.samples.hasten(&instance.id);
+            self.runner.latencies.hasten(&instance.id);
         }
         let mut tally = self.tally();
+        tally.count(&judgement.next, self.down_since);
         tally.summary.writes += 1;
         let state = Some(judgement.next);
         let Some(transition) = judgement.transition else {
-            return Concluded {
+            return Applied {
                 transition: false,
                 state,
             };
@@ -197,13 +208,29 @@ impl Round {
             owner: instance.owner.clone(),
             transition,
         };
-        if news {
-            tally.news.push(announcement.clone());
+        if alert {
+            tally.announcements.push(announcement.clone());
         }
         tally.transitions.push(announcement);
-        Concluded {
+        Applied {
             transition: true,
             state,
         }
     }
+}
+
+/// A probe's report in the terms of the state machine.
+fn finding_of(report: ProbeReport) -> Finding {
+    let symptom = match report.status {
+        Status::Running | Status::Healthy => return Finding::Well,
+        Status::Setup => return Finding::Setup,
+        Status::Starting => Symptom::NotReady,
+        Status::Stopped => Symptom::ProcessStopped,
+        Status::Unknown => Symptom::Inconclusive,
+        Status::Unreachable => Symptom::Unreachable,
+    };
+    Finding::Failing(Trouble {
+        symptom,
+        reason: report.reason.unwrap_or_default(),
+    })
 }

@@ -19,7 +19,7 @@ use common::store::{
     Memories, Operations, SweepRuns, Tables, Tickets, Tokens,
 };
 use proxy::{AgentLocation, Agents, Limits as ProxyLimits, TicketServices, Tunnels};
-use sweep::{Sweep, SweepTables};
+use sweep::{Dependencies, SweepTables};
 use version::{Backend, BackendUrl};
 
 use crate::error::StackError;
@@ -55,7 +55,7 @@ pub(crate) struct Functions {
     /// The routes of each one that has some, by its name.
     pub(crate) routes: Vec<(&'static str, Router)>,
     /// The one that has none.
-    pub(crate) sweep: Sweep,
+    pub(crate) sweep: Dependencies,
 }
 
 impl Settings {
@@ -148,21 +148,26 @@ impl Settings {
             .map(|url| Backend::new(url, self.internal_key.clone()))
             .transpose()?;
 
-        let mut sweep = Sweep::new(
-            &connection.named("sweep").persistent(),
-            SweepTables {
+        let heals = self.sweep.may_heal(self.switch);
+        let sweep = Dependencies {
+            clock: clock.clone(),
+            connection: connection.named("sweep").persistent(),
+            tables: SweepTables {
                 instances: tables.instances.clone(),
                 history: tables.history.clone(),
             },
-            clock.clone(),
-            shared.prober.clone(),
-            shared.railway.clone(),
-            self.sweep,
-        );
-        sweep.webhooks = Webhooks::new(self.fleet_webhooks.unwrap_or_default(), &clock)?;
-        if self.sweep.may_heal(self.switch) {
-            sweep.controls = Some(own("sweep")?.controls);
-        }
+            prober: shared.prober.clone(),
+            railway: shared.railway.clone(),
+            queue: None,
+            webhooks: Webhooks::new(self.fleet_webhooks.unwrap_or_default(), &clock)?,
+            controls: heals
+                .then(|| own("sweep"))
+                .transpose()?
+                .map(|own| own.controls),
+            embedded_metrics: false,
+            runtimes: Vec::new(),
+            settings: self.sweep,
+        };
 
         let of = own("compatibility")?;
         let compatibility = compatibility::router(compatibility::State {

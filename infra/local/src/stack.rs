@@ -22,7 +22,7 @@ use common::platform::Platform;
 use common::railway::Limits;
 use common::store::{Connection, Instances, Sessions, Tables, Tokens, create_missing_tables};
 use proxy::{SocketLimits, Tunnels};
-use sweep::Sweep;
+use sweep::Coordinator;
 use tokio::net::TcpListener;
 
 use crate::agents::Agent;
@@ -100,7 +100,9 @@ pub struct Stack {
     /// The routes of each function, by its name.
     pub functions: Vec<(&'static str, Router)>,
     /// The sweep, which has no routes.
-    pub sweep: Arc<Sweep>,
+    pub sweep: Arc<Coordinator>,
+    /// What the sweep is made of, for another process that sweeps.
+    pub sweep_dependencies: sweep::Dependencies,
     sweeper: Option<Sweeper>,
     /// The WebSockets that are open.
     pub tunnels: Tunnels,
@@ -181,7 +183,8 @@ impl Stack {
             },
             &tunnels,
         )?;
-        let sweep = Arc::new(sweep);
+        let sweep_dependencies = sweep;
+        let sweep = Arc::new(Coordinator::new(sweep_dependencies.clone()));
         let routes = functions
             .iter()
             .fold(Router::new(), |all, (_, routes)| all.merge(routes.clone()));
@@ -209,6 +212,7 @@ impl Stack {
                 .sweep
                 .map(|interval| Sweeper::start(sweep.clone(), interval)),
             sweep,
+            sweep_dependencies,
             simulated: demo.simulated,
             background,
             tunnels,

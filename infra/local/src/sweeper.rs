@@ -3,22 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sweep::Sweep;
+use sweep::Coordinator;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval};
 
 /// Sweeps at once and then at regular times, until it is dropped.
 pub(crate) struct Sweeper(JoinHandle<()>);
 
 impl Sweeper {
-    pub(crate) fn start(sweep: Arc<Sweep>, every: Duration) -> Self {
+    pub(crate) fn start(coordinator: Arc<Coordinator>, every: Duration) -> Self {
         Self(tokio::spawn(async move {
             let mut ticks = interval(every);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
             loop {
                 ticks.tick().await;
-                let deadline = Instant::now() + sweep.settings.time_limit;
-                if let Err(error) = sweep.scheduled(sweep.clock.now(), deadline).await {
+                if let Err(error) = coordinator.run_now().await {
                     tracing::error!(%error, "a sweep failed");
                 }
             }

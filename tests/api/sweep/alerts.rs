@@ -1,14 +1,12 @@
 //! Who is told of what sweeps find, by `ALERT_WEBHOOK_URLS`, and who is not.
 
-use std::sync::Arc;
-
 use common::clock::Clock;
 use common::config::{ALERT_FLEET_MIN, ALERT_FLEET_SHARE, ALERT_WEBHOOK_URLS};
 use http::Method;
 use jiff::SignedDuration;
 use local::agents::Behaviour;
 use serde_json::{Value, json};
-use sweep::{Settings, Summary};
+use sweep::{Coordinator, Settings, Summary};
 use tests::{Reply, ScriptedServer, World, made};
 
 use crate::support::people::People;
@@ -142,9 +140,7 @@ async fn what_nobody_took_is_told_by_a_later_sweep_of_any_process() {
     behave(&world, ID, Behaviour::Unreachable);
     let summary = sweeps(&world, 3).await;
     assert_eq!((summary.alerts_sent, summary.alerts_failed), (0, 1));
-    let mut other = world.sweeper(&world.stack.connection, true, Settings::default());
-    other.webhooks = world.stack.sweep.webhooks.clone();
-    let other = Arc::new(other);
+    let other = Coordinator::new(world.sweeper(&world.stack.connection, true, Settings::default()));
     // Whoever has it may still be telling it.
     let summary = world.sweep_with(&other).await.summary;
     assert_eq!(summary.alerts_sent, 0);
@@ -183,9 +179,7 @@ async fn one_webhook_that_is_never_there_has_nobody_told_twice() {
 #[tokio::test]
 async fn of_two_sweeps_at_the_same_time_one_tells() {
     let (world, people) = world().await;
-    let mut other = world.sweeper(&world.stack.connection, true, Settings::default());
-    other.webhooks = world.stack.sweep.webhooks.clone();
-    let other = Arc::new(other);
+    let other = Coordinator::new(world.sweeper(&world.stack.connection, true, Settings::default()));
     behave(&world, ID, Behaviour::Unreachable);
     for _ in 0..6 {
         world.clock.advance(SignedDuration::from_secs(60));
@@ -203,9 +197,11 @@ async fn of_two_sweeps_at_the_same_time_one_tells() {
 #[tokio::test]
 async fn when_most_of_the_fleet_fails_people_get_one_alert_and_one_when_it_is_over() {
     let (world, people) = world().await;
-    let mut other = world.sweeper(&world.stack.connection, true, world.stack.sweep.settings);
-    other.webhooks = world.stack.sweep.webhooks.clone();
-    let other = Arc::new(other);
+    let other = Coordinator::new(world.sweeper(
+        &world.stack.connection,
+        true,
+        world.stack.sweep_dependencies.settings,
+    ));
     let failing = ["running", "legacy", "setup", "starting", "stopped"];
     let failing = failing.map(|name| format!("demo-{name}"));
     for id in &failing {

@@ -1,12 +1,10 @@
 //! DynamoDB fails in the middle of sweeps: nothing is lost for good.
 
-use std::sync::Arc;
-
 use common::clock::Clock;
 use jiff::SignedDuration;
 use local::agents::Behaviour;
 use serde_json::Value;
-use sweep::{Settings, SweepError};
+use sweep::{Coordinator, Settings, SweepError};
 use tests::{Fate, World};
 
 const ID: &str = "demo-running";
@@ -20,7 +18,7 @@ fn kill(world: &World) {
 async fn throttled_requests_are_repeated() {
     let (world, dynamodb, _) = World::swept_over_faults().await;
     let connection = dynamodb.connect().await.persistent();
-    let sweep = Arc::new(world.sweeper(&connection, true, Settings::default()));
+    let sweep = Coordinator::new(world.sweeper(&connection, true, Settings::default()));
     // One fewer than a request is sent at the most.
     let mut left = 5;
     dynamodb.decide(move |operation, _| {

@@ -1,13 +1,12 @@
 //! What Railway says keeps agents from being asked, or from being blamed.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use local::agents::Behaviour;
 use local::railway::Fault;
 use serde_json::json;
-use sweep::{ListingState, Settings};
+use sweep::{Coordinator, ListingState, Settings};
 use tests::{Caller, Reply, ScriptedServer, World};
 
 const IMAGE: &str = "ghcr.io/openclaw/openclaw:2026.4.11";
@@ -103,7 +102,8 @@ async fn while_services_cannot_be_listed_the_last_listing_counts() {
     let (world, agent, service, _) = counted().await;
     world.railway().set_status(&service, "SLEEPING");
     world.sweep().await;
-    let failing = Arc::new(world.sweeper(&world.stack.connection, true, Settings::default()));
+    let failing =
+        Coordinator::new(world.sweeper(&world.stack.connection, true, Settings::default()));
     for (minutes, state) in [(1, ListingState::Old), (15, ListingState::Unavailable)] {
         world.clock.advance(SignedDuration::from_mins(minutes - 1));
         world.railway().clear_faults();
@@ -120,7 +120,8 @@ async fn while_services_cannot_be_listed_the_last_listing_counts() {
 async fn without_railway_every_agent_is_asked_and_the_sweep_says_so() {
     let (world, agent, service, _) = counted().await;
     world.railway().set_status(&service, "SLEEPING");
-    let alone = Arc::new(world.sweeper(&world.stack.connection, false, Settings::default()));
+    let alone =
+        Coordinator::new(world.sweeper(&world.stack.connection, false, Settings::default()));
     let summary = world.sweep_with(&alone).await.summary;
     assert_eq!(summary.listing, ListingState::NotConfigured);
     assert_eq!((summary.probed, summary.skipped_sleeping), (8, 0));
@@ -134,7 +135,7 @@ async fn services_are_listed_no_more_often_than_is_allowed() {
         listing_interval: SignedDuration::from_mins(3),
         ..Settings::default()
     };
-    let rarely = Arc::new(world.sweeper(&world.stack.connection, true, settings));
+    let rarely = Coordinator::new(world.sweeper(&world.stack.connection, true, settings));
     world.railway().clear_log();
     for _ in 0..6 {
         world.sweep_with(&rarely).await;

@@ -1,10 +1,8 @@
 //! Figures by the hour: every probe is counted once, whatever becomes of a write.
 
-use std::sync::Arc;
-
 use common::clock::Clock;
 use serde_json::{Value, json};
-use sweep::{Settings, Sweep};
+use sweep::{Coordinator, Settings};
 use tests::{Fate, World};
 
 const ID: &str = "demo-running";
@@ -15,7 +13,7 @@ const ALL_OF_THREE: &str = "2026-04-04T04:15:00Z";
 
 /// Sweeps once a minute up to a time, with these processes in turn, and tells how many
 /// requests failed.
-async fn sweep_until(world: &World, until: &str, processes: &[&Arc<Sweep>]) -> u32 {
+async fn sweep_until(world: &World, until: &str, processes: &[&Coordinator]) -> u32 {
     let until = until.parse().unwrap();
     let mut failed = 0;
     for sweep in processes.iter().cycle() {
@@ -99,7 +97,7 @@ async fn what_a_throttled_table_left_of_a_batch_is_written_later() {
 async fn what_several_processes_saw_is_added_up() {
     let (world, _dynamodb, one) = World::swept_over_faults().await;
     let connection = &world.stack.connection;
-    let other = Arc::new(world.sweeper(connection, true, Settings::default()));
+    let other = Coordinator::new(world.sweeper(connection, true, Settings::default()));
     sweep_until(&world, "2026-04-04T05:20:00Z", &[&one, &other]).await;
     assert_eq!(told(&world, THREE).await, json!([49, 0]));
     assert_eq!(told(&world, FOUR).await, json!([60, 0]));

@@ -10,7 +10,7 @@ use common::threads::Threads;
 use jiff::{SignedDuration, Timestamp};
 use local::agents::Behaviour;
 use serde_json::{Value, json};
-use sweep::{Outcome, Settings, SweepError};
+use sweep::{Coordinator, Outcome, Settings, SweepError};
 use tests::{Fate, FaultyDynamoDb, Reply, ScriptedServer, World, made};
 
 const ID: &str = "demo-running";
@@ -30,7 +30,7 @@ fn kill(world: &World) {
 #[tokio::test]
 async fn of_two_sweeps_at_the_same_time_one_announces_each_transition() {
     let world = world().await;
-    let other = Arc::new(world.sweeper(&world.stack.connection, true, Settings::default()));
+    let other = Coordinator::new(world.sweeper(&world.stack.connection, true, Settings::default()));
     let mut announced = 0;
     for minute in 0..5 {
         if minute == 1 {
@@ -80,9 +80,9 @@ async fn a_late_sweep_is_left_out() {
     let world = world().await;
     let report = world.sweep().await;
     let before = world.records.instance(ID).await;
-    let late = report.summary.sweep - SignedDuration::from_secs(60);
+    let late = report.summary.scheduled_at - SignedDuration::from_secs(60);
     let outcome = world.try_sweep(&world.stack.sweep, late).await.unwrap();
-    assert!(matches!(outcome, Outcome::Outdated(newest) if newest == report.summary.sweep));
+    assert!(matches!(outcome, Outcome::Outdated(newest) if newest == report.summary.scheduled_at));
     assert_eq!(world.records.instance(ID).await, before);
 }
 
@@ -187,7 +187,7 @@ async fn threads_that_share_a_sweep_meet_every_instance_once() {
     let mut sweep = world.sweeper(&world.stack.connection, true, settings);
     // Also where there is one processor.
     sweep.runtimes = [threads.runtimes(), threads.runtimes()].concat();
-    let report = world.sweep_with(&Arc::new(sweep)).await;
+    let report = world.sweep_with(&Coordinator::new(sweep)).await;
     let summary = &report.summary;
     let expected = records + 7;
     assert_eq!((summary.instances, summary.writes), (expected, expected));
@@ -207,7 +207,7 @@ async fn a_small_fleet_is_swept_by_the_coordinator_itself() {
     let aws = Aws::new(Endpoint::Local(sqs.url().to_owned()));
     let mut sweep = world.sweeper(&world.stack.connection, true, Settings::default());
     sweep.queue = Some(Queue::open(&aws, format!("{}/queue", sqs.url())));
-    let sweep = Arc::new(sweep);
+    let sweep = Coordinator::new(sweep);
     assert_eq!(world.sweep_with(&sweep).await.summary.instances, 7);
     assert_eq!(sqs.requests(), Vec::<String>::new());
 }
@@ -227,7 +227,7 @@ async fn a_sweep_that_meets_many_has_the_next_one_divided_until_one_meets_few() 
         };
         let mut sweep = world.sweeper(&connection, true, settings);
         sweep.queue = Some(queue.clone());
-        Arc::new(sweep)
+        Coordinator::new(sweep)
     };
     let next = async |sweep| {
         world.clock.advance(SignedDuration::from_secs(60));

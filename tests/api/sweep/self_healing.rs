@@ -1,6 +1,5 @@
 //! What sweeps do about agents that fail, with `SELF_HEALING=on`.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use common::clock::Clock;
@@ -11,7 +10,7 @@ use jiff::SignedDuration;
 use local::agents::Behaviour;
 use local::railway::Fault;
 use serde_json::{Value, json};
-use sweep::Summary;
+use sweep::{Coordinator, Summary};
 use tests::{Builder, Fate, FaultyDynamoDb, Reply, World, made};
 use tokio::time::{sleep, timeout};
 
@@ -238,9 +237,11 @@ async fn restarts_that_an_owner_orders_are_no_crashes() {
 #[tokio::test]
 async fn two_sweeps_at_once_make_one_step_and_so_does_one_delivered_twice() {
     let (world, _people) = world().await;
-    let mut other = world.sweeper(&world.stack.connection, true, world.stack.sweep.settings);
-    other.controls = world.stack.sweep.controls.clone();
-    let other = Arc::new(other);
+    let other = Coordinator::new(world.sweeper(
+        &world.stack.connection,
+        true,
+        world.stack.sweep_dependencies.settings,
+    ));
     behave(&world, ID, Behaviour::Unreachable);
     sweeps(&world, 4).await;
     for expected in [
@@ -343,10 +344,8 @@ async fn a_step_that_could_not_be_noted_is_noted_later_and_not_taken_twice() {
     sweeps(&world, 4).await;
     let dynamodb = FaultyDynamoDb::start(&world.stack.dynamodb).await;
     let connection = dynamodb.connect().await;
-    let settings = world.stack.sweep.settings;
-    let mut other = world.sweeper(&connection, true, settings);
-    other.controls = world.stack.sweep.controls.clone();
-    let other = Arc::new(other);
+    let settings = world.stack.sweep_dependencies.settings;
+    let other = Coordinator::new(world.sweeper(&connection, true, settings));
     dynamodb.decide(|operation, body| match operation {
         "UpdateItem" if body.contains("tries") => Fate::Failed,
         _ => Fate::Answered,
@@ -369,14 +368,18 @@ async fn a_step_waits_for_a_store_that_fails() {
     sweeps(&world, 4).await;
     let dynamodb = FaultyDynamoDb::start(&world.stack.dynamodb).await;
     let connection = dynamodb.connect().await;
-    let mut other = world.sweeper(&world.stack.connection, true, world.stack.sweep.settings);
-    let controls = world.stack.sweep.controls.clone().unwrap();
+    let mut other = world.sweeper(
+        &world.stack.connection,
+        true,
+        world.stack.sweep_dependencies.settings,
+    );
+    let controls = world.stack.sweep_dependencies.controls.clone().unwrap();
     let table = world.stack.tables.operations.clone();
     other.controls = Some(Controls {
         operations: Operations::new(connection, table),
         ..controls
     });
-    let other = Arc::new(other);
+    let other = Coordinator::new(other);
     dynamodb.decide(|_, _| Fate::Failed);
     let summary = world.sweep_with(&other).await.summary;
     assert_eq!((summary.healing_postponed, summary.healing_failed), (1, 0));

@@ -1,7 +1,5 @@
 //! When self-healing does nothing about an agent that fails.
 
-use std::sync::Arc;
-
 use common::clock::Clock;
 use common::config::{
     ALERT_FLEET_MIN, ALERT_FLEET_SHARE, ENABLE_CONTROLS, SELF_HEALING, SWEEP_INTERVAL,
@@ -13,6 +11,7 @@ use jiff::SignedDuration;
 use local::agents::Behaviour;
 use local::railway::Fault;
 use serde_json::{Value, json};
+use sweep::Coordinator;
 use tests::{World, made};
 
 use crate::sweep::self_healing::{
@@ -154,11 +153,9 @@ async fn a_stop_that_railway_has_not_told_of_yet_is_not_undone() {
     // The listing of this minute is there when the owner stops the agent.
     world.clock.advance(SignedDuration::from_secs(60));
     let now = world.clock.now();
-    let mut settings = world.stack.sweep.settings;
+    let mut settings = world.stack.sweep_dependencies.settings;
     settings.listing_interval = SignedDuration::from_mins(5);
-    let mut sweep = world.sweeper(&world.stack.connection, true, settings);
-    sweep.controls = world.stack.sweep.controls.clone();
-    let sweep = Arc::new(sweep);
+    let sweep = Coordinator::new(world.sweeper(&world.stack.connection, true, settings));
     let path = format!("/api/instance/{ID}/stop");
     assert_eq!(world.owner_of(ID).post(&path).await.status, 200);
     let summary = made(world.try_sweep(&sweep, now).await).summary;
