@@ -1,23 +1,97 @@
 //! HTTP/1: one kept connection where the agent plays along, and no path that
 //! pays for another.
 
-use common::probe::Status;
+use common::probe::{Degradation, Process, Status};
 use tokio::time::Instant;
 
 use crate::agent::{Agent, Then, good, ok};
 use crate::{failed, prober, running, seen, took_one_limit};
 
-fn asked(on: [usize; 3]) -> Vec<(usize, String)> {
-    let paths = ["/healthz", "/readyz", "/api/status"];
+/// Which connection each path was asked on, in this order.
+fn asked<const N: usize>(on: [usize; N]) -> Vec<(usize, String)> {
+    let paths = ["/healthz", "/readyz", "/api/status", "/startupz"];
     on.into_iter().zip(paths.map(str::to_owned)).collect()
 }
 
 #[tokio::test]
-async fn the_three_paths_share_a_connection_that_the_agent_keeps() {
+async fn all_paths_share_a_connection_that_the_agent_keeps() {
     let agent = Agent::plain(|_, path| Then::Say(ok(good(path)))).await;
     let report = prober().probe(&agent.url.parse().unwrap()).await;
     assert_eq!(seen(report), running());
-    assert_eq!(agent.asked(), asked([1, 1, 1]));
+    assert_eq!(agent.asked(), asked([1, 1, 1, 1]));
+}
+
+const STARTED: &str = r#"{"ok":true,"status":"started","version":"2026.9.6","uptimeMs":61000}"#;
+
+#[tokio::test]
+async fn startupz_tells_what_the_three_paths_do_not() {
+    let agent = Agent::plain(|_, path| {
+        Then::Say(match path {
+            "/readyz" => ok(r#"{"ready":false}"#).replace("200 OK", "503 Unready"),
+            "/api/status" => ok("").replace("200 OK", "404 Not Found"),
+            "/startupz" => ok(STARTED),
+            path => ok(good(path)),
+        })
+    })
+    .await;
+    let report = prober().probe(&agent.url.parse().unwrap()).await;
+    assert_eq!(agent.asked(), asked([1, 1, 1, 1]));
+    let uptime = report.uptime.map(|uptime| uptime.to_string());
+    assert_eq!(uptime.as_deref(), Some("1m 1s"));
+    assert_eq!(report.degraded, [Degradation::Readiness]);
+    assert_eq!(
+        (report.status, report.process),
+        (Status::Starting, Process::Up)
+    );
+}
+
+#[tokio::test]
+async fn startupz_is_asked_of_nobody_who_has_told_all_refuses_all_or_says_nothing() {
+    let told = |path: &str| match path {
+        "/api/status" => ok(r#"{"state":"running","version":"2026.9.6"}"#),
+        path => ok(good(path)),
+    };
+    let refused = |path: &str| match path {
+        "/healthz" => ok(good(path)),
+        _ => ok(r#"{"error":{"type":"proxy_attribution_required"}}"#)
+            .replace("200 OK", "403 Forbidden"),
+    };
+    let nothing = |_: &str| ok("").replace("200 OK", "404 Not Found");
+    for answer in [told, refused, nothing] {
+        let agent = Agent::plain(move |_, path| Then::Say(answer(path))).await;
+        prober().probe(&agent.url.parse().unwrap()).await;
+        assert_eq!(agent.asked(), asked([1, 1, 1]));
+    }
+}
+
+#[tokio::test]
+async fn a_startupz_that_hangs_costs_one_limit_and_no_path_its_answer() {
+    let agent = Agent::plain(|_, path| match path {
+        "/startupz" => Then::Hang,
+        path => Then::Say(ok(good(path))),
+    })
+    .await;
+    let start = Instant::now();
+    let report = prober().probe(&agent.url.parse().unwrap()).await;
+    took_one_limit(start);
+    assert_eq!(seen(report), running());
+    assert_eq!(agent.connections(), 1);
+}
+
+#[tokio::test]
+async fn a_page_or_a_404_at_startupz_is_a_release_without_it() {
+    for answer in [
+        ok("<!doctype html>").replace("application/json", "text/html"),
+        ok("Not Found").replace("200 OK", "404 Not Found"),
+    ] {
+        let agent = Agent::plain(move |_, path| match path {
+            "/startupz" => Then::Say(answer.clone()),
+            path => Then::Say(ok(good(path))),
+        })
+        .await;
+        let report = prober().probe(&agent.url.parse().unwrap()).await;
+        assert_eq!(seen(report), running());
+    }
 }
 
 #[tokio::test]

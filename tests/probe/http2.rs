@@ -28,7 +28,7 @@ async fn probe(
 }
 
 #[tokio::test]
-async fn the_three_paths_share_a_handshake() {
+async fn all_paths_share_a_handshake() {
     let authority = Authority::new();
     let config = authority.agent(&["h2", "http/1.1"]);
     let agent = Agent::start(config, Builder::new(), |_, path| Then::Say(good(path))).await;
@@ -47,7 +47,8 @@ async fn the_three_paths_share_a_handshake() {
         assert_eq!(request.headers()["user-agent"], common::client::USER_AGENT);
         assert_eq!(request.headers()["accept"], "application/json");
     }
-    assert_eq!(agent.requests().len(), 3);
+    // Those of the contract, and `/startupz`.
+    assert_eq!(agent.requests().len(), 4);
 }
 
 #[tokio::test]

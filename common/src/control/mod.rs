@@ -192,9 +192,17 @@ impl Controls {
                 });
             }
         }
+        // What Railway did is done: the caller is told so all the same.
         if let Err(error) = self.operations.save(&operation).await {
-            // What Railway did is done: the caller is told so all the same.
             tracing::error!(%error, operation = %operation.id, "an outcome is not on record");
+        }
+        if operation.deployment_id.is_some()
+            && let Err(error) = self
+                .instances
+                .record_deployment(&operation.instance, now)
+                .await
+        {
+            tracing::error!(%error, operation = %operation.id, "a deployment is not on record");
         }
         done.map(|()| operation)
     }

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{ControlError, Controls};
 use crate::model::{Control, Failure, FailureKind, Instance, Operation, OperationState};
-use crate::probe::{ProbeReport, Status};
+use crate::probe::{ProbeReport, SKEW, Status};
 use crate::railway::{DeploymentId, DeploymentState};
 use crate::store::LEASE;
 
@@ -17,9 +17,6 @@ const PATIENCE: SignedDuration = SignedDuration::from_mins(15);
 /// How long one look at Railway and at the agent may take, whatever the caller's
 /// limit is.
 const ONE_LOOK: Duration = Duration::from_secs(10);
-
-/// How far the clocks of an agent and ours may be apart.
-const SKEW: Duration = Duration::from_secs(2);
 
 /// For how long an agent that does not tell its uptime may still be the process
 /// from before.

@@ -36,6 +36,8 @@ pub struct Instance {
     pub gateway_process_status: Option<String>,
     /// The release that it said it runs when it last told one.
     pub reported_version: Option<OpenclawVersion>,
+    /// When the platform last had it deployed.
+    pub deployed_at: Option<Timestamp>,
     /// When a sweep last recorded what it saw of the agent: at each change, and
     /// once a heartbeat.
     pub observed_at: Option<Timestamp>,
@@ -54,6 +56,17 @@ impl Instance {
     /// The owner's plan, `free` where none is recorded.
     pub fn plan(&self) -> &str {
         self.plan.as_deref().unwrap_or(DEFAULT_PLAN)
+    }
+
+    /// The release that the agent told as it checked in, unless it did so before
+    /// its last deployment or, where that is known, before its process began.
+    pub fn checked_in_version(&self, process_began: Option<Timestamp>) -> Option<&OpenclawVersion> {
+        let told_at = self.last_seen_at?;
+        let is_older = |at: Timestamp| told_at < at;
+        let outdated = [self.deployed_at, process_began];
+        self.reported_version
+            .as_ref()
+            .filter(|_| !outdated.into_iter().flatten().any(is_older))
     }
 
     /// The spec's `startedAt`: when the agent was first registered, else

@@ -1,16 +1,17 @@
-//! How the three paths of an agent share a connection.
+//! How the paths of an agent share a connection.
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ::http::header::CONTENT_TYPE;
+use ::http::HeaderValue;
+use ::http::header::{CONTENT_TYPE, LOCATION};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::connection::{Connection, Connector, Question, Sender, Target};
 use super::failure::Failure;
-use super::{Endpoint, Observation, Observations};
+use super::{Endpoint, Observation, Observations, Startup};
 use crate::model::AgentUrl;
 
 /// How long a path waits for its turn on the connection before it gets one of
@@ -39,8 +40,17 @@ struct Turn<'a> {
     slot: Option<MutexGuard<'a, Option<Sender>>>,
 }
 
+/// An answer that arrived whole.
+struct Answer {
+    status: u16,
+    content_type: Option<HeaderValue>,
+    location: Option<HeaderValue>,
+    body: Vec<u8>,
+}
+
 /// Asks the three paths: over one connection, as long as the agent keeps it and
-/// answers promptly, else over one for each. All ends with the longest limit.
+/// answers promptly, else over one for each; then `/startupz`, if that can tell
+/// more. All ends with the longest limit.
 pub(super) async fn observe(connector: &Connector, url: &AgentUrl) -> Observations {
     let start = Instant::now();
     let target = match Target::of(url) {
@@ -77,11 +87,24 @@ impl Asking<'_> {
                 ask(Endpoint::ApiStatus),
             )
         };
-        Observations {
+        let mut observations = Observations {
             healthz,
             readyz,
             api_status,
+            startup: None,
+        };
+        if observations.leave_startup_open() {
+            observations.startup = self.startup(&shared).await;
         }
+        observations
+    }
+
+    /// Asks for `/startupz` over the connection that the others have left. It is
+    /// worth no other one: an agent without `/startupz` is told truthfully too.
+    async fn startup(&self, shared: &Shared) -> Option<Startup> {
+        let mut turn = timeout(PATIENCE, shared.turn()).await.ok()??;
+        let answer = self.fetch(&mut turn.sender, Endpoint::Startupz).await;
+        Startup::read(&answer.ok()?.ok()?.body)
     }
 
     /// Asks for a path over the connection that all share, as far as possible.
@@ -122,32 +145,59 @@ impl Asking<'_> {
 
     /// Asks for a path, and fails if there is no status and still time.
     async fn ask(&self, sender: &mut Sender, endpoint: Endpoint) -> Result<Observation, Failure> {
+        let answer = self.fetch(sender, endpoint).await?;
+        Ok(answer.map_or_else(
+            |observation| observation,
+            |answer| answer.observation_of(endpoint),
+        ))
+    }
+
+    /// Asks for a path; what befalls an answer that does not arrive whole is an
+    /// observation already.
+    async fn fetch(
+        &self,
+        sender: &mut Sender,
+        endpoint: Endpoint,
+    ) -> Result<Result<Answer, Observation>, Failure> {
         let deadline = self.deadline(endpoint);
         let question = Question::get(endpoint.path());
         let head = sender.ask(&self.target, &question);
         let response = match timeout_at(deadline, head).await {
-            Err(_) => return Ok(timed_out(endpoint)),
+            Err(_) => return Ok(Err(timed_out(endpoint))),
             Ok(response) => response?,
         };
         let status = response.status().as_u16();
         let content_type = response.headers().get(CONTENT_TYPE).cloned();
+        let location = response.headers().get(LOCATION).cloned();
         let body = timeout_at(deadline, response.into_body().read()).await;
         Ok(match body {
-            Err(_) => Observation::cut_off(status, after_limit(endpoint)),
-            Ok(Err(error)) => Observation::cut_off(status, error.to_string()),
-            Ok(Ok(body)) => Observation::answered(
-                endpoint,
+            Err(_) => Err(Observation::cut_off(status, after_limit(endpoint))),
+            Ok(Err(error)) => Err(Observation::cut_off(status, error.to_string())),
+            Ok(Ok(body)) => Ok(Answer {
                 status,
-                // A header that is not text is as odd as an unknown type.
-                content_type.as_ref().map(|it| it.to_str().unwrap_or("?")),
-                &body,
-            ),
+                content_type,
+                location,
+                body,
+            }),
         })
     }
 
     /// All limits count from the start of the probe.
     fn deadline(&self, endpoint: Endpoint) -> Instant {
         self.start + endpoint.limit()
+    }
+}
+
+impl Answer {
+    fn observation_of(&self, endpoint: Endpoint) -> Observation {
+        let location = self.location.as_ref().and_then(|it| it.to_str().ok());
+        if let (300..=399, Some(location)) = (self.status, location) {
+            return Observation::redirected(self.status, location);
+        }
+        // A header that is not text is as odd as an unknown type.
+        let content_type = self.content_type.as_ref();
+        let content_type = content_type.map(|it| it.to_str().unwrap_or("?"));
+        Observation::answered(endpoint, self.status, content_type, &self.body)
     }
 }
 

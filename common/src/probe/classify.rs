@@ -1,37 +1,18 @@
 //! The spec's "Runtime status classification", as a pure function.
 
-use serde::Serialize;
-use utoipa::ToSchema;
+use super::{Degradation, Denial, Facts, Observations, Problem, Process, Status, process};
 
-use super::{Facts, Observations, Problem};
-
-/// The spec's seven words for an agent's state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// `/api/status` reports the agent process as running.
-    Running,
-    /// `/healthz` and `/readyz` both respond, and `/api/status` does not decide.
-    Healthy,
-    /// Alive, but not ready yet.
-    Starting,
-    /// `/api/status` reports the agent process as stopped.
-    Stopped,
-    /// `/api/status` reports that the agent is not configured yet.
-    Setup,
-    /// Something answers, and it is not conclusive.
-    Unknown,
-    /// No path responds successfully.
-    Unreachable,
-}
-
-/// A status with its explanation.
+/// A status with its explanation, and what the answers show beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Classification {
-    /// The state of the agent.
+    /// The state of the agent, by the spec's table.
     pub status: Status,
     /// Why it is not plainly running or healthy.
     pub reason: Option<String>,
+    /// How the gateway's own process is, which the spec's table does not tell.
+    pub process: Process,
+    /// What does not work although the process is up. Empty unless it is.
+    pub degraded: Vec<Degradation>,
 }
 
 /// What `/api/status` says, once it answers.
@@ -45,10 +26,10 @@ enum Verdict {
     Unclear(String),
 }
 
-/// Decides the state of an agent from its three answers.
+/// Decides the state of an agent from its answers.
 ///
-/// `/api/status` is authoritative; the two others decide where it is absent or
-/// inconclusive.
+/// `/api/status` is authoritative; the two health checks decide where it is
+/// absent or inconclusive. `/startupz` decides nothing of the status.
 pub fn classify(observations: &Observations) -> Classification {
     let healthz = &observations.healthz.outcome;
     let readyz = &observations.readyz.outcome;
@@ -56,7 +37,24 @@ pub fn classify(observations: &Observations) -> Classification {
         Ok(facts) => by_api_status(facts, healthz, readyz),
         Err(problem) => by_legacy_probes(healthz, readyz, problem),
     };
-    Classification { status, reason }
+    let (process, degraded) = process::of(status, observations);
+    let reason = match (process, status) {
+        (Process::Draining, Status::Starting) => {
+            Some("The gateway is draining: it finishes its work, and ends then".to_owned())
+        }
+        (Process::Hanging, _) => healthz.as_ref().err().map(|problem| {
+            format!(
+                "/api/status reports a running agent, but its gateway does not answer: {problem}"
+            )
+        }),
+        _ => reason,
+    };
+    Classification {
+        status,
+        reason,
+        process,
+        degraded,
+    }
 }
 
 type Outcome = Result<Facts, Problem>;
@@ -115,12 +113,31 @@ fn by_legacy_probes(
     of_status: &Problem,
 ) -> (Status, Option<String>) {
     match (healthz, readyz) {
+        _ if waits_for_setup(healthz, of_status) => (
+            Status::Setup,
+            Some("The agent is not configured yet".to_owned()),
+        ),
         (Ok(_), Ok(_)) => (Status::Healthy, None),
+        // The wrapper's login hides the rest, and will for ever.
+        (Ok(facts), Err(Problem::Http(401)))
+            if facts.gateway_reachable == Some(true) && *of_status == Problem::Http(401) =>
+        {
+            let reason = "The wrapper's /healthz reports that the gateway is reachable; \
+                          /readyz and /api/status are behind its login";
+            (Status::Healthy, Some(reason.to_owned()))
+        }
         (Ok(_), Err(problem)) => (Status::Starting, Some(not_ready(problem))),
         (Err(problem), Ok(_)) => (
             Status::Unknown,
             Some(format!(
                 "/readyz responds, but /healthz does not: {problem}"
+            )),
+        ),
+        // The spec: with status 200 the agent is considered reachable.
+        (Err(_), Err(_)) if of_status.is_success() => (
+            Status::Unknown,
+            Some(format!(
+                "/api/status responds, but cannot be read: {of_status}"
             )),
         ),
         // The same failure everywhere needs no list.
@@ -137,249 +154,18 @@ fn by_legacy_probes(
     }
 }
 
+/// Whether a wrapper that keeps `/api/status` to itself says that it is not
+/// configured: by its health, or by sending everybody to its page for that.
+fn waits_for_setup(healthz: &Outcome, of_status: &Problem) -> bool {
+    matches!(healthz, Err(Problem::Denied(_, Denial::WrapperConfigured)))
+        || (matches!(healthz, Ok(_) | Err(Problem::SetupRedirect(_)))
+            && matches!(of_status, Problem::SetupRedirect(_)))
+}
+
 fn not_ready(problem: &Problem) -> String {
     format!("/healthz responds, but /readyz does not: {problem}")
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::super::{Endpoint, Observation};
-    use super::*;
-
-    /// How one path may answer, named.
-    type Answer = (&'static str, Observation);
-
-    fn answered(endpoint: Endpoint, status: u16, content_type: &str, body: &str) -> Observation {
-        Observation::answered(endpoint, status, Some(content_type), body.as_bytes())
-    }
-
-    fn json_answer(endpoint: Endpoint, body: &Value) -> Observation {
-        answered(endpoint, 200, "application/json", &body.to_string())
-    }
-
-    fn bad_answers(endpoint: Endpoint) -> Vec<Answer> {
-        vec![
-            (
-                "html",
-                answered(endpoint, 200, "text/html", "<!doctype html>"),
-            ),
-            (
-                "broken json",
-                answered(endpoint, 200, "application/json", "{"),
-            ),
-            ("404", answered(endpoint, 404, "text/plain", "Not Found")),
-            ("503", answered(endpoint, 503, "application/json", "{}")),
-            ("time-out", Observation::failed("timed out after 5 s")),
-            ("refused", Observation::failed("connection refused")),
-        ]
-    }
-
-    fn legacy_answers(endpoint: Endpoint, good: &Value) -> Vec<Answer> {
-        let mut answers = bad_answers(endpoint);
-        answers.push(("good", json_answer(endpoint, good)));
-        answers
-    }
-
-    /// Calls `check` with every pair of answers to `/healthz` and `/readyz`.
-    fn each_legacy_pair(mut check: impl FnMut(&Answer, &Answer)) {
-        let healthz = legacy_answers(Endpoint::Healthz, &json!({"ok": true, "status": "live"}));
-        let readyz = legacy_answers(Endpoint::Readyz, &json!({"ready": true, "failing": []}));
-        for health in &healthz {
-            for ready in &readyz {
-                check(health, ready);
-            }
-        }
-    }
-
-    fn status_of(health: &Answer, ready: &Answer, api_status: &Observation) -> Classification {
-        classify(&Observations {
-            healthz: health.1.clone(),
-            readyz: ready.1.clone(),
-            api_status: api_status.clone(),
-        })
-    }
-
-    #[test]
-    fn without_api_status_the_legacy_probes_decide() {
-        for api_status in bad_answers(Endpoint::ApiStatus) {
-            each_legacy_pair(|health, ready| {
-                let expected = match (health.0, ready.0) {
-                    ("good", "good") => Status::Healthy,
-                    ("good", _) => Status::Starting,
-                    (_, "good") => Status::Unknown,
-                    _ => Status::Unreachable,
-                };
-                let found = status_of(health, ready, &api_status.1);
-                let case = (health.0, ready.0, api_status.0);
-                assert_eq!(found.status, expected, "{case:?}");
-                assert_eq!(
-                    found.reason.is_none(),
-                    expected == Status::Healthy,
-                    "{case:?}"
-                );
-            });
-        }
-    }
-
-    #[test]
-    fn api_status_decides_whatever_the_legacy_probes_say() {
-        // The answer's `state` and `running`, and what it means once configured.
-        // None: the legacy probes decide, and `unknown` where they are
-        // inconclusive.
-        let rows: [(Value, Value, Option<Status>); 21] = [
-            (json!("running"), json!(true), Some(Status::Running)),
-            (json!("running"), json!(null), Some(Status::Running)),
-            (json!("running"), json!(false), None),
-            (json!("starting"), json!(true), Some(Status::Starting)),
-            (json!("starting"), json!(null), Some(Status::Starting)),
-            (json!("starting"), json!(false), Some(Status::Starting)),
-            (json!("stopped"), json!(true), None),
-            (json!("stopped"), json!(null), Some(Status::Stopped)),
-            (json!("stopped"), json!(false), Some(Status::Stopped)),
-            (json!("crashed"), json!(true), None),
-            (json!("crashed"), json!(null), Some(Status::Stopped)),
-            (json!("crashed"), json!(false), Some(Status::Stopped)),
-            (json!("dreaming"), json!(true), None),
-            (json!("dreaming"), json!(null), None),
-            (json!("dreaming"), json!(false), None),
-            (json!(null), json!(true), Some(Status::Running)),
-            (json!(null), json!(null), None),
-            (json!(null), json!(false), Some(Status::Stopped)),
-            // Of another type than expected: as if absent.
-            (json!(7), json!("yes"), None),
-            (json!(["running"]), json!(true), Some(Status::Running)),
-            (json!("<b>running</b>"), json!(false), Some(Status::Stopped)),
-        ];
-        for (state, running, verdict) in rows {
-            for configured in [json!(null), json!(true), json!(false)] {
-                let body = json!({"state": state, "running": running, "configured": configured});
-                let api_status = json_answer(Endpoint::ApiStatus, &body);
-                each_legacy_pair(|health, ready| {
-                    let expected = if configured == json!(false) {
-                        Status::Setup
-                    } else if let Some(verdict) = verdict {
-                        verdict
-                    } else {
-                        match (health.0, ready.0) {
-                            ("good", "good") => Status::Healthy,
-                            ("good", _) => Status::Starting,
-                            _ => Status::Unknown,
-                        }
-                    };
-                    let found = status_of(health, ready, &api_status);
-                    assert_eq!(found.status, expected, "{body} {:?}", (health.0, ready.0));
-                });
-            }
-        }
-    }
-
-    #[test]
-    fn every_reason_says_why_and_is_absent_where_all_is_well() {
-        let refused = || ("refused", Observation::failed("connection refused"));
-        let healthy = || {
-            (
-                "good",
-                json_answer(Endpoint::Healthz, &json!({"ok": true, "status": "live"})),
-            )
-        };
-        let failing = || {
-            let body = r#"{"ready":false,"failing":["telegram"]}"#;
-            (
-                "503",
-                answered(Endpoint::Readyz, 503, "application/json", body),
-            )
-        };
-        let missing = || {
-            (
-                "404",
-                answered(Endpoint::ApiStatus, 404, "text/plain", "Not Found"),
-            )
-        };
-        let says = |body: Value| ("good", json_answer(Endpoint::ApiStatus, &body));
-
-        let rows: [(Answer, Answer, Answer, Option<&str>); 13] = [
-            (healthy(), healthy(), missing(), None),
-            (
-                healthy(),
-                healthy(),
-                says(json!({"state": "running"})),
-                None,
-            ),
-            (
-                healthy(),
-                failing(),
-                says(json!({"state": "running"})),
-                None,
-            ),
-            (
-                missing(),
-                missing(),
-                says(json!({"state": "running"})),
-                Some("Legacy health probes unavailable; using /api/status"),
-            ),
-            (
-                healthy(),
-                failing(),
-                missing(),
-                Some("/healthz responds, but /readyz does not: HTTP 503: telegram not ready"),
-            ),
-            (
-                refused(),
-                healthy(),
-                missing(),
-                Some("/readyz responds, but /healthz does not: request failed: connection refused"),
-            ),
-            (
-                refused(),
-                refused(),
-                refused(),
-                Some("No probe succeeded: request failed: connection refused"),
-            ),
-            (
-                refused(),
-                refused(),
-                missing(),
-                Some(
-                    "No probe succeeded: /healthz: request failed: connection refused; \
-                     /api/status: HTTP 404",
-                ),
-            ),
-            (
-                healthy(),
-                healthy(),
-                says(json!({"configured": false})),
-                Some("The agent is not configured yet"),
-            ),
-            (
-                healthy(),
-                healthy(),
-                says(json!({"state": "crashed"})),
-                Some("/api/status reports that the agent process crashed"),
-            ),
-            (
-                missing(),
-                missing(),
-                says(json!({"state": "dreaming"})),
-                Some("/api/status reports the unknown state dreaming"),
-            ),
-            (
-                missing(),
-                missing(),
-                says(json!({"state": "running", "running": false})),
-                Some("/api/status contradicts itself: state running, running false"),
-            ),
-            (
-                missing(),
-                missing(),
-                says(json!({})),
-                Some("/api/status reports no state"),
-            ),
-        ];
-        for (health, ready, api_status, reason) in rows {
-            let found = status_of(&health, &ready, &api_status.1);
-            assert_eq!(found.reason.as_deref(), reason);
-        }
-    }
-}
+#[path = "classify_tests.rs"]
+mod tests;

@@ -22,6 +22,8 @@ pub struct Facts {
     pub running: Option<bool>,
     /// Whether the wrapper has been set up.
     pub configured: Option<bool>,
+    /// Whether the wrapper reaches its gateway.
+    pub gateway_reachable: Option<bool>,
 }
 
 impl Facts {
@@ -51,6 +53,9 @@ impl Facts {
                 .map(str::to_owned),
             running: body.get("running").and_then(Value::as_bool),
             configured: body.get("configured").and_then(Value::as_bool),
+            gateway_reachable: body
+                .get("gateway")
+                .and_then(|gateway| gateway.get("reachable")?.as_bool()),
         }
     }
 }

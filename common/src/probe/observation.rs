@@ -1,10 +1,13 @@
 //! One answer of an agent, reduced to what we trust in it.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::facts::{Facts, word};
+use super::refusal::Refusal;
+use super::startup::Startup;
 
 /// A path that the probe asks, with the limits of the spec's "Get agent
 /// health".
@@ -16,6 +19,9 @@ pub enum Endpoint {
     Readyz,
     /// `/api/status` of the platform's wrapper: the authoritative one.
     ApiStatus,
+    /// `/startupz` of newer releases: how far the process itself is. It is none
+    /// of the spec's checks.
+    Startupz,
 }
 
 impl Endpoint {
@@ -28,13 +34,14 @@ impl Endpoint {
             Self::Healthz => "/healthz",
             Self::Readyz => "/readyz",
             Self::ApiStatus => "/api/status",
+            Self::Startupz => "/startupz",
         }
     }
 
     /// How long the whole answer may take.
     pub fn limit(self) -> Duration {
         match self {
-            Self::Healthz | Self::ApiStatus => Self::LONGEST_LIMIT,
+            Self::Healthz | Self::ApiStatus | Self::Startupz => Self::LONGEST_LIMIT,
             Self::Readyz => Duration::from_secs(4),
         }
     }
@@ -49,7 +56,7 @@ pub struct Observation {
     pub outcome: Result<Facts, Problem>,
 }
 
-/// The three answers of one probe.
+/// The answers of one probe.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Observations {
     /// Of `/healthz`.
@@ -58,6 +65,8 @@ pub struct Observations {
     pub readyz: Observation,
     /// Of `/api/status`.
     pub api_status: Observation,
+    /// Of `/startupz`, where it was asked and the release has it.
+    pub startup: Option<Startup>,
 }
 
 impl Observations {
@@ -67,7 +76,27 @@ impl Observations {
             healthz: observation(Endpoint::Healthz),
             readyz: observation(Endpoint::Readyz),
             api_status: observation(Endpoint::ApiStatus),
+            startup: None,
         }
+    }
+
+    /// Whether `/startupz` can tell more: something answers well, and either not
+    /// all does or no version is told. A gateway that refuses what comes through
+    /// its proxy would refuse that too.
+    pub(super) fn leave_startup_open(&self) -> bool {
+        let Self {
+            healthz,
+            readyz,
+            api_status,
+            ..
+        } = self;
+        let refused = |it: &Observation| matches!(it.problem(), Some(Problem::ProxyAttribution(_)));
+        let tells_version =
+            |it: &Observation| it.facts().is_some_and(|facts| facts.version.is_some());
+        let answers = healthz.ok() || readyz.ok() || api_status.ok();
+        let is_told =
+            healthz.ok() && readyz.ok() && (tells_version(healthz) || tells_version(api_status));
+        answers && !is_told && !refused(readyz) && !refused(api_status)
     }
 }
 
@@ -81,21 +110,102 @@ pub enum Problem {
     #[error("HTTP {0}")]
     Http(u16),
     /// `/readyz` named what is not ready.
-    #[error("HTTP {0}: {1} not ready")]
-    NotReady(u16, String),
-    /// Success with something else than JSON: OpenClaw's control page answers
-    /// 200 to any path.
+    #[error("HTTP {0}: {names} not ready", names = .1.join(", "))]
+    NotReady(u16, Vec<String>),
+    /// The gateway finishes its work, and ends then.
+    #[error("HTTP {0}: the gateway is draining")]
+    Draining(u16),
+    /// The gateway cannot tell for whom a proxy asks, and so serves nobody who
+    /// comes this way, the right token or not.
+    #[error(
+        "HTTP {0}: proxy_attribution_required: the gateway runs, and refuses what comes through \
+         this proxy; name the proxy's addresses in its gateway.trustedProxies"
+    )]
+    ProxyAttribution(u16),
+    /// A wrapper sends to its page for the set-up.
+    #[error("HTTP {0}: a redirect to /setup")]
+    SetupRedirect(u16),
+    /// Success with a page: OpenClaw's control page answers 200 to any path.
+    #[error("HTTP {0}, but the answer is a page")]
+    Page(u16),
+    /// Success with something else than JSON, where nothing else is of use.
     #[error("HTTP {0}, but the answer is {1} and not JSON")]
     NotJson(u16, String),
-    /// Success with JSON that is broken or is no object.
+    /// Success with JSON that is broken or is no object, where that is needed.
     #[error("HTTP {0}, but the answer is not a JSON object")]
     BrokenJson(u16),
     /// Success, and a body that says the opposite.
     #[error("HTTP {0}, but the answer says {1}: false")]
-    Denied(u16, &'static str),
+    Denied(u16, Denial),
     /// The body did not arrive whole.
     #[error("HTTP {0}, but the answer {1}")]
     BodyFailed(u16, String),
+}
+
+impl Problem {
+    /// Whether the path answered with success all the same.
+    pub(super) fn is_success(&self) -> bool {
+        matches!(
+            self,
+            Self::Page(_)
+                | Self::NotJson(..)
+                | Self::BrokenJson(_)
+                | Self::Denied(..)
+                | Self::BodyFailed(200..=299, _)
+        )
+    }
+}
+
+/// The field by which a body denies that all is well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// A wrapper waits to be configured.
+    WrapperConfigured,
+    /// A wrapper does not reach its gateway.
+    GatewayReachable,
+    /// Of the gateway itself.
+    Ok,
+    /// Of the gateway itself.
+    Ready,
+    /// Of others' health checks.
+    Healthy,
+}
+
+impl Denial {
+    /// In the order in which they count.
+    const ALL: [Self; 5] = [
+        Self::WrapperConfigured,
+        Self::GatewayReachable,
+        Self::Ok,
+        Self::Ready,
+        Self::Healthy,
+    ];
+
+    /// From the root of the body.
+    fn path(self) -> &'static [&'static str] {
+        match self {
+            Self::WrapperConfigured => &["wrapper", "configured"],
+            Self::GatewayReachable => &["gateway", "reachable"],
+            Self::Ok => &["ok"],
+            Self::Ready => &["ready"],
+            Self::Healthy => &["healthy"],
+        }
+    }
+
+    /// The first one that a body has.
+    fn of(body: &Value) -> Option<Self> {
+        let said = |denial: &Self| {
+            let mut path = denial.path().iter();
+            path.try_fold(body, |at, name| at.get(name)) == Some(&Value::Bool(false))
+        };
+        Self::ALL.into_iter().find(said)
+    }
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.path().join("."))
+    }
 }
 
 impl Observation {
@@ -115,6 +225,19 @@ impl Observation {
         }
     }
 
+    /// A redirect. Redirects are not followed.
+    pub fn redirected(status: u16, location: &str) -> Self {
+        let path = location.split(['?', '#']).next().unwrap_or_default();
+        let problem = match path.trim_end_matches('/').ends_with("/setup") {
+            true => Problem::SetupRedirect(status),
+            false => Problem::Http(status),
+        };
+        Self {
+            status: Some(status),
+            outcome: Err(problem),
+        }
+    }
+
     /// Judges an answer by its status, its content type and its body.
     pub fn answered(
         endpoint: Endpoint,
@@ -122,9 +245,14 @@ impl Observation {
         content_type: Option<&str>,
         body: &[u8],
     ) -> Self {
+        let outcome = match (status, endpoint) {
+            (200..=299, Endpoint::ApiStatus) => read_status(status, content_type, body),
+            (200..=299, _) => read_health(status, content_type, body),
+            _ => Err(refusal(endpoint, status, body)),
+        };
         Self {
             status: Some(status),
-            outcome: judge(endpoint, status, content_type, body),
+            outcome,
         }
     }
 
@@ -137,40 +265,64 @@ impl Observation {
     pub fn facts(&self) -> Option<&Facts> {
         self.outcome.as_ref().ok()
     }
+
+    /// Why the answer is no good one.
+    pub(super) fn problem(&self) -> Option<&Problem> {
+        self.outcome.as_ref().err()
+    }
 }
 
-fn judge(
-    endpoint: Endpoint,
-    status: u16,
-    content_type: Option<&str>,
-    body: &[u8],
-) -> Result<Facts, Problem> {
-    if !(200..300).contains(&status) {
-        return Err(match not_ready(endpoint, body) {
-            Some(names) => Problem::NotReady(status, names),
-            None => Problem::Http(status),
-        });
-    }
+/// Reads the answer of `/api/status`, which is of use as a JSON object alone.
+fn read_status(status: u16, content_type: Option<&str>, body: &[u8]) -> Result<Facts, Problem> {
     if let Some(media_type) = content_type.map(media_type)
         && !is_json(&media_type)
     {
         return Err(Problem::NotJson(status, media_type));
     }
-    let body = match serde_json::from_slice::<Value>(body) {
-        Ok(body) if body.is_object() => body,
-        _ => return Err(Problem::BrokenJson(status)),
-    };
-    let verdict = match endpoint {
-        Endpoint::Healthz => Some("ok"),
-        Endpoint::Readyz => Some("ready"),
-        Endpoint::ApiStatus => None,
-    };
-    match verdict {
-        Some(field) if body.get(field) == Some(&Value::Bool(false)) => {
-            Err(Problem::Denied(status, field))
-        }
-        _ => Ok(Facts::of(&body)),
+    match serde_json::from_slice::<Value>(body) {
+        Ok(body) if body.is_object() => Ok(Facts::of(&body)),
+        _ => Err(Problem::BrokenJson(status)),
     }
+}
+
+/// Reads the answer of a health check. Success is good, as the spec says, with
+/// JSON, a text or nothing: unless it is a page, or says the opposite.
+fn read_health(status: u16, content_type: Option<&str>, body: &[u8]) -> Result<Facts, Problem> {
+    if is_page(content_type, body) {
+        return Err(Problem::Page(status));
+    }
+    let body = serde_json::from_slice::<Value>(body).unwrap_or_default();
+    match Denial::of(&body) {
+        Some(denial) => Err(Problem::Denied(status, denial)),
+        None => Ok(Facts::of(&body)),
+    }
+}
+
+/// What is behind a status that is no success.
+fn refusal(endpoint: Endpoint, status: u16, body: &[u8]) -> Problem {
+    let body = serde_json::from_slice::<Value>(body).unwrap_or_default();
+    if status == 403 && Refusal::of(&body) == Some(Refusal::ProxyAttribution) {
+        return Problem::ProxyAttribution(status);
+    }
+    match failing(&body) {
+        Some(names) if endpoint == Endpoint::Readyz => {
+            if names.iter().any(|name| name == "gateway-draining") {
+                Problem::Draining(status)
+            } else {
+                Problem::NotReady(status, names)
+            }
+        }
+        _ => Problem::Http(status),
+    }
+}
+
+/// A page calls itself one, or begins like one.
+fn is_page(content_type: Option<&str>, body: &[u8]) -> bool {
+    let by_type = content_type.map(media_type).is_some_and(|media_type| {
+        matches!(media_type.as_str(), "text/html" | "application/xhtml+xml")
+    });
+    let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    by_type || text.trim_ascii_start().starts_with(b"<")
 }
 
 /// The media type of a `Content-Type` header, fit to be shown.
@@ -184,172 +336,17 @@ fn is_json(media_type: &str) -> bool {
 }
 
 /// The names in the `failing` list of a `/readyz` that refuses.
-fn not_ready(endpoint: Endpoint, body: &[u8]) -> Option<String> {
-    if endpoint != Endpoint::Readyz {
-        return None;
-    }
-    let body: Value = serde_json::from_slice(body).ok()?;
-    let failing = body.get("failing")?.as_array()?;
-    let names: Vec<&str> = failing
+fn failing(body: &Value) -> Option<Vec<String>> {
+    let names: Vec<String> = body
+        .get("failing")?
+        .as_array()?
         .iter()
-        .filter_map(|name| word(name.as_str()?))
+        .filter_map(|name| word(name.as_str()?).map(str::to_owned))
         .take(8)
         .collect();
-    (!names.is_empty()).then(|| names.join(", "))
+    (!names.is_empty()).then_some(names)
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::model::Uptime;
-    use proptest::prelude::*;
-    use serde_json::json;
-
-    use super::*;
-
-    const JSON: Option<&str> = Some("application/json; charset=utf-8");
-    const HTML: Option<&str> = Some("text/html; charset=utf-8");
-
-    fn facts(endpoint: Endpoint, body: &Value) -> Facts {
-        Observation::answered(endpoint, 200, JSON, body.to_string().as_bytes())
-            .outcome
-            .unwrap()
-    }
-
-    fn reason(endpoint: Endpoint, status: u16, content_type: Option<&str>, body: &str) -> String {
-        Observation::answered(endpoint, status, content_type, body.as_bytes())
-            .outcome
-            .unwrap_err()
-            .to_string()
-    }
-
-    #[test]
-    fn the_answers_of_a_real_gateway_are_good() {
-        let live = json!({"ok": true, "status": "live"});
-        assert_eq!(facts(Endpoint::Healthz, &live), Facts::default());
-
-        let ready = json!({"ready": true, "failing": [], "uptimeMs": 309_347});
-        let uptime = facts(Endpoint::Readyz, &ready).uptime.unwrap();
-        assert_eq!(uptime.to_string(), "5m 9s");
-    }
-
-    #[test]
-    fn the_wrapper_answer_yields_its_known_fields_and_nothing_else() {
-        let status = json!({
-            "state": "running", "running": true, "configured": true, "uptime": 190_800.5,
-            "terminalSessions": 2, "gatewayToken": "0123456789abcdef", "aiProvider": "x",
-            "version": "2026.4.12",
-            "runtime": {"ffmpeg": {"available": true, "version": "ffmpeg version 6.1"}},
-        });
-        let facts = facts(Endpoint::ApiStatus, &status);
-        assert_eq!(
-            facts,
-            Facts {
-                version: "2026.4.12".parse().ok(),
-                uptime: Uptime::from_reported(&json!(190_800.5)),
-                ffmpeg_available: Some(true),
-                ffmpeg_version: Some("ffmpeg version 6.1".to_owned()),
-                state: Some("running".to_owned()),
-                running: Some(true),
-                configured: Some(true),
-            }
-        );
-        assert!(!format!("{facts:?}").contains("0123456789abcdef"));
-    }
-
-    #[test]
-    fn ffmpeg_is_found_at_both_places() {
-        let top = json!({"ffmpeg": {"available": true, "version": "6.1"}});
-        let facts = facts(Endpoint::ApiStatus, &top);
-        assert_eq!(facts.ffmpeg_available, Some(true));
-        assert_eq!(facts.ffmpeg_version.as_deref(), Some("6.1"));
-    }
-
-    #[test]
-    fn fields_of_another_type_count_as_absent() {
-        let odd = json!({
-            "version": 2026, "uptime": [], "uptimeMs": "x", "ffmpeg": "yes",
-            "state": {"a": 1}, "running": "yes", "configured": 0,
-        });
-        assert_eq!(facts(Endpoint::ApiStatus, &odd), Facts::default());
-    }
-
-    #[test]
-    fn texts_that_are_not_fit_to_be_shown_count_as_absent() {
-        let hostile = json!({
-            "version": "<script>", "state": "<b>running</b>",
-            "ffmpeg": {"version": "line\nbreak"},
-        });
-        assert_eq!(facts(Endpoint::ApiStatus, &hostile), Facts::default());
-    }
-
-    #[test]
-    fn a_page_is_not_health_whatever_its_status() {
-        assert_eq!(
-            reason(Endpoint::Healthz, 200, HTML, "<!doctype html>"),
-            "HTTP 200, but the answer is text/html and not JSON"
-        );
-        assert_eq!(
-            reason(Endpoint::Healthz, 200, Some("text/html<script>"), "{}"),
-            "HTTP 200, but the answer is of an odd type and not JSON"
-        );
-        assert_eq!(
-            reason(Endpoint::Healthz, 200, None, "<!doctype html>"),
-            "HTTP 200, but the answer is not a JSON object"
-        );
-    }
-
-    #[test]
-    fn broken_json_and_json_without_an_object_are_not_health() {
-        for body in ["", "{", "[]", "null", "\"ok\"", "{\"ok\":true} x"] {
-            assert_eq!(
-                reason(Endpoint::Healthz, 200, JSON, body),
-                "HTTP 200, but the answer is not a JSON object",
-                "{body}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_body_that_denies_its_status_is_believed() {
-        assert_eq!(
-            reason(Endpoint::Healthz, 200, JSON, r#"{"ok":false}"#),
-            "HTTP 200, but the answer says ok: false"
-        );
-        assert_eq!(
-            reason(Endpoint::Readyz, 200, JSON, r#"{"ready":false}"#),
-            "HTTP 200, but the answer says ready: false"
-        );
-    }
-
-    #[test]
-    fn other_statuses_are_named_and_readiness_tells_what_is_failing() {
-        assert_eq!(
-            reason(Endpoint::ApiStatus, 404, None, "Not Found"),
-            "HTTP 404"
-        );
-        assert_eq!(reason(Endpoint::Healthz, 302, HTML, ""), "HTTP 302");
-        let failing = r#"{"ready":false,"failing":["telegram","<b>","discord"]}"#;
-        assert_eq!(
-            reason(Endpoint::Readyz, 503, JSON, failing),
-            "HTTP 503: telegram, discord not ready"
-        );
-        assert_eq!(
-            reason(Endpoint::Readyz, 503, JSON, r#"{"failing":[]}"#),
-            "HTTP 503"
-        );
-        assert_eq!(reason(Endpoint::Healthz, 503, JSON, failing), "HTTP 503");
-    }
-
-    proptest! {
-        #[test]
-        fn no_answer_makes_the_judge_panic(
-            status: u16,
-            content_type in proptest::option::of(".{0,20}"),
-            body: Vec<u8>,
-        ) {
-            for endpoint in [Endpoint::Healthz, Endpoint::Readyz, Endpoint::ApiStatus] {
-                let _ = Observation::answered(endpoint, status, content_type.as_deref(), &body);
-            }
-        }
-    }
-}
+#[path = "observation_tests.rs"]
+mod tests;

@@ -1,10 +1,18 @@
 //! The result of one probe, in the spec's words.
 
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Classification, Endpoint, Observation, Observations, Status, classify};
-use crate::model::{ImageVersion, OpenclawVersion, Uptime};
+use super::{
+    Classification, Degradation, Endpoint, Observation, Observations, Process, Status, classify,
+};
+use crate::model::{ImageVersion, Instance, OpenclawVersion, Uptime};
+
+/// How far the clocks of an agent and ours may be apart.
+pub(crate) const SKEW: Duration = Duration::from_secs(2);
 
 /// What the probe found out about one agent.
 #[derive(Clone, Debug)]
@@ -13,6 +21,10 @@ pub struct ProbeReport {
     pub status: Status,
     /// Why it is not plainly running or healthy.
     pub reason: Option<String>,
+    /// How the gateway's own process is.
+    pub process: Process,
+    /// What does not work although the process is up.
+    pub degraded: Vec<Degradation>,
     /// Of `/healthz`, `/readyz` and `/api/status`, in this order.
     pub checks: [Check; 3],
     /// Whether `/healthz` responds successfully.
@@ -34,8 +46,9 @@ pub struct ProbeReport {
 pub struct Check {
     /// The path that was asked.
     pub path: &'static str,
-    /// Whether it responded with a 2xx status and with the JSON that belongs
-    /// there: OpenClaw's control page answers 200 to any path.
+    /// Whether it responded with a 2xx status and nothing speaks against it: a page
+    /// does, as OpenClaw's control page answers 200 to any path, and so does a body
+    /// that denies it. `/api/status` also has to be a JSON object.
     pub ok: bool,
     /// The HTTP status, or null if the request failed before there was one.
     #[schema(required)]
@@ -54,19 +67,29 @@ pub enum VersionSource {
     Healthz,
     /// The agent's `/api/status` says so.
     ApiStatus,
+    /// The agent's `/startupz` says so, which newer releases have.
+    Startupz,
+    /// The agent said so when it checked in, after its process began.
+    CheckIn,
     /// The agent did not say; this is what the platform would start.
     Default,
 }
 
 impl ProbeReport {
-    /// Sums up three answers.
+    /// Sums up the answers.
     pub fn of(observations: &Observations) -> Self {
         let Observations {
             healthz,
             readyz,
             api_status,
+            startup,
         } = observations;
-        let Classification { status, reason } = classify(observations);
+        let Classification {
+            status,
+            reason,
+            process,
+            degraded,
+        } = classify(observations);
         let version_of = |observation: &Observation| observation.facts()?.version.clone();
         let uptime_of = |observation: &Observation| observation.facts()?.uptime;
         let ffmpeg = [api_status, healthz]
@@ -77,6 +100,8 @@ impl ProbeReport {
         Self {
             status,
             reason,
+            process,
+            degraded,
             checks: [
                 Check::of(Endpoint::Healthz, healthz),
                 Check::of(Endpoint::Readyz, readyz),
@@ -84,24 +109,43 @@ impl ProbeReport {
             ],
             healthy: healthz.ok(),
             ready: readyz.ok(),
-            // A plain gateway tells its uptime on `/readyz` alone.
+            // A plain gateway tells its uptime on `/readyz` and `/startupz` alone.
             uptime: uptime_of(healthz)
                 .or_else(|| uptime_of(api_status))
-                .or_else(|| uptime_of(readyz)),
+                .or_else(|| uptime_of(readyz))
+                .or_else(|| startup.as_ref()?.uptime),
             ffmpeg_available,
             ffmpeg_version: ffmpeg
                 .filter(|_| ffmpeg_available)
                 .and_then(|facts| facts.ffmpeg_version.clone()),
             version: version_of(healthz)
                 .map(|version| (version, VersionSource::Healthz))
-                .or_else(|| Some((version_of(api_status)?, VersionSource::ApiStatus))),
+                .or_else(|| Some((version_of(api_status)?, VersionSource::ApiStatus)))
+                .or_else(|| {
+                    let version = startup.as_ref()?.version.clone();
+                    Some((version?, VersionSource::Startupz))
+                }),
         }
     }
 
-    /// The version that the agent reports, else the platform's default.
-    pub fn version_or(&self, default: &ImageVersion) -> (ImageVersion, VersionSource) {
-        match &self.version {
-            Some((version, source)) => (version.clone().into(), *source),
+    /// The version that the agent tells, else the one that it told as it checked
+    /// in, if that still holds, else the platform's default.
+    pub fn version_of(
+        &self,
+        instance: &Instance,
+        default: &ImageVersion,
+        now: Timestamp,
+    ) -> (ImageVersion, VersionSource) {
+        if let Some((version, source)) = &self.version {
+            return (version.clone().into(), *source);
+        }
+        let began = self.uptime.and_then(|uptime| {
+            // The clocks of an agent and ours may be apart.
+            let age = SignedDuration::try_from(uptime.duration() + SKEW).ok()?;
+            now.checked_sub(age).ok()
+        });
+        match instance.checked_in_version(began) {
+            Some(version) => (version.clone().into(), VersionSource::CheckIn),
             None => (default.clone(), VersionSource::Default),
         }
     }
@@ -122,6 +166,7 @@ impl Check {
 mod tests {
     use serde_json::{Value, json};
 
+    use super::super::Startup;
     use super::*;
 
     fn good(endpoint: Endpoint, body: Value) -> Observation {
@@ -134,7 +179,81 @@ mod tests {
             healthz: good(Endpoint::Healthz, healthz),
             readyz: good(Endpoint::Readyz, readyz),
             api_status: good(Endpoint::ApiStatus, api_status),
+            startup: None,
         })
+    }
+
+    /// An agent that has not checked in.
+    fn agent() -> Instance {
+        Instance {
+            id: "a1".parse().unwrap(),
+            owner: "owner".parse().unwrap(),
+            openclaw_url: None,
+            plan: None,
+            runtime_service_id: None,
+            subscription_status: None,
+            created_at: None,
+            registered_at: None,
+            provisioned_at: None,
+            last_seen_at: None,
+            gateway_process_status: None,
+            reported_version: None,
+            deployed_at: None,
+            observed_at: None,
+            metadata: None,
+        }
+    }
+
+    #[test]
+    fn startupz_comes_before_a_check_in_and_that_before_the_default_unless_it_is_outdated() {
+        let default = ImageVersion::normalize(Some("2026.4.11"));
+        let at = |second| Timestamp::from_second(second).unwrap();
+        // The version and the age in `/startupz`, when the agent checked in, and
+        // when it was deployed; it is 1000 now.
+        let rows = [
+            (
+                Some("2026.9.6"),
+                None,
+                Some(900),
+                None,
+                VersionSource::Startupz,
+            ),
+            (None, None, Some(900), None, VersionSource::CheckIn),
+            (None, None, Some(900), Some(800), VersionSource::CheckIn),
+            (None, None, Some(900), Some(950), VersionSource::Default),
+            (None, Some(150), Some(900), None, VersionSource::CheckIn),
+            (None, Some(50), Some(900), None, VersionSource::Default),
+            (
+                None,
+                Some(101),
+                Some(900),
+                Some(800),
+                VersionSource::CheckIn,
+            ),
+            (None, None, None, None, VersionSource::Default),
+        ];
+        for (version, age, checked_in, deployed, source) in rows {
+            let age = age.map(|seconds| seconds * 1000);
+            let body = json!({"status": "started", "version": version, "uptimeMs": age});
+            let absent = Observations::all(|_| Observation::failed("not asked"));
+            let report = ProbeReport::of(&Observations {
+                startup: Startup::read(body.to_string().as_bytes()),
+                ..absent
+            });
+            let agent = Instance {
+                last_seen_at: checked_in.map(at),
+                deployed_at: deployed.map(at),
+                reported_version: checked_in.map(|_| "2026.8.2".parse().unwrap()),
+                ..agent()
+            };
+            let found = report.version_of(&agent, &default, at(1000));
+            let expected = match source {
+                VersionSource::Startupz => "2026.9.6",
+                VersionSource::CheckIn => "2026.8.2",
+                _ => "2026.4.11",
+            };
+            assert_eq!((found.0.to_string().as_str(), found.1), (expected, source));
+        }
     }
 
     #[test]
@@ -173,7 +292,7 @@ mod tests {
                 json!({}),
                 json!({"version": api_status}),
             );
-            let found = report.version_or(&default);
+            let found = report.version_of(&agent(), &default, Timestamp::UNIX_EPOCH);
             assert_eq!((found.0.to_string().as_str(), found.1), (version, source));
         }
     }

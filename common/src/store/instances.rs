@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::connection::Item;
 use super::{Connection, Lease, StoreError, corrupt, parse};
+use crate::clock::iso8601;
 use crate::model::{AgentUrl, Image, Instance, InstanceId, UserId};
 
 pub(super) const KEY: &str = "instanceId";
@@ -255,6 +256,29 @@ impl Instances {
         StoreError::unless_refused(answer)
     }
 
+    /// Records that an instance was deployed: what it told before may hold no more.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn record_deployment(
+        &self,
+        id: &InstanceId,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let answer = self
+            .connection
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(KEY, AttributeValue::S(id.to_string()))
+            .condition_expression("attribute_exists(instanceId)")
+            .update_expression("SET deployedAt = :at")
+            .expression_attribute_values(":at", AttributeValue::S(iso8601(at)))
+            .send()
+            .await;
+        StoreError::unless_refused(answer)
+    }
+
     /// Records the image that an instance was told to run, unless the holder of
     /// a later lease did so meanwhile.
     ///
@@ -333,6 +357,7 @@ struct InstanceRecord {
     last_seen_at: Option<String>,
     gateway_process_status: Option<String>,
     reported_version: Option<String>,
+    deployed_at: Option<String>,
     observed: Option<Observed>,
     /// JSON text: DynamoDB's own maps nest less deep and have smaller numbers.
     metadata: Option<String>,
@@ -363,6 +388,7 @@ impl TryFrom<InstanceRecord> for Instance {
             last_seen_at: optional("lastSeenAt", record.last_seen_at)?,
             gateway_process_status: record.gateway_process_status,
             reported_version: optional("reportedVersion", record.reported_version)?,
+            deployed_at: optional("deployedAt", record.deployed_at)?,
             observed_at: record
                 .observed
                 .map(|observed| parse("observed.seenAt", &observed.seen_at))

@@ -6,6 +6,7 @@ use common::clock::iso8601;
 use common::http::{ForbiddenThenNotFound, OwnedInstance};
 use common::model::{Image, Instance};
 use common::probe::{Check, ProbeReport, Status, VersionSource};
+use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -30,7 +31,8 @@ pub(crate) struct InstanceState {
     /// The owner's plan; `free` where none is recorded.
     #[schema(example = "solo")]
     plan: String,
-    /// What the agent reports, else the platform's default.
+    /// What the agent tells, else what it told as it checked in, else the platform's
+    /// default; see `openclawVersionSource`.
     #[schema(example = "2026.4.11")]
     openclaw_version: String,
     openclaw_version_source: VersionSource,
@@ -77,12 +79,18 @@ pub(crate) async fn handler(
     OwnedInstance { instance, .. }: OwnedInstance<ForbiddenThenNotFound>,
 ) -> Json<InstanceState> {
     let report = state.prober.probe(&instance.url()).await;
-    Json(view(instance, report, &state.default_image))
+    let now = state.clock.now();
+    Json(view(instance, report, &state.default_image, now))
 }
 
-fn view(instance: Instance, report: ProbeReport, default_image: &Image) -> InstanceState {
+fn view(
+    instance: Instance,
+    report: ProbeReport,
+    default_image: &Image,
+    now: Timestamp,
+) -> InstanceState {
     let url = instance.url();
-    let (version, source) = report.version_or(&default_image.version());
+    let (version, source) = report.version_of(&instance, &default_image.version(), now);
     InstanceState {
         user_id: instance.id.to_string(),
         status: report.status,

@@ -6,6 +6,7 @@ use common::clock::iso8601;
 use common::http::{OwnedInstance, UnauthorizedThenForbidden};
 use common::model::{Image, Instance};
 use common::probe::{Check, ProbeReport, Status, VersionSource};
+use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -38,7 +39,8 @@ pub(crate) struct InstanceStats {
     /// Errors met; agents do not expose it.
     #[schema(required)]
     errors: Option<u64>,
-    /// What the agent reports, else the platform's default.
+    /// What the agent tells, else what it told as it checked in, else the platform's
+    /// default; see `openclawVersionSource`.
     #[schema(example = "2026.4.11")]
     openclaw_version: String,
     openclaw_version_source: VersionSource,
@@ -98,7 +100,14 @@ pub(crate) async fn handler(
         state.prober.probe(&url),
         resources::of(&state.overview, &instance),
     );
-    Json(view(&instance, report, resources, &state.default_image))
+    let now = state.clock.now();
+    Json(view(
+        &instance,
+        report,
+        resources,
+        &state.default_image,
+        now,
+    ))
 }
 
 fn view(
@@ -106,10 +115,11 @@ fn view(
     report: ProbeReport,
     resources: Resources,
     default_image: &Image,
+    now: Timestamp,
 ) -> InstanceStats {
     let Resources { usage, lifecycle } = resources;
     let runs = matches!(report.status, Status::Running | Status::Healthy);
-    let (version, source) = report.version_or(&default_image.version());
+    let (version, source) = report.version_of(instance, &default_image.version(), now);
     InstanceStats {
         user_id: instance.id.to_string(),
         status: if runs { Status::Running } else { report.status },

@@ -5,6 +5,7 @@ use axum::extract::State;
 use common::http::{ApiError, ErrorBody, Session};
 use common::model::{Image, Instance};
 use common::probe::{Check, ProbeReport, Status, VersionSource};
+use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -28,7 +29,8 @@ pub(crate) struct AgentHealth {
     healthy: bool,
     /// Whether `/readyz` responds successfully.
     ready: bool,
-    /// What the agent reports, else the platform's default.
+    /// What the agent tells, else what it told as it checked in, else the platform's
+    /// default; see `versionSource`.
     #[schema(example = "2026.4.11")]
     version: String,
     version_source: VersionSource,
@@ -88,12 +90,18 @@ pub(crate) async fn handler(
         })));
     };
     let report = state.controls.prober.probe(&instance.url()).await;
-    let health = view(&instance, report, state.controls.image.image());
+    let now = state.controls.clock.now();
+    let health = view(&instance, report, state.controls.image.image(), now);
     Ok(Json(Health::Agent(Box::new(health))))
 }
 
-fn view(instance: &Instance, report: ProbeReport, default_image: &Image) -> AgentHealth {
-    let (version, version_source) = report.version_or(&default_image.version());
+fn view(
+    instance: &Instance,
+    report: ProbeReport,
+    default_image: &Image,
+    now: Timestamp,
+) -> AgentHealth {
+    let (version, version_source) = report.version_of(instance, &default_image.version(), now);
     AgentHealth {
         instance_id: instance.id.to_string(),
         railway_url: instance.url().to_string(),

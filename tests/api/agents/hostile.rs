@@ -57,7 +57,7 @@ fn taken() -> Value {
 
 #[tokio::test]
 async fn hostile_answers_are_bounded_and_named() {
-    const NO_JSON: &str = "HTTP 200, but the answer is not a JSON object";
+    const PAGE: &str = "HTTP 200, but the answer is a page";
     const TOO_LARGE: &str = "HTTP 200, but the answer is larger than 64 KiB";
     const BROKEN: &str = "request failed: connection closed or broken answer";
     let ok = |reason| refused(Some(200), reason);
@@ -84,32 +84,28 @@ async fn hostile_answers_are_bounded_and_named() {
         (
             "compressed",
             ok_with("content-encoding: gzip\r\n", GOOD_GZIP),
-            ok(NO_JSON),
+            taken(),
         ),
         (
             "html",
             Reply::http(200, "text/html; charset=utf-8", "<!doctype html>"),
-            ok("HTTP 200, but the answer is text/html and not JSON"),
+            ok(PAGE),
         ),
         (
             "a type with a script",
             Reply::http(200, "text/<script>", GOOD),
-            ok("HTTP 200, but the answer is of an odd type and not JSON"),
+            taken(),
         ),
         (
             "html that calls itself json",
             ok_with("", "<!doctype html>"),
-            ok(NO_JSON),
+            ok(PAGE),
         ),
-        ("broken json", ok_with("", "{\"ok\":tru"), ok(NO_JSON)),
-        (
-            "json too deep",
-            ok_with("", "[".repeat(60_000)),
-            ok(NO_JSON),
-        ),
-        ("a list", ok_with("", "[]"), ok(NO_JSON)),
-        ("nothing", ok_with("", ""), ok(NO_JSON)),
-        ("not utf-8", ok_with("", b"{\"ok\":\"\xff\"}"), ok(NO_JSON)),
+        ("broken json", ok_with("", "{\"ok\":tru"), taken()),
+        ("json too deep", ok_with("", "[".repeat(60_000)), taken()),
+        ("a list", ok_with("", "[]"), taken()),
+        ("nothing", ok_with("", ""), taken()),
+        ("not utf-8", ok_with("", b"{\"ok\":\"\xff\"}"), taken()),
         (
             "a denial",
             ok_with("", "{\"ok\":false}"),
