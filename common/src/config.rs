@@ -199,6 +199,19 @@ impl Environment for Overlay<'_> {
 #[error("bad configuration: {}", .0.join("; "))]
 pub struct ConfigError(Vec<String>);
 
+impl FromIterator<Self> for ConfigError {
+    /// What is wrong with several environments, each problem once.
+    fn from_iter<I: IntoIterator<Item = Self>>(errors: I) -> Self {
+        let mut all = Vec::new();
+        for problem in errors.into_iter().flat_map(|Self(problems)| problems) {
+            if !all.contains(&problem) {
+                all.push(problem);
+            }
+        }
+        Self(all)
+    }
+}
+
 /// Reads variables and collects what is wrong with them.
 ///
 /// An empty variable counts as unset: that is how templates and shells spell

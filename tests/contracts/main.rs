@@ -6,6 +6,7 @@
 mod callers;
 mod circles;
 mod configuration;
+mod construction;
 mod container;
 mod documents;
 mod events;

@@ -5,10 +5,8 @@ use std::collections::BTreeMap;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use common::aws::{Aws, Endpoint};
-use common::config::Reader;
 use common::platform::Platform;
 use http::{Request, Response};
-use proxy::Limits;
 use serde_json::Value;
 use tests::{Reply, ScriptedServer, World};
 use tower::ServiceExt;
@@ -21,12 +19,9 @@ async fn function(world: &World) -> Router {
         ("INSTANCES_TABLE", world.stack.tables.instances.clone()),
         ("AGENT_HOSTS", "127.0.0.1".to_owned()),
     ]);
-    let settings = proxy::Settings::read(&mut Reader::new(&environment)).unwrap();
     let aws = Aws::new(Endpoint::Local(world.stack.dynamodb.clone()));
-    let state = settings
-        .build(&Platform::new(aws), Limits::of_lambda())
-        .unwrap();
-    common::http::app(proxy::router(state))
+    let routes = proxy::from_environment(&environment, &Platform::new(aws)).unwrap();
+    common::http::app(routes)
 }
 
 async fn ask(function: &Router, path: &str, body: Vec<u8>) -> Response<Body> {

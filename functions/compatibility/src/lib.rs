@@ -21,17 +21,17 @@ use common::store::{Configurations, Instances, Tokens};
 #[derive(Clone, FromRef)]
 pub struct State {
     /// The time.
-    pub clock: SharedClock,
+    clock: SharedClock,
     /// What the platform's services present.
-    pub internal_key: InternalKey,
+    internal_key: InternalKey,
     /// Who is asking.
-    pub authenticator: Authenticator,
+    authenticator: Authenticator,
     /// Instance records.
-    pub instances: Instances,
+    instances: Instances,
     /// Agents' setups.
-    pub configurations: Configurations,
+    configurations: Configurations,
     /// Gateway tokens.
-    pub tokens: Tokens,
+    tokens: Tokens,
 }
 
 common::endpoints!(State: ensure, configure);

@@ -34,23 +34,23 @@ use common::store::{AgentStates, History, Incidents, Instances, MaintenanceWindo
 #[derive(Clone, FromRef)]
 pub struct State {
     /// The time.
-    pub clock: SharedClock,
+    clock: SharedClock,
     /// What callers present.
-    pub internal_key: InternalKey,
+    internal_key: InternalKey,
     /// Instance records.
-    pub instances: Instances,
+    instances: Instances,
     /// What sweeps see of agents.
-    pub agent_states: AgentStates,
+    agent_states: AgentStates,
     /// What sweeps know of each other.
-    pub sweep_runs: SweepRuns,
+    sweep_runs: SweepRuns,
     /// The failure of a large part of the fleet.
-    pub incidents: Incidents,
+    incidents: Incidents,
     /// When nobody is alerted.
-    pub maintenance_windows: MaintenanceWindows,
+    maintenance_windows: MaintenanceWindows,
     /// Where agents may live.
-    pub hosts: AllowedHosts,
+    hosts: AllowedHosts,
     /// What Railway says of all containers.
-    pub overview: Overview,
+    overview: Overview,
 }
 
 common::endpoints!(State: list, register, stats, metrics, maintenance_windows, set_maintenance_window, remove_maintenance_window);

@@ -26,21 +26,21 @@ use common::store::{AgentStates, History, Instances};
 #[derive(Clone, FromRef)]
 pub struct State {
     /// The time.
-    pub clock: SharedClock,
+    clock: SharedClock,
     /// Who is asking.
-    pub authenticator: Authenticator,
+    authenticator: Authenticator,
     /// Instance records.
-    pub instances: Instances,
+    instances: Instances,
     /// What sweeps saw of agents.
-    pub agent_states: AgentStates,
+    agent_states: AgentStates,
     /// What became of agents over time.
-    pub history: History,
+    history: History,
     /// Asks agents.
-    pub prober: Prober,
+    prober: Prober,
     /// What Railway says of all containers.
-    pub overview: Overview,
+    overview: Overview,
     /// The image of new agents: its version stands in for an unknown one.
-    pub default_image: Image,
+    default_image: Image,
 }
 
 common::endpoints!(State: show, stats, history);

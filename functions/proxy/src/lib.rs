@@ -185,6 +185,22 @@ impl Settings {
     }
 }
 
+/// What the endpoints work with, as the environment configures it.
+///
+/// # Errors
+/// When a variable is missing or malformed.
+pub fn state(
+    environment: &dyn Environment,
+    platform: &Platform,
+    limits: Limits,
+) -> Result<State, StartError> {
+    let mut reader = Reader::new(environment);
+    match Settings::read(&mut reader) {
+        Some(settings) => Ok(settings.build(platform, limits)?),
+        None => Err(reader.into_error().into()),
+    }
+}
+
 /// The routes as the environment configures them, for Lambda.
 ///
 /// # Errors
@@ -193,9 +209,5 @@ pub fn from_environment(
     environment: &dyn Environment,
     platform: &Platform,
 ) -> Result<Router, StartError> {
-    let mut reader = Reader::new(environment);
-    match Settings::read(&mut reader) {
-        Some(settings) => Ok(router(settings.build(platform, Limits::of_lambda())?)),
-        None => Err(reader.into_error().into()),
-    }
+    state(environment, platform, Limits::of_lambda()).map(router)
 }

@@ -15,21 +15,26 @@ use crate::tunnel::Tunnels;
 /// What the endpoints work with.
 #[derive(Clone)]
 pub struct State {
-    pub clock: SharedClock,
+    pub(crate) clock: SharedClock,
     /// Opens WebSockets, and must reach no agent.
-    pub internal_key: InternalKey,
+    pub(crate) internal_key: InternalKey,
     /// The issuer of the platform's user tokens, which must reach no agent.
-    pub issuer: Option<Issuer>,
-    pub agents: Agents,
-    pub forwarder: Forwarder<Body>,
-    pub limits: Limits,
-    pub trusted_proxies: TrustedProxies,
-    pub tunnels: Tunnels,
+    pub(crate) issuer: Option<Issuer>,
+    pub(crate) agents: Agents,
+    pub(crate) forwarder: Forwarder<Body>,
+    pub(crate) limits: Limits,
+    pub(crate) trusted_proxies: TrustedProxies,
+    pub(crate) tunnels: Tunnels,
     /// Without it no tickets are issued or accepted.
-    pub ticket_services: Option<TicketServices>,
+    pub(crate) ticket_services: Option<TicketServices>,
 }
 
 impl State {
+    /// The WebSockets that are open.
+    pub fn tunnels(&self) -> Tunnels {
+        self.tunnels.clone()
+    }
+
     /// A copy with a connection pool of its own, for another thread.
     #[must_use]
     pub fn with_own_connections(&self) -> Self {

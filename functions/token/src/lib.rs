@@ -33,15 +33,15 @@ use utoipa::OpenApi;
 #[derive(Clone, FromRef)]
 pub struct State {
     /// Whether controls do anything.
-    pub switch: ControlsSwitch,
+    switch: ControlsSwitch,
     /// The time.
-    pub clock: SharedClock,
+    clock: SharedClock,
     /// Who is asking.
-    pub authenticator: Authenticator,
+    authenticator: Authenticator,
     /// Does things to agents.
-    pub controls: Controls,
+    controls: Controls,
     /// Tells the support.
-    pub alerts: Alerts,
+    alerts: Alerts,
 }
 
 impl FromRef<State> for Instances {

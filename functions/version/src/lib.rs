@@ -22,14 +22,14 @@ pub use backend::{Backend, BackendUrl};
 #[derive(Clone, FromRef)]
 pub struct State {
     /// The time.
-    pub clock: SharedClock,
+    clock: SharedClock,
     /// What callers of the backend endpoint present.
-    pub internal_key: InternalKey,
+    internal_key: InternalKey,
     /// The image of new agents.
-    pub image: Image,
+    image: Image,
     /// The backend that the public endpoint asks; without one it answers
     /// itself.
-    pub backend: Option<Backend>,
+    backend: Option<Backend>,
 }
 
 common::endpoints!(State: current, proxied);

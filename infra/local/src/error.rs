@@ -1,8 +1,8 @@
-//! Why the stack does not start.
+//! Why the stack did not start.
 
 use std::io;
 
-use common::client::ClientError;
+use common::process::StartError;
 use common::store::StoreError;
 
 use crate::railway::SimulatorError;
@@ -26,12 +26,9 @@ pub enum StackError {
     /// DynamoDB failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A variable is malformed.
+    /// A function could not be made.
     #[error(transparent)]
-    Config(#[from] common::config::ConfigError),
-    /// An HTTP client could not be made.
-    #[error(transparent)]
-    Client(#[from] ClientError),
+    Start(#[from] StartError),
     /// The simulated Railway did not start.
     #[error("cannot start the simulated Railway: {0}")]
     Railway(#[from] SimulatorError),

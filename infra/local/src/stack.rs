@@ -21,7 +21,7 @@ use common::http::{InternalKey, PeerAddress};
 use common::platform::Platform;
 use common::railway::Limits;
 use common::store::{Connection, Instances, Sessions, Tables, Tokens, create_missing_tables};
-use proxy::{SocketLimits, Tunnels};
+use proxy::Tunnels;
 use sweep::Coordinator;
 use tokio::net::TcpListener;
 
@@ -29,7 +29,7 @@ use crate::agents::Agent;
 use crate::demo::{Demo, DemoAgent, DemoUser};
 use crate::dynamodb::EmbeddedDynamoDb;
 use crate::error::StackError;
-use crate::functions::{Functions, Settings};
+use crate::functions::Functions;
 use crate::railway::{self, Simulator, SimulatorError};
 use crate::server::Server;
 use crate::sweeper::Sweeper;
@@ -136,10 +136,6 @@ impl Stack {
             variables: &simulated_variables,
             environment,
         };
-        let mut settings = Settings::read(environment)?;
-        if let Some(interval) = options.sweep {
-            settings.sweep.every(interval);
-        }
         let (aws, dynamodb, embedded) = match environment.get(DYNAMODB_URL) {
             Some(url) => (Aws::found().await, url, None),
             None => {
@@ -147,9 +143,26 @@ impl Stack {
                 (Aws::new(Endpoint::Local(url.clone())), url, embedded)
             }
         };
-        let connection = Connection::open(&aws);
-        let tables = settings.tables.clone();
-        let bearer = settings.internal_key.clone();
+        let platform = Platform {
+            clock: options.clock.clone(),
+            railway_limits: options.limits,
+            embedded_metrics: false,
+            ..Platform::new(aws)
+        };
+        let Functions {
+            tables,
+            internal_key: bearer,
+            routes: functions,
+            tunnels,
+            sweep: mut sweep_dependencies,
+        } = Functions::build(environment, &platform)?;
+        // Nobody reads a queue here.
+        sweep_dependencies.queue = None;
+        if let Some(interval) = options.sweep {
+            sweep_dependencies.settings.every(interval);
+        }
+        let sweep = Arc::new(Coordinator::new(sweep_dependencies.clone()));
+        let connection = platform.dynamodb();
         let sessions = Sessions::new(connection.clone(), tables.sessions.clone());
         let instances = Instances::new(connection.clone(), tables.instances.clone());
         let demo = if is_on_this_machine(&dynamodb) {
@@ -166,25 +179,6 @@ impl Stack {
             Demo::default()
         };
 
-        let clock = options.clock;
-        let background = Background::new();
-        let tunnels = Tunnels::new(SocketLimits::default());
-        let Functions {
-            routes: functions,
-            sweep,
-        } = settings.mount(
-            &connection,
-            &Platform {
-                clock,
-                railway_limits: options.limits,
-                embedded_metrics: false,
-                background: background.clone(),
-                ..Platform::new(aws)
-            },
-            &tunnels,
-        )?;
-        let sweep_dependencies = sweep;
-        let sweep = Arc::new(Coordinator::new(sweep_dependencies.clone()));
         let routes = functions
             .iter()
             .fold(Router::new(), |all, (_, routes)| all.merge(routes.clone()));
@@ -214,7 +208,7 @@ impl Stack {
             sweep,
             sweep_dependencies,
             simulated: demo.simulated,
-            background,
+            background: platform.background,
             tunnels,
             api_server,
             embedded,

@@ -95,7 +95,7 @@ impl Relay {
         platform: &Platform,
     ) -> Result<Self, ClientError> {
         let state = settings.proxy.build(platform, settings.limits)?;
-        let tunnels = state.tunnels.clone();
+        let tunnels = state.tunnels();
         let permits = Arc::new(Semaphore::new(settings.connections));
         let metrics = Metrics::new(tunnels.clone(), permits.clone(), settings.connections);
         let operator = OperatorState {
