@@ -1,4 +1,4 @@
-//! Work that goes on when the answer is out.
+//! Work that continues after the response was sent.
 
 use std::time::Duration;
 
@@ -6,19 +6,18 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-/// The background tasks of a process. Clones are the same.
+/// The background tasks of a process, which all clones share.
 ///
-/// Lambda freezes a process between two events, and a stack on one machine ends
-/// by Ctrl-C: whoever runs one of these calls [`Background::finish`] before.
+/// Lambda freezes a process between two events, and the local stack ends with
+/// Ctrl-C: their servers call [`Background::finish`] before that.
 #[derive(Clone, Debug)]
 pub struct Background(TaskTracker);
 
 impl Background {
-    /// Nothing goes on yet.
     pub fn new() -> Self {
         let tasks = TaskTracker::new();
-        // A tracker that is closed takes tasks all the same; only an open one
-        // is never done.
+        // A closed tracker still accepts tasks; an open one never completes its
+        // wait.
         tasks.close();
         Self(tasks)
     }
@@ -28,7 +27,7 @@ impl Background {
         self.0.spawn(task.in_current_span());
     }
 
-    /// Waits until nothing goes on, or gives up after `limit`.
+    /// Waits until all tasks are done, or gives up after `limit`.
     pub async fn finish(&self, limit: Duration) {
         if timeout(limit, self.0.wait()).await.is_err() {
             tracing::warn!(

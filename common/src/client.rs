@@ -1,5 +1,5 @@
-//! The one place that makes the clients of APIs, and reads what those answer.
-//! Agents are asked over connections of [`probe`](crate::probe)'s own.
+//! The one place that builds HTTP clients of APIs and reads their responses.
+//! Agents are probed over [`probe`](crate::probe)'s own connections.
 
 use std::error::Error;
 use std::time::Duration;
@@ -17,11 +17,11 @@ use url::{Host, Url};
 use crate::net::GuardedResolver;
 use crate::tls;
 
-/// What every outgoing request calls itself. Railway's edge refuses requests
-/// without a `User-Agent`.
+/// Sent with every outgoing request: Railway's edge rejects requests without a
+/// `User-Agent`.
 pub const USER_AGENT: &str = concat!("openclaw-maintenance/", env!("CARGO_PKG_VERSION"));
 
-/// A client that names itself and ignores the proxy settings of its
+/// A client that sends the `User-Agent` and ignores proxy settings in the
 /// environment.
 #[expect(
     clippy::disallowed_methods,
@@ -36,16 +36,16 @@ pub fn builder() -> ClientBuilder {
         .no_proxy()
 }
 
-/// A client that passes requests and answers on as they are: it rewrites no
+/// A client that passes requests and responses on unchanged: it rewrites no
 /// path, follows no redirect, decodes nothing and can upgrade connections.
 pub type Forwarder<B> = Client<HttpsConnector<HttpConnector<GuardedResolver>>, B>;
 
-/// The most that an answer's head may take, in bytes.
+/// The longest head of a response, in bytes.
 const HEAD_LIMIT: usize = 64 * 1024;
 
-/// A client that forwards. It takes `connect` at most to open a connection, and
-/// keeps those that are not in use for `idle`; none where that is zero, because
-/// a process that is frozen between requests finds only dead ones.
+/// A client that forwards. It takes at most `connect` to open a connection, and
+/// keeps idle ones for `idle`, or none if that is zero: a process that is
+/// frozen between requests would find them dead.
 pub fn forwarder<B>(resolver: GuardedResolver, connect: Duration, idle: Duration) -> Forwarder<B>
 where
     B: http_body::Body + Send,
@@ -70,8 +70,8 @@ where
         .build(connector)
 }
 
-/// Whether what is sent to a URL, or believed from it, travels encrypted or
-/// stays on this machine. One with a user or a password in it is not taken.
+/// Whether requests to a URL are encrypted or stay on this machine. URLs with a
+/// user or a password are refused.
 pub fn is_confidential(url: &Url) -> bool {
     let local = match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -83,7 +83,7 @@ pub fn is_confidential(url: &Url) -> bool {
     safe && url.username().is_empty() && url.password().is_none()
 }
 
-/// The longest answer of an agent that is read, in bytes.
+/// The longest response body of an agent that is read, in bytes.
 pub const BODY_LIMIT: usize = 64 * 1024;
 
 /// An HTTP client could not be made.
@@ -97,7 +97,7 @@ pub enum ClientError {
     Tls(#[from] rustls::Error),
 }
 
-/// Why a body did not arrive whole.
+/// Why a body could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// It is longer than this many bytes.
@@ -147,12 +147,13 @@ pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
             Ok(seconds) => return u64::try_from(seconds).ok().map(Duration::from_secs),
             Err(_) => http_date(value).or_else(|| text.parse().ok()),
         }?;
-        // A moment that has passed is no reason to wait.
+        // A time in the past means no wait.
         Some(Duration::try_from(until.duration_since(now)).unwrap_or_default())
     })
 }
 
-/// Larger numbers are seconds since 1970: nobody asks to wait for thirty years.
+/// Larger numbers are seconds since 1970: no server asks for a wait of thirty
+/// years.
 const FIRST_EPOCH_SECONDS: i64 = 1_000_000_000;
 
 /// The instant of a header such as `Date`.

@@ -21,19 +21,19 @@ pub const TOKENS_TABLE: &str = "TOKENS_TABLE";
 pub const MEMORIES_TABLE: &str = "MEMORIES_TABLE";
 /// The DynamoDB table of agents' setups.
 pub const CONFIGURATIONS_TABLE: &str = "CONFIGURATIONS_TABLE";
-/// The DynamoDB table of what sweeps saw.
+/// The DynamoDB table of agents' history.
 pub const HISTORY_TABLE: &str = "HISTORY_TABLE";
-/// The queue by which a sweep shares its work out; it does all of it when unset.
+/// The queue for the segments of a sweep; unset, one process does all of it.
 pub const SWEEP_QUEUE_URL: &str = "SWEEP_QUEUE_URL";
-/// Above how many instances a sweep shares its work out.
+/// The number of instances above which a sweep is divided into segments.
 pub const SWEEP_SEGMENT_ABOVE: &str = "SWEEP_SEGMENT_ABOVE";
-/// How many agents a sweep asks at once.
+/// How many agents a sweep probes concurrently.
 pub const SWEEP_CONCURRENCY: &str = "SWEEP_CONCURRENCY";
 /// The seconds between two sweeps.
 pub const SWEEP_INTERVAL: &str = "SWEEP_INTERVAL";
 /// The seconds that one invocation may take.
 pub const SWEEP_TIME_LIMIT: &str = "SWEEP_TIME_LIMIT";
-/// The seconds after which a sweep is too old to be made.
+/// The age in seconds after which a scheduled sweep is skipped.
 pub const SWEEP_OUTDATED: &str = "SWEEP_OUTDATED";
 /// How many failures in a row make an agent down.
 pub const SWEEP_FAILURES: &str = "SWEEP_FAILURES";
@@ -67,21 +67,20 @@ pub const AUTH_SECRET: &str = "AUTH_SECRET";
 /// Where the keys are that users' bearer tokens are signed with; they are not
 /// taken when unset.
 pub const JWT_JWKS_URL: &str = "JWT_JWKS_URL";
-/// Who has to have issued users' bearer tokens.
+/// The issuer that users' bearer tokens must have.
 pub const JWT_ISSUER: &str = "JWT_ISSUER";
-/// Whom users' bearer tokens have to be meant for.
+/// The audience that users' bearer tokens must have.
 pub const JWT_AUDIENCE: &str = "JWT_AUDIENCE";
-/// The web pages that may write with a user's cookie beside the API's own
-/// origin, comma-separated.
+/// The origins, besides the API's own, whose pages may send writing requests
+/// with a user's cookie; comma-separated.
 pub const ALLOWED_ORIGINS: &str = "ALLOWED_ORIGINS";
 /// How much is logged: `error`, `warn`, `info`, `debug` or `trace`; `info` when
 /// unset.
 pub const LOG_LEVEL: &str = "LOG_LEVEL";
-/// Where the platform's support is told of trouble; it is only logged when
-/// unset.
+/// The webhook of the platform's support; unset, its alerts are only logged.
 pub const SUPPORT_WEBHOOK_URL: &str = "SUPPORT_WEBHOOK_URL";
-/// Where people are told of agents that go down and come up again,
-/// comma-separated; it is only logged when unset.
+/// The webhooks for alerts of agents that go down or come up, comma-separated;
+/// unset, these are only logged.
 pub const ALERT_WEBHOOK_URLS: &str = "ALERT_WEBHOOK_URLS";
 /// How many agents have to go down at once to be one incident.
 pub const ALERT_FLEET_MIN: &str = "ALERT_FLEET_MIN";

@@ -1,5 +1,5 @@
-//! The queue by which a sweep shares its work out. No other module names the
-//! SQS SDK.
+//! The queue over which a sweep distributes its segments. No other module names
+//! the SQS SDK.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 
 use crate::aws::{self, Aws};
 
-/// How many messages SQS takes at once.
+/// SQS's limit on the messages of one batch.
 const BATCH: usize = 10;
 
 /// A queue.
@@ -18,15 +18,13 @@ pub struct Queue {
     url: String,
 }
 
-/// Some messages were not taken.
+/// Some messages were not accepted.
 #[derive(Debug, thiserror::Error)]
 #[error("SQS did not take {missing} of {all} messages: {cause}")]
 pub struct QueueError {
-    /// How many.
     pub missing: usize,
-    /// Of how many.
     pub all: usize,
-    /// What SQS said of the first failure.
+    /// The cause of the first failure.
     pub cause: String,
 }
 
@@ -42,7 +40,7 @@ impl Queue {
     /// Sends messages, ten at once.
     ///
     /// # Errors
-    /// When some were not taken; all others were.
+    /// When some were not accepted; all others were.
     pub async fn send(&self, messages: &[String]) -> Result<(), QueueError> {
         let mut missing = 0;
         let mut cause = None;

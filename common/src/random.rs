@@ -7,7 +7,7 @@ use uuid::{Builder, Uuid};
 
 use crate::model::GatewayToken;
 
-/// A gateway token that nobody has.
+/// A new random gateway token.
 ///
 /// # Errors
 /// When the operating system has no randomness to give.
@@ -15,7 +15,7 @@ pub fn gateway_token() -> Result<GatewayToken, RandomError> {
     bytes().map(GatewayToken::from_random)
 }
 
-/// 32 bytes that nobody can guess.
+/// 32 unpredictable bytes.
 ///
 /// # Errors
 /// When the operating system has none to give; nothing secret may be made then.

@@ -1,4 +1,4 @@
-//! Secrets that AWS Secrets Manager keeps.
+//! Secrets from AWS Secrets Manager.
 //!
 //! A template must not hold secrets, and Lambda shows a function's variables to
 //! everybody who may look at it. So `RAILWAY_API_KEY_FROM` may name the secret
@@ -14,20 +14,20 @@ use aws_sdk_secretsmanager::types::SecretValueEntry;
 use crate::aws::{self, Aws};
 use crate::config::{Environment, FROM_SUFFIX, SECRETS};
 
-/// Why secrets were not read. Their values are never told.
+/// Why secrets could not be read. Messages never contain their values.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretsError {
-    /// Both the secret and where it comes from are given.
+    /// Both the variable and its `_FROM` are set.
     #[error("{0} and {0}{FROM_SUFFIX} are both set: unset one")]
     Ambiguous(&'static str),
-    /// Secrets Manager has none of that name, or nothing to show of it.
+    /// The secret does not exist, or has no text.
     #[error("{variable}{FROM_SUFFIX} names the secret {secret}: {problem}")]
     Missing {
         /// The variable that is read from it.
         variable: &'static str,
         /// The secret's name.
         secret: String,
-        /// What Secrets Manager says of it.
+        /// The reason that Secrets Manager gives.
         problem: String,
     },
     /// Secrets Manager did not answer, or refused.
@@ -35,8 +35,8 @@ pub enum SecretsError {
     Failed(String),
 }
 
-/// Reads the secrets that the environment names, all with one request. Without
-/// any, nobody is asked.
+/// Reads the secrets that the environment names, with one request for all of
+/// them; without any, there is no request.
 ///
 /// # Errors
 /// When one of them cannot be read.

@@ -1,13 +1,13 @@
 //! Logs.
 //!
-//! `error`: somebody has to act (a damaged record, a store that fails).
-//! `warn`: the answer is worse than it should be, and nobody has to act yet.
-//! `info`: one line a request. Cookies, keys, tokens and bodies are never
-//! logged at any level.
+//! `error`: somebody has to act (a damaged record, a failing store). `warn`:
+//! the answer is worse than it should be, but nobody has to act yet. `info`:
+//! one line per request. Cookies, keys, tokens and bodies are never logged at
+//! any level.
 //!
-//! Other people's crates promise no such thing: at their lower levels, HTTP
-//! clients and SDKs write headers and bodies. Whatever `LOG_LEVEL` says, they
-//! have no more than their warnings logged.
+//! Dependencies make no such promise: at their lower levels, HTTP clients and
+//! SDKs write headers and bodies. Whatever `LOG_LEVEL` says, only their
+//! warnings and errors are logged.
 
 mod lines;
 
@@ -43,10 +43,10 @@ pub const OURS: [&str; 12] = [
     "version",
 ];
 
-/// The most that is logged of what other people's crates say.
+/// The level up to which dependencies are logged.
 const OTHERS: LevelFilter = LevelFilter::WARN;
 
-/// How much of what this project's crates say is logged; `info` by default.
+/// The level up to which this project's crates are logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogLevel(LevelFilter);
 
@@ -56,7 +56,6 @@ impl Default for LogLevel {
     }
 }
 
-/// The text is no level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be error, warn, info, debug or trace")]
 pub struct InvalidLogLevel;
@@ -76,9 +75,9 @@ impl FromStr for LogLevel {
     }
 }
 
-/// Starts logging as JSON lines on stdout, which CloudWatch takes apart. Each
-/// line is one write of its own, for which no thread waits for another one, and
-/// none is lost when the process ends.
+/// Starts logging JSON lines to stdout, which CloudWatch parses. Each line is
+/// one write, so that threads do not wait for each other, and none is lost when
+/// the process ends.
 pub fn init_json(level: LogLevel) {
     match io::stdout().as_fd().try_clone_to_owned() {
         Ok(stdout) => json(level, File::from(stdout)).init(),
@@ -86,7 +85,7 @@ pub fn init_json(level: LogLevel) {
     }
 }
 
-/// What logs JSON lines, for a process that says where to.
+/// A subscriber that logs JSON lines to a given writer.
 pub fn json<W>(level: LogLevel, writer: W) -> impl Subscriber + for<'a> LookupSpan<'a> + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
@@ -98,7 +97,7 @@ where
     registry().with(lines.with_filter(filter(level)))
 }
 
-/// Starts logging for people, on stderr.
+/// Starts logging human-readable lines to stderr.
 pub fn init_console(level: LogLevel) {
     let lines = fmt::layer()
         .with_writer(stderr)

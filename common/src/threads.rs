@@ -1,7 +1,8 @@
 //! A thread for each processor, with a runtime of its own.
 //!
-//! What is begun on a thread stays there, with all its connections: nothing waits
-//! for another thread to wake. The relay serves that way, and the sweep asks.
+//! Work that starts on a thread stays there with all its connections, and never
+//! waits for another thread to wake. The relay serves and the sweep probes this
+//! way.
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -10,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use tokio::runtime::{Builder, Handle};
 use tokio_util::sync::CancellationToken;
 
-/// Threads that run what they are given until this is dropped.
+/// Threads that run tasks until this is dropped.
 #[derive(Debug)]
 pub struct Threads {
     running: Vec<(Handle, Option<JoinHandle<()>>)>,
@@ -18,7 +19,7 @@ pub struct Threads {
 }
 
 impl Threads {
-    /// As many as there are processors for this process.
+    /// One thread for each processor that the process may use.
     ///
     /// # Errors
     /// When a thread cannot be started.
@@ -36,7 +37,7 @@ impl Threads {
                 .name("worker".to_owned())
                 .spawn(move || {
                     runtime.block_on(ending.cancelled());
-                    // A name that is still being looked up is not waited for.
+                    // Does not wait for pending DNS lookups.
                     runtime.shutdown_background();
                 })?;
             threads.running.push((handle, Some(thread)));
@@ -44,7 +45,6 @@ impl Threads {
         Ok(threads)
     }
 
-    /// Their runtimes.
     pub fn runtimes(&self) -> Vec<Handle> {
         let runtimes = self.running.iter();
         runtimes.map(|(runtime, _)| runtime.clone()).collect()

@@ -1,4 +1,4 @@
-//! What all clients of a process trust.
+//! The root certificates that all clients of a process trust.
 
 use std::sync::{Arc, LazyLock};
 
@@ -21,8 +21,8 @@ pub fn roots() -> Arc<RootCertStore> {
     ROOTS.clone()
 }
 
-/// A configuration that trusts these, with ring: the only provider in the tree,
-/// for the other one adds tens of milliseconds to a cold start.
+/// A configuration that trusts these, with ring as the only provider: the other
+/// one adds tens of milliseconds to a cold start.
 pub fn config(roots: Arc<RootCertStore>) -> ClientConfig {
     ClientConfig::builder()
         .with_root_certificates(roots)

@@ -9,31 +9,28 @@ use crate::railway::{OperationError, ResolveError};
 use crate::random::RandomError;
 use crate::store::StoreError;
 
-/// Why something was not done to an agent. The texts are for its owner.
+/// Why a control failed. The messages are for the owner of the agent.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
     /// Another control has the lease.
     #[error("{control} is running on this instance (operation {operation})")]
     Busy {
-        /// What is running.
         control: Control,
-        /// Its id.
         operation: String,
-        /// When to try again.
         retry_after: Duration,
     },
-    /// Somebody has ordered something a moment before.
+    /// Another control was requested a moment before.
     #[error("{0} was ordered a moment before (operation {1})")]
     Touched(Control, OperationId),
-    /// The idempotency key stands for something else.
+    /// The idempotency key was used for another control.
     #[error("This Idempotency-Key was used for {0}")]
     KeyReused(Control),
-    /// The operation of this idempotency key never came to an end.
+    /// The operation of this idempotency key never finished.
     #[error(
         "Operation {0} was interrupted, and its outcome is unknown; use a new Idempotency-Key to do it again"
     )]
     Interrupted(OperationId),
-    /// The operation of this idempotency key failed, and is not done again.
+    /// The operation of this idempotency key failed, and is not repeated.
     #[error("{}", .0.reason)]
     FailedBefore(Failure),
     /// The agent's service could not be located.
@@ -48,13 +45,13 @@ pub enum ControlError {
     /// A rotation; the variable may be written all the same.
     #[error("The token was not rotated, the old one stays: {0}")]
     NotRotated(#[source] OperationError),
-    /// What became of an operation is not to be found out now.
+    /// The outcome of an operation cannot be found out at present.
     #[error("Railway cannot tell how the deployment is: {0}")]
     CannotTell(#[source] OperationError),
     /// The lease ran out before Railway was asked.
     #[error("The operation took too long and was given up; nothing was sent to Railway")]
     LeaseExpired,
-    /// No token could be made.
+    /// No token could be generated.
     #[error("No gateway token could be made")]
     NoToken(#[from] RandomError),
     /// The store failed; the cause is for the log.
@@ -66,7 +63,7 @@ pub enum ControlError {
 }
 
 impl ControlError {
-    /// The step that failed, as it is kept.
+    /// The step that failed, as it is recorded.
     pub fn failure_kind(&self) -> FailureKind {
         match self {
             Self::NotLocated(_) => FailureKind::NotLocated,
@@ -75,7 +72,7 @@ impl ControlError {
         }
     }
 
-    /// When trying again may help.
+    /// When a retry may help.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Busy { retry_after, .. } => Some(*retry_after),

@@ -1,9 +1,9 @@
-//! Doing something to an agent: once at a time, on record, and honestly.
+//! Controls of agents: one at a time, recorded, and honest about their outcome.
 //!
-//! A control takes the lease of its instance, writes down what it is about to
-//! do, locates the Railway service, does it, writes down what came of it, and
-//! gives the lease back. What Railway has taken is not yet a success: that is
-//! decided later by [`Controls::settle`], from the deployment and the agent.
+//! A control acquires the lease of its instance, records the operation, locates
+//! the Railway service, calls Railway, records the outcome, and releases the
+//! lease. What Railway has accepted is not yet a success: [`Controls::settle`]
+//! decides that later, from the deployment and the agent.
 
 mod error;
 mod rotation;
@@ -28,22 +28,15 @@ use crate::probe::Prober;
 use crate::railway::{DeploymentId, Railway, RailwayService};
 use crate::store::{Instances, LEASE, Lease, Memories, Operations, Tokens};
 
-/// What controls work with.
 #[derive(Clone)]
 pub struct Controls {
-    /// The time.
     pub clock: SharedClock,
-    /// Instance records.
     pub instances: Instances,
-    /// Operations and leases.
+    /// Holds the leases as well.
     pub operations: Operations,
-    /// Gateway tokens.
     pub tokens: Tokens,
-    /// What agents remember.
     pub memories: Memories,
-    /// The hands.
     pub railway: Railway,
-    /// Asks agents.
     pub prober: Prober,
     /// The image that updates and factory resets pin.
     pub image: PinnedImage,
@@ -51,22 +44,20 @@ pub struct Controls {
     pub variables: AgentVariables,
 }
 
-/// Who wants something done, to what.
+/// A request for a control.
 #[derive(Clone, Debug)]
 pub struct Order {
-    /// The agent.
     pub instance: Instance,
-    /// Who asks.
     pub user: UserId,
-    /// The caller's promise to mean the same thing by the same key.
+    /// The idempotency key, if the caller sent one.
     pub key: Option<IdempotencyKey>,
 }
 
 impl Controls {
-    /// Does it, and returns the operation once Railway has taken it.
+    /// Runs a control, and returns its operation once Railway has accepted it.
     ///
-    /// It runs to its end even if the caller goes away, so that no lease is
-    /// left behind and nothing stays half-recorded.
+    /// It completes even if the caller disconnects, so that no lease is left
+    /// behind and no record stays incomplete.
     ///
     /// # Errors
     /// When another control is running, the key was used for something else,
@@ -75,12 +66,12 @@ impl Controls {
         self.run_to_its_end(control, order, None).await
     }
 
-    /// The same, unless somebody else has ordered something of this instance since
-    /// a time. That is found out under the lease: what an owner does a moment
-    /// before is never undone.
+    /// Like [`Controls::run`], unless another control of this instance was
+    /// requested since a given time. That is checked under the lease, so that
+    /// what an owner has just done is never undone.
     ///
     /// # Errors
-    /// As [`Controls::run`], and when somebody has.
+    /// As for [`Controls::run`], and when there was another control.
     pub async fn run_if_untouched(
         &self,
         control: Control,
@@ -157,7 +148,7 @@ impl Controls {
         control: Control,
         order: &Order,
     ) -> Result<Operation, ControlError> {
-        // The holder before may have done this very thing.
+        // The previous holder may have run this very operation.
         if let Some(before) = self.done_before(control, order).await? {
             return Ok(before);
         }
@@ -207,7 +198,8 @@ impl Controls {
         done.map(|()| operation)
     }
 
-    /// The operation that the caller's key stands for, if there is one.
+    /// The operation that the caller's idempotency key was used for, if there
+    /// is one.
     async fn done_before(
         &self,
         control: Control,
@@ -302,8 +294,8 @@ impl Controls {
     async fn locate(&self, instance: &Instance) -> Result<RailwayService, ControlError> {
         let service = self.railway.resolve(instance).await?;
         if service.was_discovered() {
-            // Else the next control lists the project again, which is slow and
-            // not wrong.
+            // If this fails, the next control lists the project again, which is
+            // slow but correct.
             let recorded = self
                 .instances
                 .record_service(&instance.id, service.id())
@@ -315,8 +307,8 @@ impl Controls {
         Ok(service)
     }
 
-    /// The hands, for the holder of a lease: whoever was asleep for longer than
-    /// it lasts has no right to go on.
+    /// Access to Railway for the holder of a lease. A process that was
+    /// suspended until its lease expired must not go on.
     fn railway(&self, lease: &Lease) -> Result<&Railway, ControlError> {
         if self.clock.now() < lease.expires_at {
             Ok(&self.railway)
@@ -332,8 +324,8 @@ impl Controls {
     }
 }
 
-/// When to try again: controls take a second or two, and only the lease of a
-/// dead holder lasts until it expires.
+/// When to retry: a control takes a second or two, and only the lease of a
+/// crashed holder lasts until it expires.
 fn busy_for(expires_at: Timestamp, now: Timestamp) -> Duration {
     let rest = expires_at.duration_since(now).unsigned_abs();
     rest.clamp(Duration::from_secs(1), Duration::from_secs(5))

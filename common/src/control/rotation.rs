@@ -1,9 +1,9 @@
-//! Replacing an agent's gateway token: the new one is pending until the agent
-//! has proved that it takes it.
+//! Rotation of an agent's gateway token: the new one is pending until the agent
+//! has proved that it accepts it.
 //!
-//! The record of the token is the judge: a rotation has succeeded when its token
-//! was promoted there, in one write, and it has failed when its token was
-//! withdrawn. Until then everybody else goes on with the old one.
+//! The record of the token decides: a rotation has succeeded once its token was
+//! promoted there, in one write, and failed once its token was withdrawn. Until
+//! then all others keep using the old one.
 
 use std::time::Duration;
 
@@ -18,19 +18,19 @@ use crate::railway::{DeploymentId, DeploymentState, RailwayService, Variables};
 use crate::random;
 use crate::store::{Lease, Rotation};
 
-/// What is told of every rotation that failed. Its token may be among the
-/// agent's variables, or even be what the agent listens to.
+/// Part of every failed rotation's message: its token may already be among the
+/// agent's variables, or even in use by the agent.
 const OLD_STAYS: &str = "the old token stays, and a repair brings it back to the agent";
 
-/// When to ask again while a rotation is not settled.
+/// When to retry while a rotation is not settled.
 const SOON: Duration = Duration::from_secs(5);
 
 impl Controls {
-    /// Looks at the rotation that is not settled yet, if there is one, and
-    /// returns it if it still is not. For those who are about to use the token.
+    /// Settles a pending rotation, if there is one, and returns it if it is
+    /// still pending. For callers that are about to use the token.
     ///
     /// # Errors
-    /// When Railway or the store cannot be asked.
+    /// When a request to Railway or the store fails.
     pub async fn settle_rotation(
         &self,
         instance: &Instance,
@@ -44,12 +44,12 @@ impl Controls {
                 return Ok(Some(operation));
             }
         }
-        // It is over, so nothing may be left of it.
+        // The rotation has ended, so its pending token must go.
         self.tokens.withdraw(&instance.id, &id).await?;
         Ok(None)
     }
 
-    /// Refuses while a rotation is not settled: it would never be.
+    /// Fails while a rotation is pending, which then could never settle.
     pub(super) async fn check_no_rotation(&self, instance: &Instance) -> Result<(), ControlError> {
         match self.settle_rotation(instance).await? {
             None => Ok(()),
@@ -83,7 +83,7 @@ impl Controls {
         Err(ControlError::NotRotated(error))
     }
 
-    /// What became of a rotation that Railway has taken.
+    /// The outcome of a rotation that Railway has accepted.
     pub(super) async fn rotation_outcome(
         &self,
         operation: &Operation,
@@ -99,7 +99,7 @@ impl Controls {
         let service = self.locate(instance).await?;
         let deployment = self.railway.deployment(&service, deployment).await;
         match deployment.map_err(ControlError::CannotTell)?.state {
-            // Whatever deployment took its place has the same variables.
+            // A deployment that replaced it has the same variables.
             DeploymentState::Running | DeploymentState::Stopped | DeploymentState::Sleeping => {}
             other => return Ok(without_agent(operation, other, now)),
         }
@@ -119,8 +119,8 @@ impl Controls {
         })
     }
 
-    /// Has the token's record decide about an outcome, and returns what it
-    /// decided: of two watchers the first one counts.
+    /// Applies an outcome to the token's record, and returns the one that
+    /// holds: of two concurrent callers the first one counts.
     pub(super) async fn close_rotation(
         &self,
         operation: &Operation,

@@ -1,4 +1,4 @@
-//! What controls need of the environment.
+//! The configuration of controls.
 
 use super::{AgentVariables, Controls};
 use crate::client::ClientError;
@@ -25,9 +25,9 @@ pub struct ControlSettings {
 }
 
 impl ControlSettings {
-    /// Reads them. `None` means that a problem was noted.
+    /// `None` means that the reader has noted a problem.
     pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        // All are read before the first one is missed, so that all are noted.
+        // All are read before the first `?`, so that every problem is noted.
         let instances = reader.required(INSTANCES_TABLE);
         let operations = reader.required(OPERATIONS_TABLE);
         let tokens = reader.required(TOKENS_TABLE);
@@ -48,7 +48,7 @@ impl ControlSettings {
         })
     }
 
-    /// Makes the clients and stores, once per process.
+    /// Builds the clients and stores, once per process.
     ///
     /// # Errors
     /// When an HTTP client cannot be made.

@@ -1,4 +1,4 @@
-//! Finding out what became of an operation that Railway has taken.
+//! Settling: finding out the outcome of an operation that Railway has accepted.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use crate::probe::{ProbeReport, SKEW, Status};
 use crate::railway::{DeploymentId, DeploymentState};
 use crate::store::LEASE;
 
-/// After this long an agent that is not there is not coming.
+/// An agent that is not ready after this time will not become so.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(15);
 
-/// How long one look at Railway and at the agent may take, whatever the caller's
+/// The time limit for one check of Railway and the agent, whatever the caller's
 /// limit is.
 const ONE_LOOK: Duration = Duration::from_secs(10);
 
@@ -32,7 +32,7 @@ impl Controls {
     /// new token.
     ///
     /// # Errors
-    /// When Railway or the store cannot be asked.
+    /// When a request to Railway or the store fails.
     pub async fn settle(
         &self,
         mut operation: Operation,
@@ -62,7 +62,7 @@ impl Controls {
                 return Ok(operation);
             }
             sleep(pause).await;
-            // Each look costs a request to Railway, which counts them.
+            // Each check costs a request to Railway, which limits their number.
             pause = (pause * 2).min(Duration::from_secs(2));
             if let OperationState::Running = operation.state {
                 let again = self.operations.get(&instance.id, &operation.id).await?;
@@ -71,7 +71,7 @@ impl Controls {
         }
     }
 
-    /// The outcome, once there is a new one.
+    /// The outcome, once it is known.
     async fn outcome(
         &self,
         operation: &Operation,
@@ -108,7 +108,7 @@ impl Controls {
                     && operation.control == Control::Stop
                     && self.is_followed(operation).await?
                 {
-                    // It is the work of the next one that the agent answers.
+                    // A later control may be why the agent answers.
                     return Ok(Some(OperationState::Succeeded));
                 }
                 Ok(state)
@@ -117,7 +117,7 @@ impl Controls {
         }
     }
 
-    /// Whether something else was ordered after this operation.
+    /// Whether another control was requested after this operation.
     async fn is_followed(&self, operation: &Operation) -> Result<bool, ControlError> {
         let newest = self.operations.list(&operation.instance, 1, None).await?;
         Ok(newest
@@ -127,8 +127,8 @@ impl Controls {
     }
 }
 
-/// Whether the deployment is where the control wants it, so that only the agent
-/// has still to agree.
+/// Whether the deployment is in the state that the control wants, so that only
+/// the agent has to confirm it.
 fn asks_agent(control: Control, deployment: DeploymentState) -> bool {
     match control {
         Control::Stop => deployment == DeploymentState::Stopped,
@@ -136,7 +136,8 @@ fn asks_agent(control: Control, deployment: DeploymentState) -> bool {
     }
 }
 
-/// What a deployment says that is not where the control wants it.
+/// The outcome for a deployment that is not in the state that the control
+/// wants.
 pub(super) fn without_agent(
     operation: &Operation,
     deployment: DeploymentState,
@@ -165,7 +166,8 @@ pub(super) fn without_agent(
     Some(not_settled(reason))
 }
 
-/// What the agent says once the deployment is where the control wants it.
+/// The outcome as the agent confirms it, once the deployment is in the wanted
+/// state.
 pub(super) fn with_agent(
     operation: &Operation,
     report: &ProbeReport,

@@ -12,7 +12,7 @@ use crate::random;
 /// The port on which an agent listens, from the spec's "OpenClaw proxy".
 const PORT: &str = "18789";
 
-/// Where an agent finds its gateway token.
+/// The variable from which an agent reads its gateway token.
 pub(super) const GATEWAY_TOKEN: &str = "OPENCLAW_GATEWAY_TOKEN";
 
 /// Variables that every agent of the platform has, `AGENT_VARIABLES`: a JSON
@@ -28,7 +28,6 @@ impl fmt::Debug for AgentVariables {
     }
 }
 
-/// The text is no set of variables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a JSON object with names of letters, digits and underscores, and texts as values")]
 pub struct InvalidAgentVariables;
@@ -50,10 +49,9 @@ impl FromStr for AgentVariables {
 }
 
 impl Controls {
-    /// All variables that there are values for. The agent's own token is made
-    /// and stored first when there is none: a token that is only on Railway
-    /// would be lost. A token that is still to be proved is given up, for these
-    /// variables take its place.
+    /// All variables that there are values for. If the agent has no token, one
+    /// is generated and stored first: a token that is only on Railway would be
+    /// lost. A pending token is withdrawn, since these variables replace it.
     pub(super) async fn variables_of(
         &self,
         instance: &Instance,

@@ -79,7 +79,8 @@ impl Authenticator {
     /// Whose session a request belongs to.
     ///
     /// # Errors
-    /// When it is nobody's, or nobody can tell.
+    /// When there is no valid session, or the keys to verify one cannot be
+    /// fetched.
     pub async fn session(
         &self,
         request: &Parts,

@@ -37,7 +37,6 @@ impl fmt::Debug for InternalKey {
     }
 }
 
-/// The text is no key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be at least 16 printable ASCII characters without spaces")]
 pub struct InvalidKey;

@@ -15,11 +15,8 @@ use crate::store::Instances;
 pub struct ControlFunction {
     /// Whether controls do anything.
     pub switch: ControlsSwitch,
-    /// The time.
     pub clock: SharedClock,
-    /// Who is asking.
     pub authenticator: Authenticator,
-    /// Does things to agents.
     pub controls: Controls,
 }
 
@@ -49,7 +46,7 @@ impl ControlFunctionSettings {
         })
     }
 
-    /// Makes the clients and stores, once per process.
+    /// Builds the clients and stores, once per process.
     ///
     /// # Errors
     /// When an HTTP client cannot be made.

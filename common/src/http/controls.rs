@@ -18,7 +18,6 @@ pub enum ControlsSwitch {
     Off,
 }
 
-/// The text is no position of a switch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be true or false")]
 pub struct InvalidSwitch;

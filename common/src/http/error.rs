@@ -91,7 +91,7 @@ pub enum ApiError {
 /// The body of every error.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ErrorBody {
-    /// What went wrong, for a person.
+    /// What went wrong, and what is allowed.
     pub error: String,
 }
 
@@ -101,7 +101,7 @@ pub struct ErrorBody {
 pub struct LifecycleErrorBody {
     /// Always false.
     pub success: bool,
-    /// What went wrong, for a person.
+    /// What went wrong, and what is allowed.
     pub error: String,
 }
 

@@ -71,16 +71,16 @@ pub enum Refusal {
     NotLocated(LifecycleErrorBody),
 }
 
-/// Railway has taken the order.
+/// The control that Railway has accepted.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Controlled {
     /// Always true.
     success: bool,
-    /// What is happening now, in the spec's word for this control.
+    /// What is happening now, in the contract's word for this control.
     #[schema(example = "starting")]
     status: &'static str,
-    /// Where to ask what became of it: `GET …/operations/{operationId}`.
+    /// `GET …/operations/{operationId}` shows its outcome.
     operation_id: String,
 }
 

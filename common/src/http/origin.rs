@@ -11,7 +11,6 @@ use url::{Origin, Url};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AllowedOrigins(Vec<String>);
 
-/// The text is no list of origins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be origins such as https://app.example, without a path, separated by commas")]
 pub struct InvalidOrigins;

@@ -35,7 +35,8 @@ pub enum SessionRefused {
 }
 
 impl SessionRefused {
-    /// For the endpoints where the spec answers 403 to nobodies.
+    /// For the endpoints where the contract answers 403 to unauthenticated
+    /// callers.
     pub fn as_forbidden(self) -> ApiError {
         match self {
             Self::NoSession => ApiError::Forbidden,

@@ -49,7 +49,7 @@ pub(super) fn object<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
 }
 
 impl Claims {
-    /// Who says so, if it is told.
+    /// The issuer, if there is one.
     pub(super) fn issuer(&self) -> Option<&str> {
         self.iss.as_deref()
     }

@@ -37,7 +37,7 @@ struct Key {
 }
 
 impl EncryptedCookies {
-    /// The cookies of all four names. Without secrets none is taken.
+    /// The cookies of all four names. Without secrets none is accepted.
     pub fn new(secrets: Option<&Secrets>) -> Self {
         let secrets = secrets.into_iter().flat_map(Secrets::iter);
         let keys = secrets.flat_map(|secret| COOKIES.map(|cookie| Key::new(secret, cookie)));
@@ -46,7 +46,7 @@ impl EncryptedCookies {
 
     /// Whose session the cookies of a request are, if it is anybody's now.
     ///
-    /// `cookie` tells the value of the cookie of a name.
+    /// `cookie` returns the value of the cookie with a name.
     pub fn user<'c>(
         &self,
         cookie: impl Fn(&str) -> Option<&'c str>,

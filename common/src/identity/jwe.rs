@@ -136,7 +136,7 @@ impl<'t> Jwe<'t> {
         Some(content.to_vec())
     }
 
-    /// Authenticates before it decrypts, so that the padding tells nothing.
+    /// Authenticates before it decrypts, so that there is no padding oracle.
     fn open_cbc_hmac(&self, mac: &hmac::Key, cipher: &[u8; 32]) -> Option<Vec<u8>> {
         let mut authenticated = hmac::Context::with_key(mac);
         let aad = self.protected.as_bytes();

@@ -39,7 +39,6 @@ const LIMIT: Duration = Duration::from_secs(3);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JwksUrl(Url);
 
-/// The text is no address of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be an https URL, or an http URL on the loopback")]
 pub struct InvalidJwksUrl;
@@ -162,7 +161,7 @@ impl Jwks {
         let response = request
             .send()
             .await
-            // The address may hold what is nobody's business.
+            // The URL may hold a secret.
             .map_err(|error| FetchError::Request(error.without_url()))?;
         if response.status() != StatusCode::OK {
             return Err(FetchError::Status(response.status()));

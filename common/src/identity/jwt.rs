@@ -28,7 +28,7 @@ const ALGORITHMS: [Algorithm; 3] = [Algorithm::RS256, Algorithm::ES256, Algorith
 /// keys: notices of a logout, for one.
 const TYPES: [&str; 2] = ["jwt", "at+jwt"];
 
-/// Whose tokens are taken, as the environment says it.
+/// Whose tokens are accepted: the configuration of a [`JwtVerifier`].
 #[derive(Clone, Debug)]
 pub struct JwtSettings {
     /// Where the keys are.

@@ -15,7 +15,6 @@ use super::jwe::ContentKey;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secrets(Vec<String>);
 
-/// The text is no list of secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be secrets of at least 32 bytes each, separated by commas")]
 pub struct InvalidSecrets;

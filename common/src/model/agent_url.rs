@@ -76,7 +76,6 @@ impl fmt::Display for AgentUrl {
     }
 }
 
-/// The text is no address of an agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be an http or https URL of a host and nothing behind it, at most 255 characters")]
 pub struct InvalidAgentUrl;

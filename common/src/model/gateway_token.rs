@@ -38,7 +38,6 @@ impl fmt::Debug for GatewayToken {
     }
 }
 
-/// The text is no gateway token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be 64 hexadecimal characters")]
 pub struct InvalidGatewayToken;

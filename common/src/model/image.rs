@@ -97,7 +97,6 @@ impl fmt::Display for Image {
     }
 }
 
-/// The text is no image reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be an image reference such as ghcr.io/openclaw/openclaw:2026.4.11")]
 pub struct InvalidImage;

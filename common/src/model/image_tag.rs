@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::OpenclawVersion;
 
-/// The release in an image, as far as its tag tells.
+/// The release in an image, as far as its tag says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ImageVersion {
     /// A concrete release; the managed baseline for a floating tag.

@@ -34,7 +34,7 @@ pub struct Instance {
     pub last_seen_at: Option<Timestamp>,
     /// What the agent said of its gateway process when it last checked in.
     pub gateway_process_status: Option<String>,
-    /// The release that it said it runs when it last told one.
+    /// The release that it last reported.
     pub reported_version: Option<OpenclawVersion>,
     /// When the platform last had it deployed.
     pub deployed_at: Option<Timestamp>,

@@ -27,7 +27,6 @@ impl fmt::Display for InstanceId {
     }
 }
 
-/// The text is no instance id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be 1 to 64 letters, digits, hyphens or underscores")]
 pub struct InvalidInstanceId;

@@ -1,4 +1,4 @@
-//! Times in which nobody is to be alerted.
+//! Maintenance windows: periods without alerts.
 
 use std::fmt;
 use std::str::FromStr;
@@ -25,7 +25,6 @@ impl fmt::Display for WindowId {
     }
 }
 
-/// The text is no window's id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be 1 to 64 letters, digits, hyphens or underscores")]
 pub struct InvalidWindowId;
@@ -54,7 +53,7 @@ pub struct MaintenanceWindow {
 }
 
 impl MaintenanceWindow {
-    /// Whether nobody is to be alerted of an agent, or of the fleet as a whole.
+    /// Whether alerts of an agent, or of the whole fleet, are held back.
     pub fn silences(&self, instance: Option<&InstanceId>, at: Timestamp) -> bool {
         let concerned = self.instance.is_none() || self.instance.as_ref() == instance;
         concerned && (self.from..self.until).contains(&at)

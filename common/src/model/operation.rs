@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{Image, InstanceId, UserId};
 
-/// Something that an owner can have done to an agent, and the plane does itself.
+/// An action on an agent, requested by its owner or by self-healing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Control {
@@ -67,7 +67,6 @@ impl fmt::Display for OperationId {
     }
 }
 
-/// The text is no operation id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be the id of an operation, such as 01961d2c-7b00-7000-8000-000000000000")]
 pub struct InvalidOperationId;
@@ -92,34 +91,32 @@ pub struct Operation {
     pub id: OperationId,
     /// The agent that it was done to.
     pub instance: InstanceId,
-    /// What was to be done.
     pub control: Control,
     /// Who wanted it: a user, or self-healing.
     pub requested_by: UserId,
     /// When it began.
     pub started_at: Timestamp,
-    /// When its outcome was known.
+    /// When its outcome became known.
     pub finished_at: Option<Timestamp>,
     /// How far it got.
     pub state: OperationState,
     /// The Railway service it was done to, once that was located.
     pub service_id: Option<String>,
-    /// The Railway deployment that it made or touched.
+    /// The Railway deployment that it created or acted on.
     pub deployment_id: Option<String>,
     /// The image that it pinned.
     pub image: Option<Image>,
 }
 
-/// How far an operation got.
+/// The progress of an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OperationState {
-    /// Its request is being worked on.
+    /// Its request is being processed.
     Running,
-    /// Railway took it; the agent is not there yet.
+    /// Railway has accepted it; the agent is not ready yet.
     Accepted,
-    /// The deployment has settled and the agent agrees.
+    /// The deployment has settled and the agent is ready.
     Succeeded,
-    /// It came to nothing.
     Failed(Failure),
 }
 
@@ -128,12 +125,12 @@ pub enum OperationState {
 pub struct Failure {
     /// At which step.
     pub kind: FailureKind,
-    /// What went wrong, for a person.
+    /// What went wrong, and what is allowed.
     pub reason: String,
 }
 
-/// The step at which an operation failed. The first two were answered to its
-/// caller as errors; the third came to light behind a good answer.
+/// The step at which an operation failed. The first two were returned to the
+/// caller as errors; the third was found out after a successful answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailureKind {

@@ -13,7 +13,7 @@ pub struct Usage {
     pub vcpus: f64,
     /// The memory that is in use.
     pub memory: Bytes,
-    /// The memory that there is; none where nobody tells.
+    /// The memory limit, if it is known.
     pub memory_limit: Option<Bytes>,
     /// What came in over the network.
     pub received: Bytes,

@@ -32,7 +32,6 @@ impl fmt::Display for UserId {
     }
 }
 
-/// The text is no user id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be 1 to 128 bytes without white space or control characters")]
 pub struct InvalidUserId;

@@ -58,8 +58,9 @@ pub struct Check {
     pub reason: Option<String>,
 }
 
-/// Where a reported version comes from. The spec falls back to the platform's
-/// default, which says nothing of what really runs; this tells the two apart.
+/// Where a reported version comes from. The contract falls back to the
+/// platform's default, which need not be what the agent runs; this tells the
+/// two apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum VersionSource {

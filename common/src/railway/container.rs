@@ -121,7 +121,6 @@ impl fmt::Display for ContainerState {
     }
 }
 
-/// The text is no state of a container.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be one of {}", ContainerState::ALL.map(|(_, word)| word).join(", "))]
 pub struct InvalidContainerState;

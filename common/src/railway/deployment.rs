@@ -43,7 +43,7 @@ pub struct Deployment {
     pub created_at: Timestamp,
     /// When its status last changed.
     pub status_updated_at: Option<Timestamp>,
-    /// The image that it runs, where Railway tells one.
+    /// The image that it runs, if Railway reports one.
     pub image: Option<Image>,
     /// It was stopped, at which its status stays as it was.
     pub(super) stopped_silently: bool,

@@ -37,14 +37,13 @@ struct Past {
 /// What the deployments tell of an agent's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifecycle {
-    /// How often another container took the place of the agent's in the last
-    /// seven days.
+    /// How often the agent's container was replaced in the last seven days.
     pub restarts: usize,
     /// The container that ended last, of those made in this time.
     pub last_exit: Option<LastExit>,
 }
 
-/// How a container ended. Railway tells no exit code.
+/// How a container ended. Railway reports no exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LastExit {
     /// When; none where Railway does not tell.
@@ -73,7 +72,7 @@ impl History {
             )
         });
         let recent = containers.filter(|it| it.created_at >= self.since).count();
-        // The first one took nobody's place.
+        // The first container replaced none.
         let first = usize::from(service.created_at >= self.since);
         let latest = service.latest.as_ref().map(|it| Past {
             state: it.state,

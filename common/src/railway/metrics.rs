@@ -107,7 +107,7 @@ impl Metrics {
 
         let mut by_service: HashMap<String, ServiceMetrics> = HashMap::new();
         for series in data.usage.into_iter().chain(data.traffic) {
-            // A series of no service, or of one that is gone, is nobody's.
+            // Series without a service, or of one that is gone, are dropped.
             let Some(service) = series.tags.service_id else {
                 continue;
             };

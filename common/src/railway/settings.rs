@@ -74,7 +74,6 @@ impl Default for ApiUrl {
     }
 }
 
-/// The text is no address of an API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be an https URL, or an http URL on the loopback")]
 pub struct InvalidApiUrl;
@@ -109,7 +108,6 @@ impl fmt::Display for TokenType {
     }
 }
 
-/// The text is no kind of key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be account or project")]
 pub struct InvalidTokenType;

@@ -1,8 +1,8 @@
-//! How a line of the log is written: one JSON object, as tracing-subscriber's own
-//! would be with the event's fields beside the current span's.
+//! Formats a line of the log as one JSON object, like tracing-subscriber's own
+//! format, with the event's fields beside the current span's.
 //!
-//! That one keeps a span's fields as text, and for each line parses them to
-//! write them again: a third of what the relay did for a request.
+//! That one keeps a span's fields as text and parses them again for each line,
+//! which was a third of the relay's work for a request.
 
 use std::fmt;
 

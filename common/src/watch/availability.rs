@@ -24,8 +24,7 @@ pub struct Change {
     pub to: Option<Condition>,
 }
 
-/// For how many seconds of a window an agent was how. Together they are the
-/// whole window.
+/// Seconds in each condition. They add up to the whole period.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Availability {

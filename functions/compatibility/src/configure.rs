@@ -14,24 +14,24 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-/// What is to be stored.
+/// An agent's configuration.
 #[derive(ToSchema)]
 #[expect(
     dead_code,
     reason = "it describes the body for OpenAPI; the body itself is read field by field, to name all bad ones"
 )]
 pub(crate) struct AgentConfiguration {
-    /// The agent's `openclaw.json`, whole, as JSON: comments and other liberties
-    /// of JSON5 are not taken.
+    /// The agent's complete `openclaw.json`, in plain JSON: comments and other
+    /// extensions of JSON5 are rejected.
     #[schema(example = json!({"gateway": {"mode": "local", "bind": "lan"}}))]
     configuration: Map<String, Value>,
-    /// The agent's own record of `devices/paired.json`, with its `deviceId`. Left
-    /// out it stays as it is, null removes it.
+    /// The agent's own entry in `devices/paired.json`, with its `deviceId`. If
+    /// omitted it stays unchanged; null removes it.
     #[schema(example = json!({"deviceId": "0f1e2d", "scopes": ["operator.read"]}))]
     device: Option<Map<String, Value>>,
 }
 
-/// What is stored, without its secrets.
+/// The stored configuration, without its secrets.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct StoredConfiguration {
@@ -44,9 +44,9 @@ pub(crate) struct StoredConfiguration {
 
 /// Store an agent's configuration
 ///
-/// Replaces the stored configuration. Idempotent: the same one again changes
-/// nothing, and keeps its revision. It is stored as it is; what it lacks for the
-/// current OpenClaw, `POST /api/openclaw/ensure-compatibility` adds.
+/// Replaces the stored configuration. Idempotent: storing the same one again
+/// changes nothing and keeps its revision. It is stored as it is:
+/// `ensure-compatibility` adds what it lacks for the current OpenClaw.
 #[utoipa::path(
     put,
     path = "/api/openclaw/instances/{id}/configuration",
@@ -56,8 +56,8 @@ pub(crate) struct StoredConfiguration {
     params(("id" = String, Path, description = "The instance's id")),
     request_body = AgentConfiguration,
     responses(
-        (status = 200, description = "It took the place of another one, or was there already", body = StoredConfiguration),
-        (status = 201, description = "It is the agent's first", body = StoredConfiguration),
+        (status = 200, description = "The configuration was replaced, or was stored already", body = StoredConfiguration),
+        (status = 201, description = "The agent's first configuration was stored", body = StoredConfiguration),
         OperatorErrors,
         BodyErrors,
         (status = 404, description = "No instance of this id is registered", body = ErrorBody),

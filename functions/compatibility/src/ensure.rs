@@ -18,14 +18,13 @@ use utoipa::ToSchema;
 const NEW_TOKEN: &str = "Generated gateway token";
 const MENDED_TOKEN: &str = "Replaced malformed gateway token";
 
-/// What the query may say.
 #[derive(Deserialize)]
 pub(crate) struct Asked {
     #[serde(rename = "dryRun", default)]
     dry_run: bool,
 }
 
-/// What was found and done.
+/// The result of a compatibility check.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Compatibility {
@@ -38,7 +37,7 @@ pub(crate) struct Compatibility {
     errors: Vec<String>,
     #[schema(example = "Applied 2 compatibility fixes")]
     message: String,
-    /// True in the answer to a dry run, else left out.
+    /// True in the answer to a dry run, omitted otherwise.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(value_type = Option<bool>)]
     dry_run: bool,
@@ -75,7 +74,7 @@ impl Compatibility {
 pub(crate) enum Failure {
     /// The request is refused, or the store failed.
     Api(ApiError),
-    /// Something is where a fix has to write.
+    /// A setting has a type that a fix cannot write to.
     InTheWay(Vec<Misshapen>),
 }
 
@@ -102,11 +101,11 @@ impl IntoResponse for Failure {
 
 /// Ensure OpenClaw compatibility
 ///
-/// Applies to the stored setup of the caller's agent what OpenClaw 2026.4.11
-/// needs: plugin settings where it looks for them, the pairing scope of the
-/// agent's own device, and a gateway token. Idempotent. When one fix cannot be
-/// applied, none is. An agent of which no configuration is stored gets its
-/// gateway token alone.
+/// Adds to the stored setup of the caller's agent what OpenClaw 2026.4.11
+/// needs: plugin settings where it expects them, the pairing scope of the
+/// agent's own device, and a gateway token. Idempotent. If one fix cannot be
+/// applied, none is. An agent without a stored configuration only gets its
+/// gateway token.
 #[utoipa::path(
     post,
     path = "/api/openclaw/ensure-compatibility",
@@ -114,13 +113,13 @@ impl IntoResponse for Failure {
     tag = "compatibility",
     security(("session" = []), ("userToken" = [])),
     params(
-        ("dryRun" = Option<bool>, Query, description = "`true` changes nothing and tells what would be done; `compatible` then tells whether nothing is to be done"),
+        ("dryRun" = Option<bool>, Query, description = "`true` changes nothing and lists the fixes that would be applied; `compatible` is then true if there are none"),
     ),
     responses(
         (status = 200, description = "The check is complete", body = Compatibility),
         CallersAgentErrors,
-        (status = 400, description = "dryRun is neither true nor false", body = ErrorBody),
-        (status = 500, description = "The check failed: the store did, or a fix cannot be applied; `errors` tells which", body = Compatibility),
+        (status = 400, description = "`dryRun` is neither `true` nor `false`", body = ErrorBody),
+        (status = 500, description = "The store failed, or a fix cannot be applied; `errors` says which", body = Compatibility),
     )
 )]
 pub(crate) async fn handler(

@@ -1,4 +1,4 @@
-//! What agents are set up with, and keeping that up with OpenClaw.
+//! Agents' stored setups, and their compatibility with OpenClaw.
 //!
 //! Privilege: the internal key; reads sessions and instance records; writes
 //! agents' setups and gateway tokens. It reaches no agent and not Railway.
@@ -17,7 +17,7 @@ use common::platform::Platform;
 use common::process::StartError;
 use common::store::{Configurations, Instances, Tokens};
 
-/// What the endpoints work with.
+/// The state that the endpoints share.
 #[derive(Clone, FromRef)]
 pub struct State {
     /// The time.
@@ -36,7 +36,6 @@ pub struct State {
 
 common::endpoints!(State: ensure, configure);
 
-/// The routes, ready to be served.
 pub fn router(state: State) -> Router {
     routes().with_state(state)
 }

@@ -20,7 +20,6 @@ impl Cursor {
     }
 }
 
-/// The text is no cursor.
 #[derive(Debug)]
 pub(crate) struct InvalidCursor;
 

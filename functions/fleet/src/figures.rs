@@ -10,12 +10,12 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 
-/// What is told of the fleet.
+/// The metrics of the fleet.
 #[derive(Debug, Default)]
 pub(crate) struct Figures {
     /// By their ids.
     pub(crate) agents: Vec<AgentFigures>,
-    /// Whether each one is told of.
+    /// Whether each agent has series of its own.
     pub(crate) with_agents: bool,
     /// How many records are damaged.
     pub(crate) damaged: u32,
@@ -25,7 +25,7 @@ pub(crate) struct Figures {
     pub(crate) incident: bool,
 }
 
-/// What is told of an agent.
+/// The metrics of one agent.
 #[derive(Debug)]
 pub(crate) struct AgentFigures {
     pub(crate) id: InstanceId,
@@ -66,7 +66,8 @@ impl AgentFigures {
         }
     }
 
-    /// Failures that have not made it down yet; none where nobody counts them.
+    /// Consecutive failures below the threshold for down; none if they are not
+    /// counted.
     fn failures(&self) -> Option<u32> {
         let state = self.state.as_ref()?;
         match state.condition {

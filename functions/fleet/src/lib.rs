@@ -30,7 +30,7 @@ use common::process::StartError;
 use common::railway::{Overview, RailwaySettings};
 use common::store::{AgentStates, History, Incidents, Instances, MaintenanceWindows, SweepRuns};
 
-/// What the endpoints work with.
+/// The state that the endpoints share.
 #[derive(Clone, FromRef)]
 pub struct State {
     /// The time.
@@ -55,7 +55,6 @@ pub struct State {
 
 common::endpoints!(State: list, register, stats, metrics, maintenance_windows, set_maintenance_window, remove_maintenance_window);
 
-/// The routes, ready to be served.
 pub fn router(state: State) -> Router {
     routes().with_state(state)
 }

@@ -15,24 +15,24 @@ use utoipa::ToSchema;
 
 use crate::cursor::Cursor;
 
-/// What is told of an image or a version that nobody knows.
+/// Stands for an unknown image or version.
 const UNKNOWN: &str = "unknown";
 
 /// The most instances that a page may have.
 const MAX_LIMIT: usize = 1000;
 
-/// The registered instances, by their ids.
+/// The registered instances, sorted by id.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct InstanceList {
     instances: Vec<ListedInstance>,
-    /// How many there are that fit the filters, on all pages.
+    /// The number of instances that match the filters, on all pages.
     #[schema(example = 1)]
     count: usize,
     /// The `cursor` of the next page, or null where there is none.
     #[schema(required)]
     next_cursor: Option<String>,
-    /// How many records are damaged and therefore missing here.
+    /// The number of damaged records, which are missing here.
     #[schema(example = 0)]
     damaged_records: usize,
 }
@@ -52,9 +52,9 @@ pub(crate) struct ListedInstance {
     /// What the container does, in the words of `docker ps`.
     #[schema(example = "Up 2 days")]
     status: String,
-    /// The same in one word.
+    /// The same as one word.
     state: ContainerState,
-    /// When the container was made; null where there is none.
+    /// When the container was created; null if there is none.
     #[schema(required, format = DateTime)]
     created_at: Option<String>,
     /// The release that the image's tag names, or `unknown`.
@@ -79,10 +79,9 @@ pub(crate) struct Wanted {
 
 /// List OpenClaw instances
 ///
-/// All instances that are registered, with their containers on Railway, by
-/// their ids; also those whose container does not run or is gone. Services that
-/// run no agent are not among them. What Railway says is ten seconds old at
-/// the most.
+/// All registered instances with their containers on Railway, sorted by id,
+/// including those whose container is stopped or gone. Services that run no
+/// agent are not listed. Railway's data is at most ten seconds old.
 #[utoipa::path(
     get,
     path = "/api/openclaw/instances",
@@ -90,15 +89,15 @@ pub(crate) struct Wanted {
     tag = "fleet",
     security(("internalKey" = [])),
     params(
-        ("status" = Option<ContainerState>, Query, description = "Only those with this `state`"),
-        ("plan" = Option<String>, Query, description = "Only those of this plan"),
-        ("limit" = Option<i32>, Query, description = "How many at the most: 1 to 1000; all of them by default"),
-        ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
+        ("status" = Option<ContainerState>, Query, description = "Only instances with this `state`"),
+        ("plan" = Option<String>, Query, description = "Only instances with this plan"),
+        ("limit" = Option<i32>, Query, description = "The page size: 1 to 1000; all instances by default"),
+        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the previous page"),
     ),
     responses(
         (status = 200, description = "The instances", body = InstanceList),
         OperatorErrors,
-        (status = 400, description = "A parameter is bad", body = ErrorBody),
+        (status = 400, description = "A parameter is invalid", body = ErrorBody),
         (status = 500, description = "Railway or the store failed", body = ErrorBody),
         (status = 503, description = "Railway is not configured", body = ErrorBody),
     )
@@ -186,7 +185,7 @@ fn view(
     }
 }
 
-/// What is wanted, once it is known to make sense.
+/// The validated query.
 struct Filter {
     status: Option<ContainerState>,
     plan: Option<String>,

@@ -5,7 +5,7 @@ use common::model::MaintenanceWindow;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// A time in which nobody is alerted of an agent, or of any.
+/// A period without alerts of one agent, or of all.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct WindowView {
@@ -13,10 +13,10 @@ pub(crate) struct WindowView {
     id: String,
     #[schema(format = DateTime)]
     from: String,
-    /// Its end. At this time people are told of what is still down.
+    /// Its end. Alerts of agents that are still down are sent then.
     #[schema(format = DateTime)]
     until: String,
-    /// The agent that it is for; null, and it is for all of them.
+    /// The agent that it is for; null means all agents.
     #[schema(required)]
     instance_id: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! `GET /api/openclaw/maintenance-windows`: when nobody is alerted.
+//! `GET /api/openclaw/maintenance-windows`: the periods without alerts.
 
 use axum::Json;
 use axum::extract::State;
@@ -11,7 +11,7 @@ use crate::maintenance_window_view::WindowView;
 /// The maintenance windows.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct WindowList {
-    /// By their ids. Windows that are over go after a week.
+    /// Sorted by id. Windows are deleted a week after their end.
     windows: Vec<WindowView>,
 }
 

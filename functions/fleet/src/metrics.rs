@@ -18,7 +18,6 @@ use crate::figures::{AgentFigures, Figures};
 /// How many instances are read at once.
 const PAGE: i32 = 1000;
 
-/// What is wanted.
 #[derive(Deserialize)]
 pub(crate) struct Wanted {
     agents: Option<String>,
@@ -26,9 +25,9 @@ pub(crate) struct Wanted {
 
 /// Metrics
 ///
-/// How the fleet is and each of its agents, as the last sweeps have it on record,
-/// in the text format of Prometheus. All of it are gauges. Up to seven series are
-/// about each agent.
+/// The state of the fleet and of each agent, as recorded by the last sweeps, in
+/// the text format of Prometheus. All metrics are gauges, with up to seven
+/// series for each agent.
 #[utoipa::path(
     get,
     path = "/api/openclaw/metrics",
@@ -36,12 +35,12 @@ pub(crate) struct Wanted {
     tag = "fleet",
     security(("internalKey" = [])),
     params(
-        ("agents" = Option<bool>, Query, description = "`false` leaves out what is about single agents"),
+        ("agents" = Option<bool>, Query, description = "`false` omits the series of single agents"),
     ),
     responses(
         (status = 200, description = "The metrics", body = String, content_type = "text/plain"),
         OperatorErrors,
-        (status = 400, description = "A parameter is bad", body = ErrorBody),
+        (status = 400, description = "A parameter is invalid", body = ErrorBody),
     )
 )]
 pub(crate) async fn handler(

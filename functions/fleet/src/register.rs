@@ -17,8 +17,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-/// What is to be recorded. A field that is left out stays as it is, and null
-/// removes it.
+/// The fields to record. An omitted field stays unchanged, and null removes it.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 #[expect(
@@ -26,7 +25,7 @@ use utoipa::ToSchema;
     reason = "it describes the body for OpenAPI; the body itself is read field by field, to name all bad ones"
 )]
 pub(crate) struct InstanceRegistration {
-    /// Who owns the instance: the user id of the platform's login.
+    /// The owner's user id at the platform's login.
     #[schema(min_length = 1, max_length = 128)]
     owner_id: String,
     /// Where the agent answers; without it, Railway's usual address of this id.
@@ -83,8 +82,8 @@ impl From<Instance> for RegisteredInstance {
 
 /// Register or update an instance
 ///
-/// Idempotent. Fields that are left out stay as they are, null removes one, and
-/// attributes that this API does not know survive.
+/// Idempotent. Omitted fields stay unchanged, null removes a field, and
+/// attributes that this API does not know are kept.
 #[utoipa::path(
     put,
     path = "/api/openclaw/instances/{id}",
@@ -95,7 +94,7 @@ impl From<Instance> for RegisteredInstance {
     request_body = InstanceRegistration,
     responses(
         (status = 200, description = "The record was updated", body = RegisteredInstance),
-        (status = 201, description = "The record was made", body = RegisteredInstance),
+        (status = 201, description = "The record was created", body = RegisteredInstance),
         OperatorErrors,
         BodyErrors,
     )

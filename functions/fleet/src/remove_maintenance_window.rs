@@ -6,18 +6,19 @@ use common::http::{ApiError, Bearer, ErrorBody, OperatorErrors, WindowPath};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// What became of a window.
+/// The result of removing a window.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RemovedWindow {
     #[schema(example = "move-to-europe")]
     id: String,
-    /// Whether there was one.
+    /// Whether the window existed.
     removed: bool,
 }
 
 /// Remove a maintenance window
 ///
-/// Idempotent. People are told of what is still down within two minutes.
+/// Idempotent. Alerts of agents that are still down are sent within two
+/// minutes.
 #[utoipa::path(
     delete,
     path = "/api/openclaw/maintenance-windows/{id}",
@@ -26,7 +27,7 @@ pub(crate) struct RemovedWindow {
     security(("internalKey" = [])),
     params(("id" = String, Path, description = "The window's id")),
     responses(
-        (status = 200, description = "There is no window of this id now", body = RemovedWindow),
+        (status = 200, description = "The window does not exist any more", body = RemovedWindow),
         OperatorErrors,
         (status = 400, description = "The id is malformed", body = ErrorBody),
     )

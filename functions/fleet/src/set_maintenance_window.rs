@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use crate::maintenance_window_view::WindowView;
 
-/// When nobody is to be alerted, and of what.
+/// The period of a maintenance window, and the agent that it is for.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 #[expect(
@@ -28,14 +28,14 @@ pub(crate) struct WindowFields {
     /// After `from`.
     #[schema(format = DateTime, example = "2026-04-04T05:00:00.000Z")]
     until: String,
-    /// An agent; without it, or with null, the window is for all of them.
+    /// The agent that the window is for; omitted or null, it is for all agents.
     instance_id: Option<String>,
 }
 
 /// Set a maintenance window
 ///
-/// Idempotent: it takes the place of the window of this id. Agents are asked as
-/// ever while it lasts, and what becomes of them is on record.
+/// Idempotent: replaces any window with this id. Sweeps go on probing and
+/// recording agents during a window; only alerts are held back.
 #[utoipa::path(
     put,
     path = "/api/openclaw/maintenance-windows/{id}",
@@ -46,7 +46,7 @@ pub(crate) struct WindowFields {
     request_body = WindowFields,
     responses(
         (status = 200, description = "The window was replaced", body = WindowView),
-        (status = 201, description = "The window was made", body = WindowView),
+        (status = 201, description = "The window was created", body = WindowView),
         OperatorErrors,
         BodyErrors,
     )

@@ -12,8 +12,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// What a container uses. Null means that Railway does not measure it, or has
-/// not yet.
+/// Resource usage of a container. Null means that Railway does not measure it,
+/// or has not done so yet.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ContainerStats {
@@ -23,7 +23,7 @@ pub(crate) struct ContainerStats {
     /// CPU usage, where 100 % is one virtual CPU.
     #[schema(required, example = "0.15%")]
     cpu: Option<String>,
-    /// Memory usage and limit; `--` for a limit that is not known.
+    /// Memory usage and limit; `--` for an unknown limit.
     #[schema(required, example = "128MiB / 2GiB")]
     memory: Option<String>,
     /// How much of the limit is in use.
@@ -33,31 +33,31 @@ pub(crate) struct ContainerStats {
     /// for a day at the most, by whole hours.
     #[schema(required, example = "1.2kB / 3.4kB")]
     network: Option<String>,
-    /// What was read from and written to volumes: nothing where there is none;
-    /// Railway does not measure it where there is one.
+    /// Bytes read from and written to volumes: zero without a volume; Railway
+    /// does not measure it otherwise.
     #[serde(rename = "blockIO")]
     #[schema(required, example = "0B / 0B")]
     block_io: Option<String>,
-    /// How many processes run: `0` where nothing runs; Railway does not count
-    /// them.
+    /// Number of processes: `0` when the container is stopped; Railway does not
+    /// count them otherwise.
     #[schema(required)]
     pids: Option<String>,
     status: ContainerState,
-    /// How long the container has been up, in milliseconds; 0 where it is not.
+    /// How long the container has been up, in milliseconds; 0 if it is not.
     #[schema(example = 86_400_000)]
     uptime: u64,
-    /// The same for people.
+    /// The same, human-readable.
     #[schema(example = "1d 0h")]
     uptime_formatted: String,
-    /// When it was measured; the time of the answer where it was not.
+    /// When it was measured, or the time of the answer if it was not.
     #[schema(format = DateTime)]
     timestamp: String,
 }
 
 /// Get instance container stats
 ///
-/// What the container of an instance uses, as Railway measures it: a sample of
-/// the last minutes, that was asked for ten seconds ago at the most.
+/// The resource usage of an instance's container, as Railway measures it: a
+/// sample of the last few minutes, cached for at most ten seconds.
 #[utoipa::path(
     get,
     path = "/api/openclaw/instances/{id}/stats",
@@ -66,9 +66,9 @@ pub(crate) struct ContainerStats {
     security(("internalKey" = [])),
     params(("id" = String, Path, description = "The instance's id")),
     responses(
-        (status = 200, description = "What the container uses", body = ContainerStats),
+        (status = 200, description = "The container's resource usage", body = ContainerStats),
         OperatorErrors,
-        (status = 400, description = "The id has other characters than an id has", body = ErrorBody),
+        (status = 400, description = "The id is malformed", body = ErrorBody),
         (status = 404, description = "No such instance, or it has no service on Railway", body = ErrorBody),
         (status = 500, description = "Railway or the store failed", body = ErrorBody),
         (status = 503, description = "Railway is not configured", body = ErrorBody),

@@ -15,45 +15,45 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// How many hours are told where none are asked for.
+/// The default for `hours`.
 const DEFAULT_HOURS: i64 = 24;
 
-/// How many transitions are told: the newest ones.
+/// The maximum number of transitions in an answer: the newest ones.
 const TRANSITIONS: usize = 500;
 
-/// What sweeps saw of an instance.
+/// The history of an instance.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct InstanceHistory {
     /// The instance's id, as in the path.
     #[schema(example = "abc123")]
     user_id: String,
-    /// The beginning of the time that is told of.
+    /// The beginning of the period.
     #[schema(format = DateTime)]
     from: String,
-    /// Its end: now.
+    /// The end of the period: now.
     #[schema(format = DateTime)]
     until: String,
-    /// How the agent is; null where no sweep has seen it.
+    /// The agent's condition; null if no sweep has seen it yet.
     #[schema(required)]
     condition: Option<Condition>,
-    /// Since when it is so.
+    /// When the condition began.
     #[schema(required, format = DateTime)]
     since: Option<String>,
     /// When a sweep last recorded what it saw of the agent.
     #[schema(required, format = DateTime)]
     observed_at: Option<String>,
-    /// The share of the time in which the agent was up, of all time in which it
-    /// was up, starting or down; null where there was no such time.
+    /// The time up, as a share of the time up, starting or down; null if there
+    /// was none.
     #[schema(required, example = 99.931)]
     uptime_percent: Option<f64>,
-    /// For how long the agent was how. Together it is the whole time.
+    /// The time in each condition. It adds up to the whole period.
     seconds: Availability,
-    /// The changes of its condition, the newest first, 500 at most.
+    /// The changes of its condition, newest first, at most 500.
     transitions: Vec<Transition>,
-    /// How many older changes are left out.
+    /// The number of older changes that are omitted.
     transitions_omitted: usize,
-    /// The hours in which the agent was asked, the newest first.
+    /// The hours in which the agent was probed, newest first.
     buckets: Vec<HourlyFigures>,
 }
 
@@ -62,17 +62,17 @@ pub(crate) struct InstanceHistory {
 #[schema(as = ConditionChange)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Transition {
-    /// Since when the agent was so.
+    /// When the condition began.
     #[schema(format = DateTime)]
     at: String,
-    /// When enough sweeps had seen it.
+    /// When enough sweeps had observed it to confirm it.
     #[schema(format = DateTime)]
     detected_at: String,
-    /// How it was before; null where nobody had looked.
+    /// The previous condition; null if it was not observed.
     #[schema(required)]
     from: Option<Condition>,
     to: Condition,
-    /// How it failed, if it did.
+    /// The kind of failure, if it failed.
     #[schema(required)]
     symptom: Option<Symptom>,
     /// Why.
@@ -80,26 +80,26 @@ pub(crate) struct Transition {
     reason: Option<String>,
 }
 
-/// What came of asking an agent for an hour. Probes of the last minutes may be
-/// missing: they are written once a heartbeat.
+/// The probes of one hour. Those of the last minutes may be missing: they are
+/// written once per heartbeat.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct HourlyFigures {
-    /// The hour's beginning.
+    /// The beginning of the hour.
     #[schema(format = DateTime)]
     hour: String,
-    /// How often the agent was asked.
+    /// The number of probes.
     probes: u64,
-    /// How often it did not answer well.
+    /// The number of failed probes.
     failures: u64,
-    /// How many milliseconds it took to answer well at the median, a fifth too
-    /// high at most; null where it never did.
+    /// The median latency of successful probes in milliseconds, at most a fifth
+    /// too high; null if there were none.
     #[schema(required)]
     p50_ms: Option<u32>,
-    /// The same for 95 of 100.
+    /// The 95th percentile.
     #[schema(required)]
     p95_ms: Option<u32>,
-    /// The same for 99 of 100.
+    /// The 99th percentile.
     #[schema(required)]
     p99_ms: Option<u32>,
 }
@@ -131,9 +131,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Hours {
 
 /// Get instance history
 ///
-/// What the sweeps of the last hours saw of the agent: how much of the time it
-/// was up, each change of its condition with the reason, and figures by the
-/// hour. Kept for 90 days.
+/// The agent's availability over the last hours, each change of its condition
+/// with the reason, and hourly latency and error counts. History is kept for 90
+/// days.
 #[utoipa::path(
     get,
     path = "/api/instance/{userId}/history",
@@ -142,12 +142,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Hours {
     security(("session" = []), ("userToken" = [])),
     params(
         ("userId" = String, Path, description = "The instance's id"),
-        ("hours" = Option<u32>, Query, description = "How many hours back, 1 to 2160; 24 when left out", minimum = 1, maximum = 2160),
+        ("hours" = Option<u32>, Query, description = "How many hours to go back, 1 to 2160; the default is 24", minimum = 1, maximum = 2160),
     ),
     responses(
         (status = 200, description = "The history of the instance", body = InstanceHistory),
         UnauthorizedThenForbidden,
-        (status = 400, description = "The id has other characters than an id has, or hours is no such number", body = ErrorBody),
+        (status = 400, description = "The id is malformed, or `hours` is not a number from 1 to 2160", body = ErrorBody),
     )
 )]
 pub(crate) async fn handler(
@@ -225,7 +225,7 @@ fn changes(state: Option<&AgentState>, transitions: &[WatchedTransition]) -> Vec
     before.into_iter().chain(found).chain(steady).collect()
 }
 
-/// The times in which nobody looked, with the one that lasts.
+/// The gaps in observation, including one that still lasts.
 fn gaps(state: Option<&AgentState>, known: Vec<Gap>, now: Timestamp) -> Vec<Gap> {
     let lasting = state
         .filter(|state| state.expected_by < now)

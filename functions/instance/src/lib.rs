@@ -22,7 +22,7 @@ use common::process::StartError;
 use common::railway::{Overview, RailwaySettings};
 use common::store::{AgentStates, History, Instances};
 
-/// What the endpoints work with.
+/// The state that the endpoints share.
 #[derive(Clone, FromRef)]
 pub struct State {
     /// The time.
@@ -45,7 +45,6 @@ pub struct State {
 
 common::endpoints!(State: show, stats, history);
 
-/// The routes, ready to be served.
 pub fn router(state: State) -> Router {
     routes().with_state(state)
 }

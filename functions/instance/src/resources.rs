@@ -22,11 +22,12 @@ pub(crate) struct Resources {
     pub(crate) lifecycle: Option<Lifecycle>,
 }
 
-/// How the container before ended.
+/// How the previous container ended.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LastExit {
-    /// When; Railway does not tell when a container was stopped.
+    /// When it ended; Railway does not report this for a container that was
+    /// stopped.
     #[schema(required, format = DateTime)]
     at: Option<String>,
     reason: ExitReason,

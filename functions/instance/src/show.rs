@@ -49,8 +49,7 @@ pub(crate) struct InstanceState {
     observed_at: Option<String>,
     #[schema(required, example = "active")]
     gateway_process_status: Option<String>,
-    /// The release that the agent said it runs when it last told one as it
-    /// checked in.
+    /// The release that the agent reported when it last checked in with one.
     #[schema(required, example = "2026.4.11")]
     reported_version: Option<String>,
     #[schema(required, example = "active")]
@@ -59,9 +58,9 @@ pub(crate) struct InstanceState {
 
 /// Get instance runtime state
 ///
-/// Asks the agent's three health paths at once and tells what it found beside
-/// what the platform has on record. Nobodies get 403 here, not 401: the spec
-/// says so.
+/// Probes the agent's three health paths concurrently, and returns the result
+/// together with the platform's record. The contract has 403 here, not 401, for
+/// unauthenticated callers.
 #[utoipa::path(
     get,
     path = "/api/instance/{userId}",

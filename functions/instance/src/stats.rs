@@ -19,24 +19,24 @@ pub(crate) struct InstanceStats {
     /// The instance's id, as in the path.
     #[schema(example = "abc123")]
     user_id: String,
-    /// The probe's status, with `healthy` told as `running`.
+    /// The probe's status, with `healthy` reported as `running`.
     status: Status,
     /// `healthy` when the agent is running or healthy, else its status.
     health: Status,
-    /// CPU usage, where 100 % is one virtual CPU; `0%` where it is not known.
+    /// CPU usage, where 100 % is one virtual CPU; `0%` if it is unknown.
     #[schema(example = "0.15%")]
     cpu: String,
-    /// Memory usage; `0MB` where it is not known.
+    /// Memory usage; `0MB` if it is unknown.
     #[schema(example = "128MB")]
     memory: String,
-    /// The agent's uptime; `active` where it runs and does not tell, `unknown`
-    /// where it does not run.
+    /// The agent's uptime; `active` if it runs but does not report one,
+    /// `unknown` if it does not run.
     #[schema(example = "2d 5h")]
     uptime: String,
     /// Messages handled; agents do not expose it.
     #[schema(required)]
     messages: Option<u64>,
-    /// Errors met; agents do not expose it.
+    /// Errors counted; agents do not expose it.
     #[schema(required)]
     errors: Option<u64>,
     /// What the agent tells, else what it told as it checked in, else the platform's
@@ -51,18 +51,16 @@ pub(crate) struct InstanceStats {
     /// When a sweep last recorded what it saw of the agent.
     #[schema(required, format = DateTime)]
     observed_at: Option<String>,
-    /// How often another container took the place of the agent's in the last
-    /// seven days.
+    /// How often the agent's container was replaced in the last seven days.
     #[schema(required)]
     restart_count: Option<usize>,
-    /// How the container that ended last did so, of those made in the last
-    /// seven days.
+    /// How the last container ended, of those created in the last seven days.
     #[schema(required)]
     last_exit: Option<LastExit>,
     telemetry: Telemetry,
 }
 
-/// Which figures are real, and which only keep their place.
+/// Which figures are real, and which are placeholders.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Telemetry {
@@ -76,9 +74,9 @@ pub(crate) struct Telemetry {
 
 /// Get instance stats
 ///
-/// Asks the agent's three health paths at once, and Railway beside them, for
-/// two seconds at the most. Figures that are not to be had hold the spec's
-/// placeholders, and `telemetry` says so.
+/// Probes the agent's three health paths and asks Railway concurrently, for at
+/// most two seconds. Figures that are not available hold the contract's
+/// placeholders, and `telemetry` says which.
 #[utoipa::path(
     get,
     path = "/api/instance/{userId}/stats",

@@ -1,4 +1,4 @@
-//! What an owner can have done to an instance, and what became of it.
+//! The controls of an owner over an instance, and their operations.
 //!
 //! Privilege: reads sessions; reads instance records and writes what it learns
 //! of their services and images; writes operations and gateway tokens; deletes
@@ -19,7 +19,7 @@ use common::platform::Platform;
 use common::process::StartError;
 use utoipa::OpenApi;
 
-/// What the endpoints work with.
+/// The state that the endpoints share.
 pub type State = ControlFunction;
 
 /// What only `Refusal` names: responses that are derived bring no schemas.
@@ -29,7 +29,6 @@ struct Schemas;
 
 common::endpoints!(State, Schemas: start, stop, restart, repair, reset_memory, update, operations::list, operations::show);
 
-/// The routes, ready to be served.
 pub fn router(state: State) -> Router {
     routes().with_state(state)
 }

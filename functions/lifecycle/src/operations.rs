@@ -1,4 +1,4 @@
-//! What was done to an instance, and what became of it.
+//! Operations on an instance, and their outcomes.
 
 pub(crate) mod list;
 pub(crate) mod show;
@@ -10,26 +10,25 @@ use common::model::{Control, Failure, FailureKind, Operation, OperationId, Opera
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// An operation.
+/// One operation on an instance.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct OperationView {
     operation_id: String,
     instance_id: String,
-    /// What was to be done.
     control: Control,
     status: OperationStatus,
-    /// The user who wanted it, or `self-healing`.
+    /// The user who requested it, or `self-healing`.
     requested_by: String,
     #[schema(format = DateTime)]
     started_at: String,
-    /// When its outcome was known.
+    /// When its outcome became known.
     #[schema(required, format = DateTime)]
     finished_at: Option<String>,
-    /// The Railway service it was done to.
+    /// The Railway service that it acted on.
     #[schema(required)]
     service_id: Option<String>,
-    /// The Railway deployment that it made or touched.
+    /// The Railway deployment that it created or acted on.
     #[schema(required)]
     deployment_id: Option<String>,
     /// The image that it pinned.
@@ -38,22 +37,21 @@ pub(crate) struct OperationView {
     /// What went wrong.
     #[schema(required)]
     error: Option<String>,
-    /// At which step it went wrong.
+    /// The step that failed.
     #[schema(required)]
     failure: Option<FailureKind>,
 }
 
-/// How far an operation got.
+/// The progress of an operation.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum OperationStatus {
-    /// Its request is being worked on.
+    /// Its request is being processed.
     Running,
-    /// Railway took it; the agent is not there yet.
+    /// Railway has accepted it; the agent is not ready yet.
     Accepted,
-    /// The deployment has settled and the agent agrees.
+    /// The deployment has settled and the agent is ready.
     Succeeded,
-    /// It came to nothing.
     Failed,
 }
 

@@ -7,8 +7,9 @@ use common::model::Control;
 
 /// Repair instance
 ///
-/// Writes all variables of the agent that the platform has values for, its own
-/// gateway token among them, and deploys once. The other variables stay.
+/// Writes all variables of the agent that the platform has values for,
+/// including its gateway token, and deploys once. Other variables stay
+/// unchanged.
 #[utoipa::path(
     post,
     path = "/api/instance/{userId}/repair",
@@ -17,10 +18,10 @@ use common::model::Control;
     security(("session" = []), ("userToken" = [])),
     params(
         ("userId" = String, Path, description = "The instance's id"),
-        ("Idempotency-Key" = Option<String>, Header, description = "The same key gets the same answer, and nothing is done twice"),
+        ("Idempotency-Key" = Option<String>, Header, description = "A repeated request with the same key gets the same answer, and nothing is done twice"),
     ),
     responses(
-        (status = 200, description = "Railway has taken it", body = Controlled),
+        (status = 200, description = "Railway has accepted the request", body = Controlled),
         Refusal,
     )
 )]

@@ -7,8 +7,8 @@ use common::model::Control;
 
 /// Restart instance
 ///
-/// Restarts the agent's process in its container. New variables are not picked
-/// up: that is what a repair is for.
+/// Restarts the agent's process in its container. It does not pick up new
+/// variables; a repair does.
 #[utoipa::path(
     post,
     path = "/api/instance/{userId}/restart",
@@ -17,10 +17,10 @@ use common::model::Control;
     security(("session" = []), ("userToken" = [])),
     params(
         ("userId" = String, Path, description = "The instance's id"),
-        ("Idempotency-Key" = Option<String>, Header, description = "The same key gets the same answer, and nothing is done twice"),
+        ("Idempotency-Key" = Option<String>, Header, description = "A repeated request with the same key gets the same answer, and nothing is done twice"),
     ),
     responses(
-        (status = 200, description = "Railway has taken it", body = Controlled),
+        (status = 200, description = "Railway has accepted the request", body = Controlled),
         Refusal,
     )
 )]

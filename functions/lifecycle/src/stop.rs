@@ -7,7 +7,8 @@ use common::model::Control;
 
 /// Stop instance
 ///
-/// Stops what runs of the agent's service, and ends what is about to run.
+/// Stops the running deployments of the agent's service, and cancels pending
+/// ones.
 #[utoipa::path(
     post,
     path = "/api/instance/{userId}/stop",
@@ -16,10 +17,10 @@ use common::model::Control;
     security(("session" = []), ("userToken" = [])),
     params(
         ("userId" = String, Path, description = "The instance's id"),
-        ("Idempotency-Key" = Option<String>, Header, description = "The same key gets the same answer, and nothing is done twice"),
+        ("Idempotency-Key" = Option<String>, Header, description = "A repeated request with the same key gets the same answer, and nothing is done twice"),
     ),
     responses(
-        (status = 200, description = "Railway has taken it", body = Controlled),
+        (status = 200, description = "Railway has accepted the request", body = Controlled),
         Refusal,
     )
 )]

@@ -7,7 +7,7 @@ use common::model::Control;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Railway deploys the image.
+/// The update that Railway has accepted.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Updating {
@@ -32,10 +32,10 @@ pub(crate) struct Updating {
     security(("session" = []), ("userToken" = [])),
     params(
         ("userId" = String, Path, description = "The instance's id"),
-        ("Idempotency-Key" = Option<String>, Header, description = "The same key gets the same answer, and nothing is done twice"),
+        ("Idempotency-Key" = Option<String>, Header, description = "A repeated request with the same key gets the same answer, and nothing is done twice"),
     ),
     responses(
-        (status = 200, description = "Railway has taken it", body = Updating),
+        (status = 200, description = "Railway has accepted the request", body = Updating),
         Refusal,
     )
 )]
@@ -44,8 +44,8 @@ pub(crate) async fn handler(
     OwnerOrder(order): OwnerOrder,
 ) -> Result<Json<Updating>, LifecycleError> {
     let operation = state.controls.run(Control::Update, order).await?;
-    // The operation's own image: an answer that is repeated for its key tells
-    // what was done then.
+    // The operation's own image: an answer that is repeated for an idempotency
+    // key describes the original request.
     let image = operation
         .image
         .as_ref()

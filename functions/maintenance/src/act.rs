@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-/// What is to be done. An empty body means a restart.
+/// The requested action. An empty body means `restart`.
 #[derive(ToSchema)]
 #[expect(
     dead_code,
@@ -23,7 +23,7 @@ pub(crate) struct MaintenanceOrder {
     action: Option<Action>,
 }
 
-/// What can be done; a restart unless something is said.
+/// The default is `restart`.
 #[derive(Clone, Copy, ToSchema)]
 #[schema(rename_all = "kebab-case")]
 enum Action {
@@ -44,7 +44,7 @@ impl Action {
     }
 }
 
-/// Railway has taken it.
+/// The control that Railway has accepted.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub(crate) enum Maintained {
@@ -52,7 +52,7 @@ pub(crate) enum Maintained {
     Reset(FactoryReset),
 }
 
-/// The agent restarts.
+/// A restart that Railway has accepted.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Restarted {
@@ -64,11 +64,11 @@ pub(crate) struct Restarted {
     service_id: String,
     #[schema(example = "abc123")]
     instance_id: String,
-    /// Where to ask what became of it.
+    /// `GET …/operations/{operationId}` shows its outcome.
     operation_id: String,
 }
 
-/// The agent is deployed anew.
+/// A factory reset that Railway has accepted.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct FactoryReset {
@@ -81,14 +81,14 @@ pub(crate) struct FactoryReset {
     /// The Railway service of the agent.
     #[schema(example = "abc123-service-id")]
     service_id: String,
-    /// Where to ask what became of it.
+    /// `GET …/operations/{operationId}` shows its outcome.
     operation_id: String,
 }
 
 /// Restart or reset agent
 ///
-/// A restart restarts the process of the caller's agent; a factory reset writes
-/// its variables anew and deploys the platform's current image.
+/// `restart` restarts the process of the caller's agent; `factory-reset`
+/// rewrites its variables and deploys the platform's current image.
 #[utoipa::path(
     post,
     path = "/api/openclaw/maintenance",
@@ -96,16 +96,16 @@ pub(crate) struct FactoryReset {
     tag = "maintenance",
     security(("session" = []), ("userToken" = [])),
     params(
-        ("Idempotency-Key" = Option<String>, Header, description = "The same key gets the same answer, and nothing is done twice"),
+        ("Idempotency-Key" = Option<String>, Header, description = "A repeated request with the same key gets the same answer, and nothing is done twice"),
     ),
     request_body = Option<MaintenanceOrder>,
     responses(
-        (status = 200, description = "Railway has taken it", body = Maintained),
+        (status = 200, description = "Railway has accepted the request", body = Maintained),
         CallersAgentErrors,
         (status = 400, description = "The action is unknown, or the body is not JSON", body = ErrorBody),
         (status = 409, description = "Another control is running", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
-        (status = 422, description = "The key was used for another control", body = ErrorBody),
+        (status = 422, description = "The idempotency key was used for another control", body = ErrorBody),
         (status = 500, description = "Railway or the store failed", body = ErrorBody),
         (status = 503, description = "Controls are disabled, the service cannot be located, or a login's keys cannot be fetched", body = ErrorBody),
     )

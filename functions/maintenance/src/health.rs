@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// How the caller's agent is, or that there is none.
+/// The health of the caller's agent, or the fact that there is none.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub(crate) enum Health {
@@ -17,7 +17,7 @@ pub(crate) enum Health {
     NoAgent(NoAgent),
 }
 
-/// How an agent is.
+/// An agent's health.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AgentHealth {
@@ -34,7 +34,7 @@ pub(crate) struct AgentHealth {
     #[schema(example = "2026.4.11")]
     version: String,
     version_source: VersionSource,
-    /// The agent's uptime, or null where it does not tell.
+    /// The agent's uptime, or null if it does not report one.
     #[schema(required, example = "2d 5h")]
     uptime: Option<String>,
     status: Status,
@@ -54,7 +54,6 @@ pub(crate) struct NoAgent {
     ready: bool,
 }
 
-/// What is said in the place of an agent's status.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum NoAgentStatus {
@@ -63,8 +62,8 @@ enum NoAgentStatus {
 
 /// Get agent health
 ///
-/// Asks the three health paths of the caller's agent at once. A user without an
-/// agent gets 200 with `no_agent`.
+/// Probes the three health paths of the caller's agent concurrently. A user
+/// without an agent gets 200 with `no_agent`.
 #[utoipa::path(
     get,
     path = "/api/openclaw/maintenance",

@@ -1,4 +1,4 @@
-//! The maintenance page of an owner: how the agent is, and making it so.
+//! The owner's maintenance page: the agent's health, restart and factory reset.
 //!
 //! Privilege: reads sessions; reads instance records and writes what it learns
 //! of their services and images; writes operations and gateway tokens; asks
@@ -13,12 +13,11 @@ use common::http::{ControlFunction, ControlFunctionSettings};
 use common::platform::Platform;
 use common::process::StartError;
 
-/// What the endpoints work with.
+/// The state that the endpoints share.
 pub type State = ControlFunction;
 
 common::endpoints!(State: health, act);
 
-/// The routes, ready to be served.
 pub fn router(state: State) -> Router {
     routes().with_state(state)
 }

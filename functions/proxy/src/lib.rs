@@ -92,7 +92,6 @@ pub async fn forward(state: &State, request: Request) -> Response {
     forward::forward(state, request).await.into_response()
 }
 
-/// The routes, ready to be served.
 pub fn router(state: State) -> Router {
     let tickets = Router::new().route(AGENT_PATHS[2], axum::routing::post(ticket::handler));
     AGENT_PATHS
@@ -145,7 +144,7 @@ impl Settings {
         })
     }
 
-    /// Makes the clients, once per process.
+    /// Builds the clients, once per process.
     ///
     /// # Errors
     /// When no HTTP client can be made.

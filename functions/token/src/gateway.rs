@@ -1,4 +1,4 @@
-//! How an agent's gateway is, in the spec's three words.
+//! The health of an agent's gateway, as one of the contract's three values.
 
 use common::probe::{ProbeReport, Status};
 use serde::Serialize;
@@ -11,20 +11,20 @@ pub(crate) struct GatewayHealth {
     #[schema(example = "OpenClaw Gateway")]
     name: &'static str,
     pub(crate) status: GatewayStatus,
-    /// `ok`, or what is wrong.
+    /// `ok`, or a description of the problem.
     #[schema(example = "ok")]
     pub(crate) detail: String,
 }
 
-/// How a gateway is.
+/// The health of a gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum GatewayStatus {
-    /// It is up, and nothing speaks against it.
+    /// It is up, and no probe found a problem.
     Ok,
-    /// The agent answers, and its gateway is not plainly up.
+    /// The agent answers, but its gateway is not fully up.
     Degraded,
-    /// The gateway does not run, or nothing answers.
+    /// The gateway does not run, or the agent does not answer.
     Down,
 }
 

@@ -11,10 +11,11 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-/// Of the beats of one agent, one in this time is recorded: writes cost.
+/// At most one check-in of an agent is recorded in this time, to save writes.
 const PAUSE: SignedDuration = SignedDuration::from_secs(10);
 
-/// What an agent says of itself. What is left out, or null, stays as it was.
+/// What an agent reports about itself. Fields that are omitted or null stay
+/// unchanged.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 #[expect(
@@ -25,7 +26,7 @@ pub(crate) struct Heartbeat {
     /// The agent's own id.
     #[schema(example = "abc123")]
     instance_id: String,
-    /// How its gateway process is.
+    /// The state of its gateway process.
     #[schema(example = "active", pattern = "^[A-Za-z0-9_-]{1,64}$")]
     gateway_process_status: Option<String>,
     /// The OpenClaw release that it runs.
@@ -33,23 +34,23 @@ pub(crate) struct Heartbeat {
     openclaw_version: Option<String>,
 }
 
-/// The agent was heard.
+/// The recorded check-in.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Heard {
     instance_id: String,
-    /// When the agent checked in, as it is on record.
+    /// When the agent last checked in, as recorded.
     #[schema(format = DateTime)]
     last_seen_at: String,
-    /// Whether this beat was recorded: at most one in ten seconds is.
+    /// Whether this check-in was recorded: at most one every ten seconds is.
     recorded: bool,
 }
 
 /// Check in
 ///
-/// Tells the platform that an agent lives. The agent presents its own gateway
-/// token; while that is rotated, the new one counts as well. An instance that is
-/// not there and a wrong token are refused alike.
+/// Reports that an agent is alive. The agent presents its own gateway token;
+/// during a rotation the new one is accepted as well. An unknown instance and a
+/// wrong token get the same answer.
 #[utoipa::path(
     post,
     path = "/api/heartbeat",
@@ -58,7 +59,7 @@ pub(crate) struct Heard {
     security(("gatewayToken" = [])),
     request_body = Heartbeat,
     responses(
-        (status = 200, description = "The agent was heard", body = Heard),
+        (status = 200, description = "The check-in was accepted", body = Heard),
         BodyErrors,
         (status = 401, description = "Not the gateway token of this instance", body = ErrorBody),
         (status = 500, description = "The store failed", body = ErrorBody),
@@ -70,8 +71,8 @@ pub(crate) async fn handler(
     JsonObject(body): JsonObject,
 ) -> Result<Json<Heard>, ApiError> {
     let Beat { instance, said } = Beat::read(body).map_err(ApiError::BadRequest)?;
-    // Only a good token leads to a second question, so that neither an answer
-    // nor its time tells a stranger which instances there are.
+    // The record is read only for a valid token, so that neither the answer nor
+    // its timing reveals which instances exist.
     if !state.controls.tokens.accepts(&instance, &token).await? {
         return Err(ApiError::Unauthorized);
     }
@@ -96,14 +97,14 @@ pub(crate) async fn handler(
     }))
 }
 
-/// What an agent said, and as whom.
+/// A parsed check-in.
 struct Beat {
     instance: InstanceId,
     said: CheckIn,
 }
 
 impl Beat {
-    /// Reads a body, or names everything that is wrong with it.
+    /// Parses a body, or names everything that is wrong with it.
     fn read(mut body: Map<String, Value>) -> Result<Self, String> {
         let mut take = |name: &str| body.remove(name).filter(|value| !value.is_null());
         let (id, status, version) = (
@@ -160,7 +161,7 @@ impl Beat {
     }
 }
 
-/// A text, or what is none of any kind.
+/// The string, or an empty one, which no field accepts.
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }

@@ -29,7 +29,7 @@ use common::store::Instances;
 use http::{HeaderValue, header};
 use utoipa::OpenApi;
 
-/// What the endpoints work with.
+/// The state that the endpoints share.
 #[derive(Clone, FromRef)]
 pub struct State {
     /// Whether controls do anything.
@@ -57,16 +57,16 @@ struct Schemas;
 
 common::endpoints!(State, Schemas: show, heal_token, rotate, heartbeat);
 
-/// Looks at a rotation that is not settled yet, for those who are about to tell
-/// the token. What cannot be found out leaves the old token what it is.
+/// Settles a pending rotation, before the token is returned. If its outcome
+/// cannot be found out, the old token stays.
 async fn settle_rotation(controls: &Controls, instance: &Instance) {
     if let Err(error) = controls.settle_rotation(instance).await {
         tracing::warn!(%error, instance = %instance.id, "a rotation is not settled");
     }
 }
 
-/// The routes, ready to be served. What they answer is not to be kept by
-/// anybody on the way.
+/// The routes. Their responses carry secrets, so nothing on the way may cache
+/// them.
 pub fn router(state: State) -> Router {
     routes()
         .with_state(state)

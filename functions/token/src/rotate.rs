@@ -7,9 +7,10 @@ use common::model::Control;
 
 /// Rotate gateway token
 ///
-/// Makes a new token, writes it to the agent's variables on Railway, and
-/// deploys. It becomes the agent's token once the agent has accepted it: ask the
-/// operation. Until then, and if the agent never does, the old one stays.
+/// Generates a new token, writes it to the agent's variables on Railway, and
+/// deploys. It becomes the agent's token once the agent has accepted it, which
+/// the operation shows. Until then, and if the agent never does, the old one
+/// stays valid.
 #[utoipa::path(
     post,
     path = "/api/instance/{userId}/token/rotate",
@@ -18,10 +19,10 @@ use common::model::Control;
     security(("session" = []), ("userToken" = [])),
     params(
         ("userId" = String, Path, description = "The instance's id"),
-        ("Idempotency-Key" = Option<String>, Header, description = "The same key gets the same answer, and nothing is done twice"),
+        ("Idempotency-Key" = Option<String>, Header, description = "A repeated request with the same key gets the same answer, and nothing is done twice"),
     ),
     responses(
-        (status = 200, description = "Railway has taken it", body = Controlled),
+        (status = 200, description = "Railway has accepted the request", body = Controlled),
         Refusal,
     )
 )]

@@ -9,15 +9,15 @@ use utoipa::ToSchema;
 /// An agent's gateway token.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct InstanceToken {
-    /// What the agent's clients present: 64 hexadecimal characters.
+    /// The token that the agent's clients present: 64 hexadecimal characters.
     #[schema(pattern = "^[0-9a-f]{64}$")]
     token: String,
 }
 
 /// Get instance gateway token
 ///
-/// Nobodies and strangers get 403 alike: the spec says so. A token that is being
-/// rotated is told once it is proved.
+/// The contract has 403, not 401, for unauthenticated callers too. During a
+/// rotation the new token is returned once the agent has accepted it.
 #[utoipa::path(
     get,
     path = "/api/instance/{userId}/token",

@@ -1,4 +1,4 @@
-//! The backend that knows the version, where it is another process.
+//! Asks the backend for the version, when that is another process.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use http::StatusCode;
 use reqwest::{Client, Url, redirect};
 use serde_json::Value;
 
-/// The limit of the spec on asking the backend.
+/// The contract's time limit for asking the backend.
 const LIMIT: Duration = Duration::from_secs(8);
 
 /// The backend's `GET /api/openclaw/version`.
@@ -21,11 +21,10 @@ pub struct Backend {
     key: InternalKey,
 }
 
-/// The base URL of a backend, without a slash at its end.
+/// The base URL of a backend, without a trailing slash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BackendUrl(String);
 
-/// The text is no base URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be an http or https URL")]
 pub struct InvalidBackendUrl;
@@ -41,7 +40,7 @@ impl FromStr for BackendUrl {
     }
 }
 
-/// What the backend says, as far as it makes sense.
+/// The valid fields of the backend's answer.
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
     pub(crate) openclaw_version: Option<String>,
@@ -49,7 +48,6 @@ pub(crate) struct Answer {
     pub(crate) deployed_at: Option<String>,
 }
 
-/// Why the backend did not say it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BackendError {
     #[error("no answer")]
@@ -65,7 +63,7 @@ pub(crate) enum BackendError {
 }
 
 impl Backend {
-    /// Makes the client, once per process.
+    /// Builds the client, once per process.
     ///
     /// # Errors
     /// When the HTTP client cannot be made.

@@ -44,7 +44,7 @@ impl CurrentVersion {
     security(("internalKey" = [])),
     responses(
         (status = 200, description = "The version that new agents run", body = CurrentVersion),
-        (status = 401, description = "No bearer key, or a wrong one", body = ErrorBody),
+        (status = 401, description = "The bearer token is missing or wrong", body = ErrorBody),
     )
 )]
 pub(crate) async fn handler(State(state): State<crate::State>, _: Bearer) -> Json<CurrentVersion> {

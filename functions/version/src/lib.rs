@@ -18,7 +18,7 @@ use common::process::StartError;
 
 pub use backend::{Backend, BackendUrl};
 
-/// What the endpoints work with.
+/// The state that the endpoints share.
 #[derive(Clone, FromRef)]
 pub struct State {
     /// The time.
@@ -34,7 +34,6 @@ pub struct State {
 
 common::endpoints!(State: current, proxied);
 
-/// The routes, ready to be served.
 pub fn router(state: State) -> Router {
     routes().with_state(state)
 }

@@ -20,15 +20,15 @@ pub(crate) struct PublicVersion {
     /// The backend's image, else the one configured here.
     #[schema(example = "ghcr.io/openclaw/openclaw:2026.4.11")]
     image: String,
-    /// As the backend says; absent when it does not answer.
+    /// As the backend reports it; absent when it does not answer.
     #[schema(format = DateTime)]
     #[serde(skip_serializing_if = "Option::is_none")]
     deployed_at: Option<String>,
 }
 
 impl PublicVersion {
-    /// What the backend says, made concrete; what it leaves out is what is
-    /// configured here.
+    /// The backend's answer, normalised to a concrete release; omitted fields
+    /// come from the configuration here.
     fn relayed(answer: Answer, image: &Image) -> Self {
         Self {
             openclaw_version: ImageVersion::normalize(answer.openclaw_version.as_deref())
@@ -38,7 +38,7 @@ impl PublicVersion {
         }
     }
 
-    /// What is said while the backend is silent.
+    /// The answer when the backend's fails.
     fn fallback(image: &Image) -> Self {
         Self {
             openclaw_version: image.version().to_string(),

@@ -20,14 +20,13 @@ pub(crate) struct OperationList {
     next_cursor: Option<String>,
 }
 
-/// The page that is wanted, as it is written.
+/// The query, unparsed.
 #[derive(Deserialize)]
 struct Asked {
     limit: Option<String>,
     cursor: Option<String>,
 }
 
-/// The page that is wanted.
 #[derive(Debug)]
 pub(crate) struct Page {
     limit: i32,
@@ -58,7 +57,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Page {
 
 /// List operations
 ///
-/// What was done to an instance, newest first.
+/// The operations on an instance, newest first.
 #[utoipa::path(
     get,
     path = "/api/instance/{userId}/operations",
@@ -67,13 +66,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Page {
     security(("session" = []), ("userToken" = [])),
     params(
         ("userId" = String, Path, description = "The instance's id"),
-        ("limit" = Option<i32>, Query, description = "How many at the most: 1 to 100, 20 by default"),
-        ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
+        ("limit" = Option<i32>, Query, description = "The page size: 1 to 100, 20 by default"),
+        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the previous page"),
     ),
     responses(
         (status = 200, description = "The operations", body = OperationList),
         UnauthorizedThenForbidden,
-        (status = 400, description = "A parameter is bad", body = ErrorBody),
+        (status = 400, description = "A parameter is invalid", body = ErrorBody),
     )
 )]
 pub(crate) async fn handler(

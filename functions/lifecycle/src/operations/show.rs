@@ -48,9 +48,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
 
 /// Get an operation
 ///
-/// Answers as soon as the operation's outcome is known, and after `wait` in any
-/// case. It has succeeded when its deployment has settled and the agent's
-/// readiness agrees.
+/// Returns as soon as the outcome of the operation is known, and after `wait`
+/// at the latest. An operation has succeeded when its deployment has settled
+/// and the agent is ready.
 #[utoipa::path(
     get,
     path = "/api/instance/{userId}/operations/{operationId}",
@@ -60,14 +60,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
     params(
         ("userId" = String, Path, description = "The instance's id"),
         ("operationId" = String, Path, description = "The operation's id"),
-        ("wait" = Option<String>, Query, description = "How long to wait for the outcome, in seconds: `25s` at the most, 0 by default"),
+        ("wait" = Option<String>, Query, description = "How long to wait for the outcome, in seconds: at most `25s`, 0 by default"),
     ),
     responses(
         (status = 200, description = "The operation; see `status`", body = OperationView),
         UnauthorizedThenForbidden,
-        (status = 400, description = "A parameter is bad", body = ErrorBody),
+        (status = 400, description = "A parameter is invalid", body = ErrorBody),
         (status = 404, description = "No such operation", body = ErrorBody),
-        (status = 503, description = "Railway cannot tell how the deployment is, or a login's keys cannot be fetched", body = ErrorBody),
+        (status = 503, description = "The state of the deployment cannot be read from Railway, or a login's keys cannot be fetched", body = ErrorBody),
     )
 )]
 pub(crate) async fn handler(
