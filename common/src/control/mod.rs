@@ -183,7 +183,8 @@ impl Controls {
                 });
             }
         }
-        // What Railway did is done: the caller is told so all the same.
+        // Railway has acted, so the caller is told so even though it is not
+        // recorded.
         if let Err(error) = self.operations.save(&operation).await {
             tracing::error!(%error, operation = %operation.id, "an outcome is not on record");
         }

@@ -18,8 +18,7 @@ const PATIENCE: SignedDuration = SignedDuration::from_mins(15);
 /// limit is.
 const ONE_LOOK: Duration = Duration::from_secs(10);
 
-/// For how long an agent that does not tell its uptime may still be the process
-/// from before.
+/// For how long an agent that reports no uptime may still be the old process.
 const DOUBT: SignedDuration = SignedDuration::from_secs(15);
 
 impl Controls {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::model::{ImageVersion, Instance, OpenclawVersion, Uptime};
 
-/// How far the clocks of an agent and ours may be apart.
+/// The tolerated difference between the clocks of an agent and of this process.
 pub(crate) const SKEW: Duration = Duration::from_secs(2);
 
 /// What the probe found out about one agent.

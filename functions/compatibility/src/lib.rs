@@ -20,17 +20,12 @@ use common::store::{Configurations, Instances, Tokens};
 /// The state that the endpoints share.
 #[derive(Clone, FromRef)]
 pub struct State {
-    /// The time.
     clock: SharedClock,
     /// What the platform's services present.
     internal_key: InternalKey,
-    /// Who is asking.
     authenticator: Authenticator,
-    /// Instance records.
     instances: Instances,
-    /// Agents' setups.
     configurations: Configurations,
-    /// Gateway tokens.
     tokens: Tokens,
 }
 

@@ -33,11 +33,9 @@ use common::store::{AgentStates, History, Incidents, Instances, MaintenanceWindo
 /// The state that the endpoints share.
 #[derive(Clone, FromRef)]
 pub struct State {
-    /// The time.
     clock: SharedClock,
     /// What callers present.
     internal_key: InternalKey,
-    /// Instance records.
     instances: Instances,
     /// What sweeps see of agents.
     agent_states: AgentStates,
@@ -45,7 +43,6 @@ pub struct State {
     sweep_runs: SweepRuns,
     /// The failure of a large part of the fleet.
     incidents: Incidents,
-    /// When nobody is alerted.
     maintenance_windows: MaintenanceWindows,
     /// Where agents may live.
     hosts: AllowedHosts,

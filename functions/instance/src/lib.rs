@@ -25,11 +25,8 @@ use common::store::{AgentStates, History, Instances};
 /// The state that the endpoints share.
 #[derive(Clone, FromRef)]
 pub struct State {
-    /// The time.
     clock: SharedClock,
-    /// Who is asking.
     authenticator: Authenticator,
-    /// Instance records.
     instances: Instances,
     /// What sweeps saw of agents.
     agent_states: AgentStates,

@@ -68,7 +68,7 @@ impl IntoResponse for ProxyError {
         let body = ErrorBody {
             error: self.to_string(),
         };
-        // RFC 6455 wants to be told the version that would do.
+        // RFC 6455 (4.4) wants the supported version in the answer.
         let version = (
             header::SEC_WEBSOCKET_VERSION,
             HeaderValue::from_static("13"),

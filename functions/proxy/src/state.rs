@@ -12,7 +12,7 @@ use crate::agents::Agents;
 use crate::limits::Limits;
 use crate::tunnel::Tunnels;
 
-/// What the endpoints work with.
+/// The state that the endpoints share.
 #[derive(Clone)]
 pub struct State {
     pub(crate) clock: SharedClock,

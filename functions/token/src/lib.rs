@@ -34,13 +34,9 @@ use utoipa::OpenApi;
 pub struct State {
     /// Whether controls do anything.
     switch: ControlsSwitch,
-    /// The time.
     clock: SharedClock,
-    /// Who is asking.
     authenticator: Authenticator,
-    /// Does things to agents.
     controls: Controls,
-    /// Tells the support.
     alerts: Alerts,
 }
 

@@ -21,7 +21,6 @@ pub use backend::{Backend, BackendUrl};
 /// The state that the endpoints share.
 #[derive(Clone, FromRef)]
 pub struct State {
-    /// The time.
     clock: SharedClock,
     /// What callers of the backend endpoint present.
     internal_key: InternalKey,
