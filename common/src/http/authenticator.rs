@@ -5,6 +5,7 @@ use axum::extract::{FromRef, FromRequestParts};
 use cookie::Cookie;
 use jiff::Timestamp;
 
+use super::members::members;
 use super::origin::AllowedOrigins;
 use super::session::{COOKIES, Session, SessionRefused};
 use crate::client::ClientError;
@@ -101,12 +102,9 @@ impl Authenticator {
         headers: &HeaderMap,
         now: Timestamp,
     ) -> Result<Option<UserId>, SessionRefused> {
-        let cookies: Vec<Cookie<'_>> = headers
-            .get_all(header::COOKIE)
-            .iter()
-            .filter_map(|header| header.to_str().ok())
-            .flat_map(Cookie::split_parse)
+        let cookies: Vec<Cookie<'_>> = members(headers, header::COOKIE, b';')
             .flatten()
+            .filter_map(|cookie| Cookie::parse(cookie).ok())
             .collect();
         // Of two of one name the first counts: browsers send the one of the
         // nearest path first.

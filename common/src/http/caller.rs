@@ -7,6 +7,8 @@ use ::http::{Extensions, HeaderMap, HeaderValue, header, request::Parts};
 use lambda_http::RequestExt;
 use lambda_http::request::RequestContext;
 
+use super::members::members;
+
 /// The remote address of the connection. Servers put it into a request's
 /// extensions; Lambda's events carry it themselves.
 #[derive(Clone, Copy, Debug)]
@@ -86,11 +88,9 @@ impl Caller {
 
 /// All entries of `X-Forwarded-For`; `None` for malformed ones.
 fn addresses(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
-    let values = headers.get_all("x-forwarded-for").iter();
-    values
-        .flat_map(|value| value.to_str().unwrap_or("?").split(','))
+    members(headers, "x-forwarded-for", b',')
         .map(|entry| {
-            let entry = entry.trim();
+            let entry = entry?;
             let address = entry.parse().ok();
             address.or_else(|| Some(entry.parse::<SocketAddr>().ok()?.ip()))
         })
@@ -115,10 +115,13 @@ mod tests {
 
     use super::*;
 
-    fn of(trusted_proxies: &str, headers: &[(&str, &str)]) -> (Option<String>, &'static str) {
+    fn of(
+        trusted_proxies: &str,
+        headers: &[(&str, impl AsRef<[u8]>)],
+    ) -> (Option<String>, &'static str) {
         let mut request = Request::builder().extension(PeerAddress("10.0.0.9:1".parse().unwrap()));
         for (name, value) in headers {
-            request = request.header(*name, *value);
+            request = request.header(*name, value.as_ref());
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let caller = Caller::of(&parts, trusted_proxies.parse().unwrap());
@@ -133,14 +136,15 @@ mod tests {
             of("0", &[lie, proto]),
             (Some("10.0.0.9".to_owned()), "http")
         );
-        assert_eq!(of("0", &[]), (Some("10.0.0.9".to_owned()), "http"));
+        assert_eq!(of("0", &[proto; 0]), (Some("10.0.0.9".to_owned()), "http"));
     }
 
     #[test]
     fn each_trusted_proxy_vouches_for_one_entry() {
         let list = ("x-forwarded-for", "127.0.0.1, 192.0.2.1 ,203.0.113.7");
         let more = ("x-forwarded-for", "198.51.100.3:4711");
-        let address = |trusted_proxies, headers: &[_]| of(trusted_proxies, headers).0.unwrap();
+        let address =
+            |trusted_proxies, headers: &[(&str, &str)]| of(trusted_proxies, headers).0.unwrap();
         assert_eq!(address("1", &[list]), "203.0.113.7");
         assert_eq!(address("2", &[list]), "192.0.2.1");
         assert_eq!(address("2", &[list, more]), "203.0.113.7");
@@ -151,6 +155,13 @@ mod tests {
         let proto = ("x-forwarded-proto", "https");
         assert_eq!(of("1", &[list, proto]).1, "https");
         assert_eq!(of("1", &[list]).1, "http");
+    }
+
+    #[test]
+    fn an_entry_that_is_no_text_leaves_the_others_what_they_are() {
+        let list = ("x-forwarded-for", b"\xff\xfe, 192.0.2.1, 203.0.113.7");
+        assert_eq!(of("1", &[list]).0.unwrap(), "203.0.113.7");
+        assert_eq!(of("2", &[list]).0.unwrap(), "192.0.2.1");
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod controls;
 mod endpoints;
 mod error;
 mod gateway;
+mod members;
 mod order;
 mod origin;
 mod owned;
@@ -27,6 +28,7 @@ pub use controls::{ControlsSwitch, InvalidSwitch, idempotency_key};
 pub use endpoints::route;
 pub use error::{ApiError, ErrorBody, LifecycleError, LifecycleErrorBody};
 pub use gateway::PresentedToken;
+pub use members::members;
 pub use order::{Controlled, OwnerOrder, Refusal};
 pub use origin::{AllowedOrigins, ForeignOrigin, InvalidOrigins};
 pub use owned::{

@@ -3,6 +3,7 @@
 mod request;
 mod response;
 
+use common::http::members;
 use http::{HeaderMap, HeaderName, header};
 
 pub(crate) use request::{Secrets, is_loop, to_agent};
@@ -28,11 +29,7 @@ pub(crate) fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> b
 }
 
 fn tokens(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
-    let values = headers.get_all(name).into_iter();
-    values
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
+    members(headers, name, b',').flatten()
 }
 
 fn named_in_connection(headers: &HeaderMap) -> Vec<&str> {

@@ -36,6 +36,21 @@ async fn both_names_of_the_cookie_are_taken() {
 }
 
 #[tokio::test]
+async fn cookies_that_are_no_text_hide_no_session() {
+    let world = World::start().await;
+    world.store_session("opaque", "user").await;
+    for cookie in [
+        b"city=Z\xc3\xbcrich; agentbot-session=opaque".as_slice(),
+        b"agentbot-session=opaque; city=Z\xfcrich",
+        b"\xff; =\xfe; agentbot-session=opaque; \xc3",
+        b"agentbot-session=\xff; __Secure-agentbot.session-token=opaque",
+    ] {
+        let caller = world.anonymous().with("cookie", cookie);
+        assert!(is_logged_in(&caller).await, "{cookie:?}");
+    }
+}
+
+#[tokio::test]
 async fn cookies_may_be_spread_over_headers() {
     let world = World::start().await;
     world.store_session("opaque", "user").await;
