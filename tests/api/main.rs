@@ -5,6 +5,7 @@
 #![cfg(test)]
 
 mod compatibility {
+    mod configure;
     mod ensure;
 }
 
@@ -25,7 +26,11 @@ mod instance {
 mod lifecycle {
     mod controls;
     mod operations;
+    mod repair;
     mod reset_memory;
+    mod restart;
+    mod start_stop;
+    mod update;
 }
 
 mod maintenance {
@@ -45,6 +50,7 @@ mod sweep {
 }
 
 mod token {
+    mod heal;
     mod heartbeat;
     mod proof;
     mod rotate;
@@ -53,6 +59,7 @@ mod token {
 }
 
 mod version {
+    mod current;
     mod proxied;
 }
 
@@ -79,8 +86,10 @@ mod http {
 
 /// Who is asking.
 mod identity {
-    mod logins;
+    mod encrypted_cookies;
+    mod origins;
     mod sessions;
+    mod signed_tokens;
 }
 
 /// What the local stack brings beside the functions.
@@ -90,12 +99,15 @@ mod local {
 
 /// What a function needs before it answers.
 mod startup {
+    mod logins;
     mod secrets_manager;
 }
 
 /// No tests: what several of them need.
 mod support {
     pub(crate) mod controls;
+    pub(crate) mod logins;
     pub(crate) mod people;
+    pub(crate) mod setups;
     pub(crate) mod states;
 }

@@ -23,7 +23,7 @@ fn policies_allow_what_the_functions_do_in_dynamodb_and_sqs_and_nothing_else() {
     let file = file.expect("RECORD_CALLS names the file that the other tests wrote");
     let recorded = std::fs::read_to_string(&file).unwrap();
     let resources = template::resources().unwrap();
-    let differences = differences(&recorded_privileges(&recorded), &recordable(&resources));
+    let differences = differences(&recorded_privileges(&recorded), &recordable(resources));
     assert!(
         differences.is_empty(),
         "infra/template.yaml: {differences:#?}"
@@ -33,7 +33,7 @@ fn policies_allow_what_the_functions_do_in_dynamodb_and_sqs_and_nothing_else() {
 #[test]
 fn policies_allow_what_variables_name_and_nothing_else() {
     let resources = template::resources().unwrap();
-    let (needed, granted) = (named(&resources), elsewhere(&resources));
+    let (needed, granted) = (named(resources), elsewhere(resources));
     let differences = differences(&needed, &granted);
     assert!(
         differences.is_empty(),
@@ -45,7 +45,7 @@ fn policies_allow_what_variables_name_and_nothing_else() {
 #[test]
 fn the_sweep_may_do_nothing_to_agents_unless_it_heals() {
     let resources = template::resources().unwrap();
-    let mut functions = functions(&resources);
+    let mut functions = functions(resources);
     let (_, sweep) = functions.find(|(name, _)| name == "sweep").unwrap();
     let statements = texts_or_items(&sweep["Policies"])
         .flat_map(|policy| texts_or_items(&policy["Statement"]))

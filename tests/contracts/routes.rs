@@ -143,7 +143,7 @@ fn planted_differences_are_found() {
             "Properties": {"Events": events},
         }))
     };
-    let deployed = deployed(BTreeMap::from([
+    let deployed = deployed(&BTreeMap::from([
         (
             "One".to_owned(),
             function("one", json!({"A": event("ANY", "/a")})).unwrap(),
@@ -221,9 +221,9 @@ fn watched(manifest: &str) -> Routes {
 }
 
 /// The events of the HTTP API in the template.
-fn deployed(resources: BTreeMap<String, Resource>) -> Routes {
+fn deployed(resources: &BTreeMap<String, Resource>) -> Routes {
     let mut routes = Routes::new();
-    for resource in resources.into_values() {
+    for resource in resources.values() {
         let function = &resource.metadata["BuildProperties"]["Binary"];
         let events = resource.properties["Events"].as_object();
         for event in events.into_iter().flat_map(|events| events.values()) {

@@ -74,6 +74,7 @@ pub(crate) fn limits() -> Limits {
         total: Duration::from_secs(3),
         backoff: Duration::from_millis(5),
         settle: Duration::from_millis(20),
+        poll: Duration::from_millis(20),
         page: 2,
     }
 }

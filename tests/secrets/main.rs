@@ -125,6 +125,14 @@ impl Told {
         }
     }
 
+    /// Adds what was told elsewhere.
+    fn add(&mut self, other: Self) {
+        self.secrets.extend(other.secrets);
+        self.tokens.extend(other.tokens);
+        self.errors.extend(other.errors);
+        self.operations.extend(other.operations);
+    }
+
     fn found_in(&self, text: &str) -> Vec<&String> {
         let all = self.secrets.iter().chain(&self.tokens);
         all.filter(|secret| text.contains(secret.as_str()))
@@ -149,36 +157,94 @@ fn good_body(operation: &str) -> Value {
     }
 }
 
-#[tokio::test]
-async fn no_secret_is_logged_at_any_level_or_told_in_an_error() {
-    let (ours, everything) = (Lines::default(), Lines::default());
-    telemetry::json("trace".parse().unwrap(), ours.clone())
-        // What would be logged if other people's crates had their way.
-        .with(
-            fmt::layer()
-                .with_writer(everything.clone())
-                .with_filter(LevelFilter::TRACE),
-        )
-        .init();
+/// A world with secrets of all kinds, and those who call it.
+struct Scene {
+    world: World,
+    callers: [Caller; 12],
+    told: Told,
+    /// Whose keys sign tokens, and who is alerted.
+    _servers: [ScriptedServer; 2],
+}
 
-    let signer = Signer::ed("key");
-    let keys = Reply::json(&json!({"keys": [signer.jwk()]}));
-    let keys = ScriptedServer::always(keys).await;
-    let support = ScriptedServer::always(Reply::http(400, "text/plain", HOOK)).await;
-    let world = World::with(INTERNAL_API_KEY, KEY)
-        .with(NEXTAUTH_SECRET, LOGIN)
-        .with(SUPPORT_WEBHOOK_URL, format!("{}/{HOOK}", support.url()))
-        .with(AGENT_VARIABLES, json!({"AI_KEY": VARIABLE}).to_string())
-        .with(JWT_JWKS_URL, keys.url())
-        .with(JWT_ISSUER, "https://login.example/")
-        .with(JWT_AUDIENCE, "maintenance")
-        .hasty()
-        .start()
-        .await;
-    world.store_session(COOKIE, OWNER).await;
+impl Scene {
+    async fn start() -> Self {
+        let signer = Signer::ed("key");
+        let keys = Reply::json(&json!({"keys": [signer.jwk()]}));
+        let keys = ScriptedServer::always(keys).await;
+        let support = ScriptedServer::always(Reply::http(400, "text/plain", HOOK)).await;
+        let world = World::with(INTERNAL_API_KEY, KEY)
+            .with(NEXTAUTH_SECRET, LOGIN)
+            .with(SUPPORT_WEBHOOK_URL, format!("{}/{HOOK}", support.url()))
+            .with(AGENT_VARIABLES, json!({"AI_KEY": VARIABLE}).to_string())
+            .with(JWT_JWKS_URL, keys.url())
+            .with(JWT_ISSUER, "https://login.example/")
+            .with(JWT_AUDIENCE, "maintenance")
+            .hasty()
+            .start()
+            .await;
+        world.store_session(COOKIE, OWNER).await;
+        let mut told = Told::default();
+        told.note_tokens(&world).await;
+        let callers = callers(&world, &signer, &mut told).await;
+        Self {
+            world,
+            callers,
+            told,
+            _servers: [keys, support],
+        }
+    }
 
-    let mut told = Told::default();
-    told.note_tokens(&world).await;
+    /// Everything is well, and then Railway fails with what it was told.
+    async fn well(mut self) -> Told {
+        let (world, told) = (&self.world, &mut self.told);
+        told.drive(world, &self.callers).await;
+        let echo = Fault::Errors(format!("a variable may not be {VARIABLE}"));
+        world.railway().inject_into("FactoryReset", vec![echo; 30]);
+        told.drive(world, &self.callers).await;
+        self.world.stack.stop().await;
+        self.told
+    }
+
+    /// Everything fails, one after the other.
+    async fn ill(mut self) -> Told {
+        let (world, told) = (&self.world, &mut self.told);
+        let few = [&self.callers[1], &self.callers[9]].map(Clone::clone);
+        for fault in [
+            Fault::Errors(format!("the key {ACCOUNT_KEY} may not do this")),
+            Fault::Errors("Not Authorized".to_owned()),
+            Fault::RateLimited(Some(60)),
+        ] {
+            world.railway().inject(vec![fault; 30]);
+            told.drive(world, &few).await;
+            world.railway().clear_faults();
+        }
+        // An agent that is not well, and one that is down.
+        for behaviour in [Behaviour::Starting, Behaviour::Unreachable] {
+            let agent = world.stack.simulated(ID).unwrap();
+            agent.set(behaviour).unwrap();
+            told.drive(world, &few).await;
+        }
+        // Damaged records, and then tables that are not there.
+        let damaged = json!({"instanceId": ID, "token": [SETTING], "pendingToken": SETTING});
+        world.records.put_token(&damaged).await;
+        told.drive(world, &few).await;
+        world.records.lose_configurations().await;
+        world.records.lose_memories().await;
+        world.records.lose_operations().await;
+        told.drive(world, &few).await;
+        world.records.lose_tokens().await;
+        told.send_all(&few).await;
+        world.records.lose_instances().await;
+        told.send_all(&few).await;
+        world.records.lose_sessions().await;
+        told.send_all(&self.callers).await;
+        self.world.stack.stop().await;
+        self.told
+    }
+}
+
+/// All kinds of callers, of whom what they present is noted.
+async fn callers(world: &World, signer: &Signer, told: &mut Told) -> [Caller; 12] {
     let now = world.clock.now().as_second();
     let claims = |user: &str| {
         json!({
@@ -209,7 +275,6 @@ async fn no_secret_is_logged_at_any_level_or_told_in_an_error() {
     ] {
         told.secrets.insert(secret.to_owned());
     }
-
     let cookie = |name: &str, value: &str| {
         let header = format!("{name}={value}");
         world.anonymous().with("cookie", header)
@@ -218,7 +283,7 @@ async fn no_secret_is_logged_at_any_level_or_told_in_an_error() {
         let header = format!("Bearer {value}");
         world.anonymous().with("authorization", header)
     };
-    let callers = [
+    [
         world.anonymous(),
         cookie("agentbot-session", COOKIE),
         cookie("next-auth.session-token", &sealed),
@@ -231,45 +296,27 @@ async fn no_secret_is_logged_at_any_level_or_told_in_an_error() {
         bearer(&token),
         bearer(&wrong_token),
         world.stranger(),
-    ];
+    ]
+}
 
-    told.drive(&world, &callers).await;
-    // Railway fails in all of its ways, also with what it was told.
-    let echo = Fault::Errors(format!("a variable may not be {VARIABLE}"));
-    world.railway().inject_into("FactoryReset", vec![echo; 30]);
-    told.drive(&world, &callers).await;
-    let few = [&callers[1], &callers[9]].map(Clone::clone);
-    for fault in [
-        Fault::Errors(format!("the key {ACCOUNT_KEY} may not do this")),
-        Fault::Errors("Not Authorized".to_owned()),
-        Fault::RateLimited(Some(60)),
-    ] {
-        world.railway().inject(vec![fault; 30]);
-        told.drive(&world, &few).await;
-        world.railway().clear_faults();
-    }
-    // An agent that is not well, and one that is down.
-    for behaviour in [Behaviour::Starting, Behaviour::Unreachable] {
-        let agent = world.stack.simulated(ID).unwrap();
-        agent.set(behaviour).unwrap();
-        told.drive(&world, &few).await;
-    }
-    // Damaged records, and then tables that are not there.
-    let damaged = json!({"instanceId": ID, "token": [SETTING], "pendingToken": SETTING});
-    world.records.put_token(&damaged).await;
-    told.drive(&world, &few).await;
-    world.records.lose_configurations().await;
-    world.records.lose_memories().await;
-    world.records.lose_operations().await;
-    told.drive(&world, &few).await;
-    world.records.lose_tokens().await;
-    told.send_all(&few).await;
-    world.records.lose_instances().await;
-    told.send_all(&few).await;
-    world.records.lose_sessions().await;
-    told.send_all(&callers).await;
-    let shown = format!("{:?}", (&world.stack.bearer, &world.stack.tables));
-    world.stack.stop().await;
+/// Two scenes, for this takes all the time of a processor.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_secret_is_logged_at_any_level_or_told_in_an_error() {
+    let (ours, everything) = (Lines::default(), Lines::default());
+    telemetry::json("trace".parse().unwrap(), ours.clone())
+        // What would be logged if other people's crates had their way.
+        .with(
+            fmt::layer()
+                .with_writer(everything.clone())
+                .with_filter(LevelFilter::TRACE),
+        )
+        .init();
+
+    let (well, ill) = (Scene::start().await, Scene::start().await);
+    let shown = format!("{:?}", (&well.world.stack.bearer, &well.world.stack.tables));
+    let ill = tokio::spawn(ill.ill());
+    let mut told = tokio::spawn(well.well()).await.unwrap();
+    told.add(ill.await.unwrap());
 
     let (ours, everything) = (ours.text(), everything.text());
     let errors = told.errors.join("\n");

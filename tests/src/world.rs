@@ -36,15 +36,20 @@ pub const HASTY: Limits = Limits {
     total: Duration::from_secs(2),
     backoff: Duration::from_millis(5),
     settle: Duration::from_millis(20),
+    poll: Duration::from_millis(20),
     page: 3,
 };
+
+/// The first pause between two checks of a deployment, of which a simulated one needs
+/// fractions of a second.
+const POLL: Duration = Duration::from_millis(50);
 
 /// A world with variables of its own.
 #[derive(Clone, Debug, Default)]
 pub struct Builder {
     environment: BTreeMap<&'static str, String>,
     ticking: bool,
-    hasty: bool,
+    limits: Option<Limits>,
     watched: bool,
     stage: Option<Duration>,
 }
@@ -68,7 +73,14 @@ impl Builder {
     /// Has the API give Railway fractions of a second to answer.
     #[must_use]
     pub fn hasty(mut self) -> Self {
-        self.hasty = true;
+        self.limits = Some(HASTY);
+        self
+    }
+
+    /// Has the API wait for Railway as long as in production.
+    #[must_use]
+    pub fn patient(mut self) -> Self {
+        self.limits = Some(Limits::default());
         self
     }
 
@@ -121,7 +133,10 @@ impl Builder {
             data,
             clock: Arc::new(clock.clone()),
             stage: self.stage.unwrap_or(Duration::from_millis(50)),
-            limits: if self.hasty { HASTY } else { Limits::default() },
+            limits: self.limits.unwrap_or(Limits {
+                poll: POLL,
+                ..Limits::default()
+            }),
             sweep: None,
         };
         let stack = Stack::start(options, &variables).await?;

@@ -40,7 +40,8 @@ impl Controls {
     ) -> Result<Operation, ControlError> {
         let start = Instant::now();
         let deadline = start + limit;
-        let mut pause = Duration::from_millis(500);
+        let first_pause = self.railway.limits().poll;
+        let mut pause = first_pause;
         loop {
             let look = self.outcome(&operation, instance);
             let Ok(outcome) = timeout_at(deadline.max(start + ONE_LOOK), look).await else {
@@ -62,7 +63,7 @@ impl Controls {
             }
             sleep(pause).await;
             // Each check costs a request to Railway, which limits their number.
-            pause = (pause * 2).min(Duration::from_secs(2));
+            pause = (pause * 2).min(first_pause * 4);
             if let OperationState::Running = operation.state {
                 let again = self.operations.get(&instance.id, &operation.id).await?;
                 operation = again.unwrap_or(operation);

@@ -55,6 +55,11 @@ impl Railway {
         self.access.is_ok()
     }
 
+    /// How long this client waits, and for what.
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
+    }
+
     /// When a method that begins now has to end.
     pub(super) fn deadline(&self) -> Instant {
         Instant::now() + self.limits.total

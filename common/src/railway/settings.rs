@@ -176,6 +176,9 @@ pub struct Limits {
     /// The pause before the state is read after a lost answer: what was sent
     /// may still be under way.
     pub settle: Duration,
+    /// The first pause between two checks of a deployment that is waited for. The
+    /// following ones double, up to four times as long.
+    pub poll: Duration,
     /// How many services a page of the listing has.
     pub page: u32,
 }
@@ -188,6 +191,7 @@ impl Default for Limits {
             total: Duration::from_secs(12),
             backoff: Duration::from_millis(250),
             settle: Duration::from_millis(750),
+            poll: Duration::from_millis(500),
             page: 500,
         }
     }

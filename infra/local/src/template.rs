@@ -2,6 +2,7 @@
 //! are made from it too, so that what is tested here is what is deployed there.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use common::config::{ConfigError, Environment, Reader};
 use common::store::{Definition, Index};
@@ -32,10 +33,15 @@ pub enum TemplateError {
 ///
 /// # Errors
 /// When the file is no template.
-pub fn resources() -> Result<BTreeMap<String, Resource>, TemplateError> {
+pub fn resources() -> Result<&'static BTreeMap<String, Resource>, TemplateError> {
+    // Read once for all stacks of a process.
+    static RESOURCES: OnceLock<BTreeMap<String, Resource>> = OnceLock::new();
+    if let Some(resources) = RESOURCES.get() {
+        return Ok(resources);
+    }
     let template: Template = serde_saphyr::from_str(include_str!("../../template.yaml"))
         .map_err(|error| TemplateError::Malformed(Box::new(error)))?;
-    Ok(template.resources)
+    Ok(RESOURCES.get_or_init(|| template.resources))
 }
 
 /// The tables of the template. The name of `SomeTable` is in the variable
@@ -52,7 +58,7 @@ pub fn tables(environment: &dyn Environment) -> Result<Vec<Definition>, Template
                 table: id.clone(),
                 problem,
             };
-            let table: Table = serde_json::from_value(resource.properties)
+            let table = Table::deserialize(&resource.properties)
                 .map_err(|error| unknown(error.to_string()))?;
             let name = reader.required(&variable(&id)).unwrap_or_default();
             definitions.push(table.define(name).map_err(unknown)?);

@@ -58,6 +58,7 @@ async fn a_success_is_told_as_soon_as_the_agent_runs_and_not_before() {
 #[tokio::test]
 async fn who_waits_for_a_while_is_told_how_far_it_is() {
     let world = World::ticking()
+        .patient()
         .stage(Duration::from_secs(30))
         .start()
         .await;

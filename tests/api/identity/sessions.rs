@@ -2,23 +2,11 @@
 
 use jiff::SignedDuration;
 use serde_json::json;
-use tests::{Caller, World};
+use tests::World;
 
-const HEALTH: &str = "/api/openclaw/maintenance";
+use crate::support::logins::{HEALTH, is_logged_in};
+
 const VERSION: &str = "/api/openclaw/version";
-
-async fn is_logged_in(caller: &Caller) -> bool {
-    let answer = caller.get(HEALTH).await;
-    if answer.status == 401 {
-        answer.is(401, json!({"error": "Unauthorized"}));
-        return false;
-    }
-    answer.is(
-        200,
-        json!({"status": "no_agent", "healthy": false, "ready": false}),
-    );
-    true
-}
 
 #[tokio::test]
 async fn both_names_of_the_cookie_are_taken() {

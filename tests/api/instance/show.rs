@@ -1,12 +1,10 @@
-//! `GET /api/instance/{userId}` and `GET /api/instance/{userId}/stats`.
+//! `GET /api/instance/{userId}`.
 
 use common::config::{AGENT_HOSTS, OPENCLAW_IMAGE};
 use serde_json::{Value, json};
-use tests::{Builder, Reply, ScriptedServer, World};
+use tests::{Builder, ScriptedServer, World};
 
-use crate::support::states::{
-    Expected, agent_of_the_spec, all_failed, all_well, behaviours, checks, take_seconds,
-};
+use crate::support::states::{Expected, agent_of_the_spec, all_failed, behaviours};
 
 const NO_INSTANCE: &str = "No instance found. Please deploy first.";
 
@@ -62,38 +60,6 @@ async fn the_example_of_the_spec_is_answered() {
     );
 }
 
-#[tokio::test]
-async fn the_example_of_the_spec_for_stats_is_answered() {
-    let world = World::start().await;
-    let agent = ScriptedServer::agent(agent_of_the_spec(None)).await;
-    let owner = world.deploy("abc123", "owner", agent.url()).await;
-    owner.get("/api/instance/abc123/stats").await.is(
-        200,
-        json!({
-            "userId": "abc123",
-            "status": "running",
-            "health": "healthy",
-            "cpu": "0%",
-            "memory": "0MB",
-            "uptime": "active",
-            "messages": null,
-            "errors": null,
-            "openclawVersion": "2026.4.11",
-            "openclawVersionSource": "healthz",
-            "statusReason": null,
-            "probeChecks": all_well(),
-            "observedAt": null,
-            "restartCount": null,
-            "lastExit": null,
-            "telemetry": {
-                "resourceMetricsAvailable": false,
-                "lifecycleMetricsAvailable": false,
-                "messageMetricsAvailable": false,
-            },
-        }),
-    );
-}
-
 /// The answer about an instance of the demo.
 fn state(world: &World, expected: &Expected) -> Value {
     let id = format!("demo-{}", expected.name);
@@ -121,29 +87,6 @@ fn state(world: &World, expected: &Expected) -> Value {
     })
 }
 
-fn stats(expected: &Expected) -> Value {
-    let runs = matches!(expected.status, "running" | "healthy");
-    json!({
-        "userId": format!("demo-{}", expected.name),
-        "status": if runs { "running" } else { expected.status },
-        "health": if runs { "healthy" } else { expected.status },
-        "messages": null,
-        "errors": null,
-        "openclawVersion": "2026.4.11",
-        "openclawVersionSource": if expected.tells_version { "api-status" } else { "default" },
-        "statusReason": expected.reason,
-        "probeChecks": expected.checks,
-        "observedAt": null,
-        "restartCount": 0,
-        "lastExit": null,
-        "telemetry": {
-            "resourceMetricsAvailable": true,
-            "lifecycleMetricsAvailable": true,
-            "messageMetricsAvailable": false,
-        },
-    })
-}
-
 #[tokio::test]
 async fn every_behaviour_of_an_agent_is_shown() {
     let world = World::start().await;
@@ -152,29 +95,6 @@ async fn every_behaviour_of_an_agent_is_shown() {
         let path = format!("/api/instance/{id}");
         let answer = world.owner_of(&id).get(&path).await;
         answer.is(200, state(&world, &expected));
-    }
-}
-
-#[tokio::test]
-async fn every_behaviour_of_an_agent_is_in_its_stats() {
-    let world = World::start().await;
-    for expected in behaviours() {
-        let id = format!("demo-{}", expected.name);
-        let path = format!("/api/instance/{id}/stats");
-        let mut answer = world.owner_of(&id).get(&path).await;
-        if expected.tells_uptime {
-            take_seconds(&mut answer);
-        } else {
-            assert_eq!(answer.take("uptime"), "unknown");
-        }
-        // Each agent's own figures, whose shape alone is the same.
-        for (figure, unit) in [("cpu", "%"), ("memory", "MB")] {
-            let value = answer.take(figure);
-            let number = value.as_str().and_then(|it| it.strip_suffix(unit));
-            let number: f64 = number.unwrap().parse().unwrap();
-            assert!(number > 0.0, "{value}");
-        }
-        answer.is(200, stats(&expected));
     }
 }
 
@@ -285,43 +205,10 @@ async fn times_fall_back_from_registration_to_creation() {
 }
 
 #[tokio::test]
-async fn an_agent_that_answers_api_status_alone_is_running() {
-    let world = World::start().await;
-    let agent = ScriptedServer::agent([
-        Reply::not_found(),
-        Reply::not_found(),
-        Reply::json(&json!({"state": "running", "running": true, "uptime": 190_800})),
-    ])
-    .await;
-    let owner = world.deploy("abc123", "owner", agent.url()).await;
-    let mut answer = owner.get("/api/instance/abc123/stats").await;
-    assert_eq!(answer.take("uptime"), "2d 5h");
-    assert_eq!(answer.take("status"), "running");
-    assert_eq!(answer.take("health"), "healthy");
-    assert_eq!(
-        answer.take("statusReason"),
-        "Legacy health probes unavailable; using /api/status"
-    );
-    let gone = (Some(404), Some("HTTP 404"));
-    assert_eq!(
-        answer.take("probeChecks"),
-        checks([gone, gone, (Some(200), None)])
-    );
-}
-
-#[tokio::test]
 async fn nobody_is_forbidden_to_see_an_instance_as_the_spec_says() {
     let world = World::start().await;
     let answer = world.anonymous().get("/api/instance/demo-running").await;
     answer.is(403, json!({"error": "Forbidden"}));
-}
-
-#[tokio::test]
-async fn the_stats_are_unauthorized_to_nobody() {
-    let world = World::start().await;
-    let path = "/api/instance/demo-running/stats";
-    let answer = world.anonymous().get(path).await;
-    answer.is(401, json!({"error": "Unauthorized"}));
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! What Railway adds to `GET /api/instance/{userId}/stats`.
+//! `GET /api/instance/{userId}/stats`.
 
 use std::time::Duration;
 
@@ -6,11 +6,126 @@ use common::config::RAILWAY_API_KEY;
 use jiff::SignedDuration;
 use local::railway::Fault;
 use serde_json::{Value, json};
-use tests::{Answer, World};
+use tests::{Answer, Reply, ScriptedServer, World};
 use tokio::time::timeout;
+
+use crate::support::states::{
+    Expected, agent_of_the_spec, all_well, behaviours, checks, take_seconds,
+};
 
 const PATH: &str = "/api/instance/demo-running/stats";
 const SERVICE: &str = "service-agentbot-agent-demo-running";
+
+fn body(expected: &Expected) -> Value {
+    let runs = matches!(expected.status, "running" | "healthy");
+    json!({
+        "userId": format!("demo-{}", expected.name),
+        "status": if runs { "running" } else { expected.status },
+        "health": if runs { "healthy" } else { expected.status },
+        "messages": null,
+        "errors": null,
+        "openclawVersion": "2026.4.11",
+        "openclawVersionSource": if expected.tells_version { "api-status" } else { "default" },
+        "statusReason": expected.reason,
+        "probeChecks": expected.checks,
+        "observedAt": null,
+        "restartCount": 0,
+        "lastExit": null,
+        "telemetry": {
+            "resourceMetricsAvailable": true,
+            "lifecycleMetricsAvailable": true,
+            "messageMetricsAvailable": false,
+        },
+    })
+}
+
+#[tokio::test]
+async fn the_example_of_the_spec_for_stats_is_answered() {
+    let world = World::start().await;
+    let agent = ScriptedServer::agent(agent_of_the_spec(None)).await;
+    let owner = world.deploy("abc123", "owner", agent.url()).await;
+    owner.get("/api/instance/abc123/stats").await.is(
+        200,
+        json!({
+            "userId": "abc123",
+            "status": "running",
+            "health": "healthy",
+            "cpu": "0%",
+            "memory": "0MB",
+            "uptime": "active",
+            "messages": null,
+            "errors": null,
+            "openclawVersion": "2026.4.11",
+            "openclawVersionSource": "healthz",
+            "statusReason": null,
+            "probeChecks": all_well(),
+            "observedAt": null,
+            "restartCount": null,
+            "lastExit": null,
+            "telemetry": {
+                "resourceMetricsAvailable": false,
+                "lifecycleMetricsAvailable": false,
+                "messageMetricsAvailable": false,
+            },
+        }),
+    );
+}
+
+#[tokio::test]
+async fn every_behaviour_of_an_agent_is_in_its_stats() {
+    let world = World::start().await;
+    for expected in behaviours() {
+        let id = format!("demo-{}", expected.name);
+        let path = format!("/api/instance/{id}/stats");
+        let mut answer = world.owner_of(&id).get(&path).await;
+        if expected.tells_uptime {
+            take_seconds(&mut answer);
+        } else {
+            assert_eq!(answer.take("uptime"), "unknown");
+        }
+        // Each agent's own figures, whose shape alone is the same.
+        for (figure, unit) in [("cpu", "%"), ("memory", "MB")] {
+            let value = answer.take(figure);
+            let number = value.as_str().and_then(|it| it.strip_suffix(unit));
+            let number: f64 = number.unwrap().parse().unwrap();
+            assert!(number > 0.0, "{value}");
+        }
+        answer.is(200, body(&expected));
+    }
+}
+
+#[tokio::test]
+async fn an_agent_that_answers_api_status_alone_is_running() {
+    let world = World::start().await;
+    let agent = ScriptedServer::agent([
+        Reply::not_found(),
+        Reply::not_found(),
+        Reply::json(&json!({"state": "running", "running": true, "uptime": 190_800})),
+    ])
+    .await;
+    let owner = world.deploy("abc123", "owner", agent.url()).await;
+    let mut answer = owner.get("/api/instance/abc123/stats").await;
+    assert_eq!(answer.take("uptime"), "2d 5h");
+    assert_eq!(answer.take("status"), "running");
+    assert_eq!(answer.take("health"), "healthy");
+    assert_eq!(
+        answer.take("statusReason"),
+        "Legacy health probes unavailable; using /api/status"
+    );
+    let gone = (Some(404), Some("HTTP 404"));
+    assert_eq!(
+        answer.take("probeChecks"),
+        checks([gone, gone, (Some(200), None)])
+    );
+}
+
+#[tokio::test]
+async fn the_stats_are_unauthorized_to_nobody() {
+    let world = World::start().await;
+    let path = "/api/instance/demo-running/stats";
+    let answer = world.anonymous().get(path).await;
+    answer.is(401, json!({"error": "Unauthorized"}));
+}
 
 async fn stats(world: &World) -> Answer {
     let answer = world.owner_of("demo-running").get(PATH).await;

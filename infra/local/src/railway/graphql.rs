@@ -1,6 +1,6 @@
 //! Requests, judged and executed by the project's own schema file.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use apollo_compiler::resolvers::{Execution, FieldError, ObjectValue, ResolveInfo, ResolvedValue};
 use apollo_compiler::response::{JsonMap, JsonValue};
@@ -19,7 +19,7 @@ use super::model::Project;
 
 /// Executes documents.
 pub(super) struct Engine {
-    schema: Valid<Schema>,
+    schema: &'static Valid<Schema>,
 }
 
 /// The body of a request.
@@ -38,9 +38,14 @@ pub(super) struct Invalid(pub(super) Value);
 
 impl Engine {
     pub(super) fn new() -> Result<Self, SimulatorError> {
-        Schema::parse_and_validate(SCHEMA, "schema.graphql")
-            .map(|schema| Self { schema })
-            .map_err(|error| SimulatorError::Schema(error.to_string()))
+        // Once for all simulators of a process: it takes longer than the rest of one.
+        static PARSED: LazyLock<Result<Valid<Schema>, String>> = LazyLock::new(|| {
+            Schema::parse_and_validate(SCHEMA, "schema.graphql").map_err(|error| error.to_string())
+        });
+        match &*PARSED {
+            Ok(schema) => Ok(Self { schema }),
+            Err(error) => Err(SimulatorError::Schema(error.clone())),
+        }
     }
 
     pub(super) fn execute(
@@ -50,7 +55,7 @@ impl Engine {
     ) -> Result<Value, Invalid> {
         let invalid = |message: String| Invalid(json!({"errors": [{"message": message}]}));
         let document =
-            ExecutableDocument::parse_and_validate(&self.schema, &*request.query, "request")
+            ExecutableDocument::parse_and_validate(self.schema, &*request.query, "request")
                 .map_err(|error| invalid(error.errors.to_string()))?;
         let name = request.operation_name.as_deref();
         let operation = document
@@ -62,7 +67,7 @@ impl Engine {
             project,
         };
         let variables = request.variables.clone().unwrap_or_default();
-        let answer = Execution::new(&self.schema, &document)
+        let answer = Execution::new(self.schema, &document)
             .operation(operation)
             .raw_variable_values(&variables)
             .execute_sync(&root)
