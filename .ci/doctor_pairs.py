@@ -1,10 +1,13 @@
 """The fixes of ensure-compatibility do to a configuration what OpenClaw's own
-`doctor --fix` does, and a real gateway takes the result without a complaint.
+`doctor --fix` does, a real gateway takes the result without a complaint, and
+each release itself agrees with what we call compatible.
 
-doctor_pairs.py FOLDER_OF_PAIRS PATH_OF_OPENCLAW_UP
+doctor_pairs.py FOLDER_OF_PAIRS PATH_OF_OPENCLAW_UP [RELEASE...]
 
-Each pair is a configuration before and after a run of the doctor. Without the
-script that starts a gateway, only the pairs are compared.
+Each pair is a configuration before and after a run of the doctor: those of the
+managed baseline are in the folder itself, those of another release in a folder
+of its name. Without the script that starts a gateway, only the pairs are
+compared.
 """
 
 import copy
@@ -19,13 +22,16 @@ from pathlib import Path
 
 from harness import CACHE, ask, check, equal, free_port, is_alive, local_stack, main, until
 
+BASELINE = "2026.4.11"
+# Another release to be run is one more word.
+RELEASES = sys.argv[3:] or [BASELINE, "2026.8.2", "2026.9.6"]
 INSTANCE = "doctor-pairs"
-# What the doctor writes of itself.
-OF_THE_DOCTOR = ("wizard", "meta")
+# What the doctor writes of itself and of the machine that it ran on.
+OF_THE_DOCTOR = ("wizard", "meta", "skills")
 # Where we differ on purpose, and what we make of the configuration instead: the
 # doctor forgets that Firecrawl was turned off. In this run it changed nothing,
 # at other times it turns the plugin on.
-EXCEPTIONS = {
+FIRECRAWL_OFF = {
     "fconly": {
         "tools": {"web": {"fetch": {}}},
         "plugins": {
@@ -35,6 +41,39 @@ EXCEPTIONS = {
         },
     }
 }
+EXCEPTIONS = {
+    BASELINE: FIRECRAWL_OFF,
+    "2026.9.6": FIRECRAWL_OFF
+    | {
+        # The doctor drops the older spelling with the key in it.
+        "corekeys": {
+            "tools": {"web": {}},
+            "plugins": {
+                "entries": {"xai": {"enabled": True, "config": {"webSearch": {"apiKey": "k"}}}}
+            },
+        }
+    },
+}
+# What a release takes or refuses, beside the pairs.
+CORPUS = [
+    {},
+    {"unknown": 1},
+    {"audit": {"enabled": True}},
+    {"core": {"unknown": 1}},
+    {"heartbeat": {"every": "30m", "showOk": True}},
+    {"memorySearch": {"provider": "openai"}},
+    {"messages": {"tts": {"provider": "openai"}}},
+    {"agents": {"defaults": {"llm": {"idleTimeoutSeconds": 60}}}},
+    {"agents": {"entries": {"main": {}}}},
+    {"agents": {"list": [{"id": "a"}, {"id": "b", "default": True}]}},
+    {"gateway": {"bind": "192.0.2.1"}},
+    {"gateway": {"port": "18789"}},
+    {"gateway": {"unknown": 1}},
+    {"gateway": {"trustedProxies": ["192.0.2.0/24", "2001:db8::/32"]}},
+    {"gateway": {"nodes": {"denyCommands": ["x"], "commands": {"deny": ["y"]}}}},
+    {"session": {"maintenance": {"pruneDays": 30, "rotateBytes": 1}}},
+    {"tools": {"exec": {"timeoutSec": 3}, "web": {"x_search": {"enabled": True}}}},
+]
 # So that a gateway leaves this machine alone.
 QUIET = {
     "update": {"checkOnStart": False},
@@ -61,19 +100,29 @@ class Agent:
         # The token, so that from now on the configuration is all there is to fix.
         equal(self.ensure(), ["Generated gateway token"], "fixes of an agent without a setup")
 
-    def ensure(self):
-        answer = ask(self.api, "POST", "/api/openclaw/ensure-compatibility", self.cookie)
+    def judged(self, release):
+        """What is done for a release, and whether it is compatible then."""
+        path = f"/api/openclaw/ensure-compatibility?target={release}"
+        answer = ask(self.api, "POST", path, self.cookie)
         equal(answer.status, 200, f"status of ensure-compatibility: {answer.body!r}")
-        check(answer.json["compatible"] and not answer.json["errors"], answer.json)
-        return answer.json["fixes"]
+        equal(answer.json["compatible"], not answer.json["errors"], f"{answer.json}")
+        return answer.json
 
-    def fixed(self, configuration):
-        """What becomes of a configuration, and by which fixes."""
+    def ensure(self, release=BASELINE):
+        answer = self.judged(release)
+        check(answer["compatible"], answer)
+        return answer["fixes"]
+
+    def store(self, configuration):
         body = {"configuration": configuration, "device": None}
         stored = ask(self.api, "PUT", f"{self.path}/configuration", self.bearer, body)
         check(stored.status in (200, 201), f"a configuration is not stored: {stored}")
-        fixes = self.ensure()
-        equal(self.ensure(), [], "fixes of the second time")
+
+    def fixed(self, configuration, release):
+        """What becomes of a configuration, and by which fixes."""
+        self.store(configuration)
+        fixes = self.ensure(release)
+        equal(self.ensure(release), [], "fixes of the second time")
         return self.read(), fixes
 
     def read(self):
@@ -93,39 +142,55 @@ class Agent:
         return json.loads(answer.json["Item"]["configuration"]["S"])
 
 
-def expected_of(name, before, after):
+def expected_of(name, before, after, exceptions):
     expected = {key: value for key, value in after.items() if key not in OF_THE_DOCTOR}
-    if name in EXCEPTIONS:
-        expected = EXCEPTIONS[name] | {"gateway": before["gateway"]}
+    if name in exceptions:
+        expected = exceptions[name] | {"gateway": before["gateway"]}
+    # The doctor writes down the agent that is there without being named.
+    if "agents" not in before and expected.get("agents") == {"entries": {"main": {}}}:
+        del expected["agents"]
     return expected
+
+
+def without_enabled_plugins(configuration, other):
+    """Without plugins that are enabled and no more, and only here: the doctor
+    enables those of the providers that it finds in use."""
+    plugins = configuration.get("plugins", {}).get("entries", {})
+    others = other.get("plugins", {}).get("entries", {})
+    for name in [name for name in plugins if name not in others]:
+        if plugins[name] == {"enabled": True}:
+            del plugins[name]
 
 
 def without_additions(gateway, before, after):
     """A gateway's settings without those that the doctor added to the ones that
     were there: they belong to the machine that it ran on."""
-    added = set(after) - set(before)
+    added = set(after) - set(before) - {"nodes"}
     return {key: value for key, value in gateway.items() if key not in added}
 
 
-def compare(agent, folder):
-    """All pairs. Returns what we made of each."""
-    made = {}
+def compare(agent, folder, release):
+    """All pairs of a release. Returns what we made of each."""
+    made, exceptions = {}, EXCEPTIONS.get(release, {})
     for path in sorted(folder.glob("*.before.json")):
         name = path.name.removesuffix(".before.json")
         before = json.loads(path.read_text())
         after = json.loads((folder / f"{name}.after.json").read_text())
-        found, fixes = agent.fixed(before)
+        found, fixes = agent.fixed(before, release)
         made[name] = copy.deepcopy(found)
-        expected = expected_of(name, before, after)
+        expected = expected_of(name, before, after, exceptions)
+        without_enabled_plugins(expected, found)
         for side in (found, expected):
             side["gateway"] = without_additions(
                 side["gateway"], before["gateway"], after["gateway"]
             )
-        equal(found, expected, f"{name}, compared with the doctor")
-        exception = ", an exception" if name in EXCEPTIONS else ""
-        print(f"  {name}{exception}: {'; '.join(fixes) or 'no fixes'}")
-    check(set(EXCEPTIONS) <= set(made), f"exceptions without a pair: {set(EXCEPTIONS) - set(made)}")
-    print(f"{len(made)} configurations are fixed as by the doctor")
+        equal(found, expected, f"{name}, compared with the doctor of {release}")
+        exception = ", an exception" if name in exceptions else ""
+        print(f"  {release} {name}{exception}: {'; '.join(fixes) or 'no fixes'}")
+    if made:
+        left = set(exceptions) - set(made)
+        check(not left, f"exceptions without a pair: {left}")
+    print(f"{len(made)} configurations are fixed as by the doctor of {release}")
     return made
 
 
@@ -169,12 +234,18 @@ def validation(folder, configuration):
     return done.returncode, done.stdout
 
 
-def start(script, folder, configuration):
+def start(script, folder, configuration, release):
     """A gateway with a configuration; installs it the first time, which takes
     some minutes. Returns its process id once it is ready."""
     seed(folder, configuration)
     command = [script, folder, str(free_port()), "token-of-a-throwaway-gateway"]
-    started = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=900)
+    started = subprocess.run(
+        command,
+        env=os.environ | {"OPENCLAW_VERSION": release},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        timeout=900,
+    )
     equal(started.returncode, 0, "exit code of the script that starts the gateway")
     return int(started.stdout)
 
@@ -186,44 +257,56 @@ def expect_no_complaint(folder):
         check(not complains or said.startswith(HARMLESS), f"the gateway complains: {line}")
 
 
-def expect_taken(script, folder, agent, made):
+def expect_taken(script, folder, made, release):
     # The settings of all configurations at once; where they differ, of the last.
     everything = QUIET
     for configuration in made.values():
         everything = merged(everything, configuration)
-    gateway = start(script, folder, everything)
-    expect_no_complaint(folder)
-    # It would write what it finds to be migrated or missing.
-    found = json.loads((folder / "state/openclaw.json").read_text())
-    equal(found, everything, "the configuration after a gateway started with it")
+    gateway = start(script, folder, everything, release)
+    if release == BASELINE:
+        expect_no_complaint(folder)
+        # It would write what it finds to be migrated or missing.
+        found = json.loads((folder / "state/openclaw.json").read_text())
+        equal(found, everything, "the configuration after a gateway started with it")
     os.kill(gateway, signal.SIGTERM)
     until(lambda: not is_alive(gateway), 15, "the gateway has ended")
-    print("a real gateway starts with what we made, does not complain and leaves it as it is")
+    print(f"a real gateway of {release} starts with what we made")
 
-    older = {"core": {"tools": {"web": {"x_search": {"apiKey": "k", "model": "grok-4"}}}}}
-    code, said = validation(folder, older)
-    check(code != 0 and '"core"' in said, f"the older spelling is valid? {said}")
-    made = made | {"older spelling": agent.fixed(older)[0]}
-    for name, configuration in made.items():
-        code, said = validation(folder, configuration)
-        check(code == 0 and "Config valid" in said, f"{name} is not valid: {said}")
-    print(f"{len(made)} configurations are valid to OpenClaw itself")
+
+def expect_agreement(folder, agent, pairs, release):
+    """The release accepts what we call compatible, and refuses what we do not:
+    as it was stored, and as it is after all fixes."""
+    accepted = refused = 0
+    for before in [*pairs, *CORPUS]:
+        agent.store(before)
+        judged = agent.judged(release)
+        after = agent.read()
+        code, said = validation(folder, after)
+        about = f"{release}: {after}\n{judged}\n{said}"
+        equal(code == 0, judged["compatible"], f"what {about}")
+        accepted, refused = accepted + (code == 0), refused + (code != 0)
+    check(accepted and refused, f"{release} says the same of everything")
+    print(f"{release} itself accepts {accepted} and refuses {refused}, as we do")
 
 
 def run():
     pairs, script = Path(sys.argv[1]), Path(sys.argv[2]).resolve()
-    folder = CACHE / "openclaw"
-    folder.mkdir(parents=True, exist_ok=True)
+    before = [json.loads(path.read_text()) for path in sorted(pairs.rglob("*.before.json"))]
     with local_stack() as stack:
         agent = Agent(stack)
-        made = compare(agent, pairs)
-        if not os.access(script, os.X_OK):
-            print(f"skipped: a real gateway: {script} is not there")
-            return
-        with open(CACHE / "openclaw.lock", "w") as lock:
-            # Two runs would share the gateway's state.
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            expect_taken(script, folder, agent, made)
+        for release in RELEASES:
+            folder = pairs if release == BASELINE else pairs / release
+            made = compare(agent, folder, release)
+            if not os.access(script, os.X_OK):
+                print(f"skipped: a real gateway: {script} is not there")
+                continue
+            folder = CACHE / f"openclaw-{release}"
+            folder.mkdir(parents=True, exist_ok=True)
+            with open(CACHE / f"openclaw-{release}.lock", "w") as lock:
+                # Two runs would share the gateway's state.
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                expect_taken(script, folder, made, release)
+                expect_agreement(folder, agent, before, release)
 
 
 main(run)

@@ -1,24 +1,32 @@
-//! Bringing an agent's setup to what OpenClaw 2026.4.11 expects.
+//! Bringing an agent's setup to what an OpenClaw release expects, and telling
+//! what that release would refuse all the same.
 //!
 //! The rules are those of OpenClaw's own `doctor --fix`, as far as they move a
-//! setting to where this version looks for it; `docs/decisions/compatibility.md`
+//! setting to where the release looks for it; `docs/decisions/compatibility.md`
 //! says where they differ on purpose. Nothing here does I/O.
 
 mod fetch;
 mod gateway;
 mod json;
+mod known_keys;
 mod pairing;
 mod plugins;
+mod roster;
+mod rules;
 mod search;
 mod web_tools;
 mod x_search;
 
 pub use json::Misshapen;
 
-use crate::model::AgentSetup;
-use json::Fixing;
+use std::borrow::Cow;
 
-/// One thing that older setups have differently.
+use crate::model::{AgentSetup, OpenclawVersion};
+use json::Fixing;
+use known_keys::KnownRelease;
+use rules::RULES;
+
+/// One thing that older setups have differently, whatever the release.
 struct Fix {
     /// What it is called once it was applied.
     name: &'static str,
@@ -97,39 +105,70 @@ const FIXES: [Fix; 16] = [
     },
 ];
 
+/// What is applied before all others where the release has no `x_search` tool.
+const RETIRED_X_SEARCH: &str = "Removed tools.web.x_search";
+/// The first release that was run and has none.
+const WITHOUT_X_SEARCH: &str = "2026.8.1";
+
+const ROSTER: &str = "Moved agents.list to agents.entries";
+/// The first release that was run and keeps agents by their ids.
+const WITH_ENTRIES: &str = "2026.8.1";
+
 /// A setup after all fixes that it needed.
 #[derive(Debug, PartialEq)]
 pub struct Fixed {
     /// The setup as it should be.
     pub setup: AgentSetup,
     /// The fixes that were needed, in the order in which they were applied.
-    pub fixes: Vec<&'static str>,
+    pub fixes: Vec<Cow<'static, str>>,
 }
 
-/// Applies every fix that a setup needs. To do it again changes nothing.
+impl Fixed {
+    fn apply(
+        &mut self,
+        name: impl Into<Cow<'static, str>>,
+        apply: impl FnOnce(&mut AgentSetup) -> Fixing,
+    ) -> Fixing {
+        let mut next = self.setup.clone();
+        apply(&mut next)?;
+        if next != self.setup {
+            self.setup = next;
+            self.fixes.push(name.into());
+        }
+        Ok(())
+    }
+}
+
+/// Applies every fix that a setup needs for a release. To do it again changes
+/// nothing.
 ///
 /// # Errors
 /// When a fix finds something in the place where it has to write: all or
 /// nothing, so all such places are told and nothing is fixed.
-pub fn fix(setup: &AgentSetup) -> Result<Fixed, Vec<Misshapen>> {
+pub fn fix(setup: &AgentSetup, target: &OpenclawVersion) -> Result<Fixed, Vec<Misshapen>> {
+    let since = |release: &str| release.parse().is_ok_and(|release| *target >= release);
     let mut fixed = Fixed {
         setup: setup.clone(),
         fixes: Vec::new(),
     };
-    let mut problems: Vec<Misshapen> = Vec::new();
-    for fix in FIXES {
-        let mut next = fixed.setup.clone();
-        match (fix.apply)(&mut next) {
-            Ok(()) if next == fixed.setup => {}
-            Ok(()) => {
-                fixed.setup = next;
-                fixed.fixes.push(fix.name);
-            }
-            // Several fixes write to one place.
-            Err(problem) if problems.contains(&problem) => {}
-            Err(problem) => problems.push(problem),
-        }
+    let mut results = Vec::new();
+    if since(WITHOUT_X_SEARCH) {
+        results.push(fixed.apply(RETIRED_X_SEARCH, |setup| {
+            x_search::keep_key_alone(&mut setup.configuration)
+        }));
     }
+    for Fix { name, apply } in FIXES {
+        results.push(fixed.apply(name, apply));
+    }
+    if since(WITH_ENTRIES) {
+        results.push(fixed.apply(ROSTER, |setup| roster::apply(&mut setup.configuration)));
+    }
+    for rule in RULES.iter().filter(|rule| rule.holds_for(target)) {
+        results.push(fixed.apply(rule.name(), |setup| rule.apply(&mut setup.configuration)));
+    }
+    let mut problems: Vec<Misshapen> = results.into_iter().filter_map(Result::err).collect();
+    // Several fixes write to one place.
+    problems.dedup();
     if problems.is_empty() {
         Ok(fixed)
     } else {
@@ -137,5 +176,27 @@ pub fn fix(setup: &AgentSetup) -> Result<Fixed, Vec<Misshapen>> {
     }
 }
 
+/// What a release makes of a configuration.
+#[derive(Debug, PartialEq)]
+pub struct Verdict {
+    /// The release whose keys were looked up: the target, or the last one before
+    /// it that was run.
+    pub judged_as: OpenclawVersion,
+    /// Each place that it refuses, with the reason; empty where it would start.
+    pub refusals: Vec<String>,
+}
+
+/// Judges a configuration as a release would when it starts.
+pub fn judge(setup: &AgentSetup, target: &OpenclawVersion) -> Verdict {
+    let known = KnownRelease::for_target(target);
+    let refusals = known.as_ref().map(|it| it.refusals(&setup.configuration));
+    Verdict {
+        judged_as: known.map_or_else(|| target.clone(), |it| it.version),
+        refusals: refusals.unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod property_tests;
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,11 @@
-use proptest::prelude::*;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::{Fixed, fix};
-use crate::model::AgentSetup;
+use super::{Fixed, Misshapen};
+use crate::model::{AgentSetup, OpenclawVersion};
+
+fn fix(setup: &AgentSetup) -> Result<Fixed, Vec<Misshapen>> {
+    super::fix(setup, &OpenclawVersion::BASELINE)
+}
 
 fn setup_of(configuration: Value, device: Value) -> AgentSetup {
     let object = |value: Value| value.as_object().cloned();
@@ -22,7 +25,7 @@ fn check(before: Value, after: Value, fixes: &[&str]) {
     let fixed = fix(&setup_of(before, Value::Null)).unwrap();
     assert_eq!(Value::Object(fixed.setup.configuration.clone()), after);
     assert_eq!(fixed.fixes, fixes);
-    assert_eq!(fix(&fixed.setup).unwrap().fixes, Vec::<&str>::new());
+    assert_eq!(fix(&fixed.setup).unwrap().fixes, Vec::<String>::new());
 }
 
 /// Asserts which places are told to be in the way.
@@ -287,7 +290,7 @@ fn the_agents_own_device_gets_the_scope_in_all_three_places() {
     let before = setup_of(json!({}), scopes(json!(["operator.read"])));
     let expected = Fixed {
         setup: setup_of(json!({}), scopes(granted)),
-        fixes: vec!["Fixed agent pairing scope"],
+        fixes: vec!["Fixed agent pairing scope".into()],
     };
     let fixed = fix(&before).unwrap();
     assert_eq!(fixed, expected);
@@ -333,129 +336,130 @@ fn a_setup_shows_nothing() {
     assert_eq!(format!("{setup:?}"), "AgentSetup(…)");
 }
 
-/// Any JSON, often below the names that the fixes look for.
-fn json_value() -> impl Strategy<Value = Value> {
-    let name = prop::sample::select(vec![
-        "apiKey",
-        "approvedScopes",
-        "bind",
-        "brave",
-        "config",
-        "core",
-        "deny",
-        "enabled",
-        "entries",
-        "exa",
-        "fetch",
-        "firecrawl",
-        "gateway",
-        "grok",
-        "operator",
-        "plugins",
-        "scopes",
-        "search",
-        "tokens",
-        "tools",
-        "web",
-        "webFetch",
-        "webSearch",
-        "x_search",
-        "xai",
-        "",
-        "a.b",
-        "__proto__",
-    ]);
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i32>().prop_map(Value::from),
-        prop::sample::select(vec!["0.0.0.0", "k", "operator.admin", "é\0"]).prop_map(Value::from),
-    ];
-    leaf.prop_recursive(8, 96, 6, move |inner| {
-        prop_oneof![
-            1 => prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
-            6 => prop::collection::vec((name.clone(), inner), 0..6)
-                .prop_map(|fields| fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()),
-        ]
-    })
+#[track_caller]
+fn check_for(target: &str, before: Value, after: Value, fixes: &[&str]) {
+    let target: OpenclawVersion = target.parse().unwrap();
+    let fixed = super::fix(&setup_of(before, Value::Null), &target).unwrap();
+    assert_eq!(Value::Object(fixed.setup.configuration.clone()), after);
+    assert_eq!(fixed.fixes, fixes);
+    let again = super::fix(&fixed.setup, &target).unwrap();
+    assert_eq!(again.fixes, Vec::<String>::new());
+    let verdict = super::judge(&fixed.setup, &target);
+    assert_eq!(verdict.refusals, Vec::<String>::new());
 }
 
-/// The objects of a configuration that mean something here.
-const PLACES: &[&[&str]] = &[
-    &[],
-    &["core"],
-    &["core", "tools", "web"],
-    &["core", "tools", "web", "search", "grok"],
-    &["core", "tools", "web", "x_search"],
-    &["gateway"],
-    &["plugins", "entries"],
-    &["plugins", "entries", "firecrawl", "config", "webFetch"],
-    &["plugins", "entries", "xai"],
-    &["plugins", "entries", "xai", "config", "webSearch"],
-    &["tools", "web"],
-    &["tools", "web", "fetch"],
-    &["tools", "web", "fetch", "firecrawl"],
-    &["tools", "web", "search"],
-    &["tools", "web", "search", "brave"],
-    &["tools", "web", "search", "grok"],
-    &["tools", "web", "x_search"],
-];
-
-/// Settings that the fixes know.
-fn known() -> impl Strategy<Value = (&'static str, Value)> {
-    prop::sample::select(vec![
-        ("apiKey", json!("k")),
-        ("enabled", json!(false)),
-        ("enabled", json!(true)),
-        ("bind", json!("0.0.0.0")),
-        ("model", json!("m")),
-    ])
-}
-
-fn as_setup(configuration: Value, device: Value) -> AgentSetup {
-    let object = |value| match value {
-        Value::Object(object) => object,
-        other => Map::from_iter([("tools".to_owned(), other)]),
-    };
-    AgentSetup {
-        configuration: object(configuration),
-        device: Some(object(device)),
+#[test]
+fn settings_move_for_the_release_that_moved_them_and_for_later_ones() {
+    let before = json!({"messages": {"tts": {"provider": "openai"}}});
+    for target in ["2026.4.11", "2026.6.11", "2026.7.1", "2026.8.1-beta.1"] {
+        check_for(target, before.clone(), before.clone(), &[]);
+    }
+    for target in ["2026.8.1", "2026.8.2", "2026.9.3", "2026.9.6", "2027.1.1"] {
+        let after = json!({"messages": {}, "tts": {"provider": "openai"}});
+        check_for(
+            target,
+            before.clone(),
+            after,
+            &["Moved messages.tts to tts"],
+        );
     }
 }
 
-proptest! {
-    #[test]
-    fn any_json_is_fixed_once_or_refused(configuration in json_value(), device in json_value()) {
-        if let Ok(fixed) = fix(&as_setup(configuration, device)) {
-            prop_assert_eq!(
-                fix(&fixed.setup).map_err(|problems| format!("{problems:?}")),
-                Ok(Fixed { setup: fixed.setup.clone(), fixes: Vec::new() })
-            );
-        }
-    }
+#[test]
+fn what_is_at_the_new_place_already_stays_and_is_filled_up() {
+    check_for(
+        "2026.9.6",
+        json!({
+            "session": {"maintenance": {"pruneDays": 30, "pruneAfter": "7d"}},
+            "memory": {"search": {"provider": "local"}},
+            "agents": {"defaults": {"memorySearch": {"provider": "openai", "enabled": true}}},
+        }),
+        json!({
+            "session": {"maintenance": {"pruneAfter": "7d"}},
+            "memory": {"search": {"provider": "local", "enabled": true}},
+            "agents": {"defaults": {}},
+        }),
+        &[
+            "Moved agents.defaults.memorySearch to memory.search",
+            "Moved session.maintenance.pruneDays to session.maintenance.pruneAfter",
+        ],
+    );
+}
 
-    #[test]
-    fn unknown_settings_survive(
-        settings in prop::collection::vec((prop::sample::select(PLACES), prop::option::of(known())), 0..24),
-    ) {
-        let mut configuration = Map::new();
-        let mut unknown = Vec::new();
-        for (number, (place, known)) in settings.into_iter().enumerate() {
-            let place = super::json::make_object(&mut configuration, place).unwrap();
-            let (name, value) = match known {
-                Some((name, value)) => (name.to_owned(), value),
-                None => {
-                    unknown.push(format!("unknown-{number}"));
-                    (format!("setting-{number}"), json!(format!("unknown-{number}")))
-                }
-            };
-            place.insert(name, value);
+#[test]
+fn a_list_of_agents_becomes_entries_that_know_the_default_one() {
+    check_for(
+        "2026.9.6",
+        json!({"agents": {"list": [{"id": "a", "name": "A"}]}}),
+        json!({"agents": {"entries": {"a": {"name": "A"}}}}),
+        &["Moved agents.list to agents.entries"],
+    );
+    check_for(
+        "2026.9.6",
+        json!({"agents": {
+            "defaults": {"heartbeat": {"every": "30m"}},
+            "list": [{"id": "a", "memorySearch": {"enabled": false}}, {"id": "b", "default": true}],
+        }}),
+        json!({
+            "agents": {
+                "ownership": "explicit",
+                "defaults": {
+                    "heartbeat": {"every": "30m", "agentId": "b"},
+                    "systemAgent": {"agentId": "b"},
+                    "authInheritance": {"agentId": "b"},
+                },
+                "entries": {"a": {"memory": {"search": {"enabled": false}}}, "b": {}},
+            },
+            "talk": {"agentId": "b"},
+        }),
+        &[
+            "Moved agents.list to agents.entries",
+            "Moved agents.entries.*.memorySearch to agents.entries.*.memory.search",
+        ],
+    );
+}
+
+#[test]
+fn the_tool_x_search_goes_and_its_key_is_kept() {
+    let after = json!({
+        "tools": {"web": {}},
+        "plugins": {"entries": {"xai": {"enabled": true, "config": {"webSearch": {"apiKey": "k"}}}}},
+    });
+    check_for(
+        "2026.9.6",
+        json!({"tools": {"web": {"x_search": {"apiKey": "k", "maxTurns": 3}}}}),
+        after,
+        &["Removed tools.web.x_search", X_SEARCH],
+    );
+    check_for(
+        "2026.8.1",
+        json!({"tools": {"web": {"x_search": {"model": "m"}}}}),
+        json!({"tools": {"web": {}}}),
+        &["Removed tools.web.x_search"],
+    );
+}
+
+#[test]
+fn each_rule_begins_with_the_first_release_that_refuses_the_old_place() {
+    for rule in super::RULES {
+        let target: OpenclawVersion = rule.since.parse().unwrap();
+        let path: Vec<&str> = rule.from.split('.').collect();
+        let mut configuration = json!({});
+        for name in path.iter().rev() {
+            configuration = json!({*name: configuration});
         }
-        let fixed = fix(&AgentSetup { configuration, device: None }).unwrap();
-        let text = serde_json::to_string(&fixed.setup.configuration).unwrap();
-        for value in unknown {
-            prop_assert!(text.contains(&format!("\"{value}\"")), "{value} is not in {text}");
-        }
-        prop_assert!(fix(&fixed.setup).unwrap().fixes.is_empty());
+        let setup = setup_of(configuration, Value::Null);
+        let place = format!("configuration.{}", rule.from);
+        let is_refused = |target: &OpenclawVersion| {
+            let verdict = super::judge(&setup, target);
+            verdict
+                .refusals
+                .iter()
+                .any(|it| place.starts_with(it.split(' ').next().unwrap()))
+        };
+        // Nothing of channels is judged, and what was moved there moves on.
+        let is_of_channels = rule.from.starts_with("channels.");
+        // Known only since another rule moves it there.
+        assert!(is_of_channels || is_refused(&target), "{}", rule.from);
     }
 }

@@ -8,7 +8,8 @@ use super::json::{Fixing, fill_missing, make_object, object, object_mut, set_mis
 /// Where they are.
 pub(super) const WEB: [&str; 2] = ["tools", "web"];
 
-const OLDER: [&str; 3] = ["core", "tools", "web"];
+/// Where they were.
+pub(super) const OLDER: [&str; 3] = ["core", "tools", "web"];
 
 /// Whether a section is there, in either spelling, and `holds` for it.
 pub(super) fn any_section(

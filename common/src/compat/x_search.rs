@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::json::{Fixing, object_mut};
 use super::plugins;
-use super::web_tools::{WEB, adopt};
+use super::web_tools::{OLDER, WEB, adopt};
 
 const PLUGIN: &str = "xai";
 
@@ -29,4 +29,21 @@ pub(super) fn apply(configuration: &mut Map<String, Value>) -> Fixing {
         None if plugins::is_refused(configuration, PLUGIN) => Ok(()),
         None => plugins::enable(configuration, PLUGIN, true),
     }
+}
+
+/// Removes all settings of the tool but its key, for releases without the tool.
+pub(super) fn keep_key_alone(configuration: &mut Map<String, Value>) -> Fixing {
+    for path in [&WEB[..], &OLDER[..]] {
+        let Some(web) = object_mut(configuration, path) else {
+            continue;
+        };
+        let Some(Value::Object(x_search)) = web.get_mut("x_search") else {
+            continue;
+        };
+        x_search.retain(|name, _| name == "apiKey");
+        if x_search.is_empty() {
+            web.remove("x_search");
+        }
+    }
+    Ok(())
 }

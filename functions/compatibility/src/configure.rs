@@ -7,7 +7,7 @@ use common::compat;
 use common::http::{
     ApiError, Bearer, BodyErrors, ErrorBody, InstancePath, JsonObject, OperatorErrors,
 };
-use common::model::AgentSetup;
+use common::model::{AgentSetup, OpenclawVersion};
 use common::store::Change;
 use http::StatusCode;
 use serde::Serialize;
@@ -146,7 +146,9 @@ fn read(mut body: Object) -> Result<(Object, Change<Object>), ApiError> {
             Change::Keep | Change::Clear => None,
         },
     };
-    let in_the_way = compat::fix(&setup).err().unwrap_or_default();
+    let in_the_way = compat::fix(&setup, &OpenclawVersion::BASELINE)
+        .err()
+        .unwrap_or_default();
     problems.extend(in_the_way.iter().map(ToString::to_string));
     if problems.is_empty() {
         Ok((setup.configuration, device))

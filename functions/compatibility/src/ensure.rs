@@ -1,14 +1,16 @@
 //! `POST /api/openclaw/ensure-compatibility`: the spec's "Ensure OpenClaw
 //! compatibility".
 
+use std::borrow::Cow;
+
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
-use common::compat::{self, Misshapen};
+use common::compat::{self, Misshapen, Verdict};
 use common::control::ControlError;
 use common::http::{ApiError, CallersAgentErrors, ErrorBody, Session, SessionRefused};
-use common::model::Instance;
+use common::model::{Instance, OpenclawVersion};
 use common::random;
 use common::store::TokenState;
 use http::StatusCode;
@@ -22,18 +24,22 @@ const MENDED_TOKEN: &str = "Replaced malformed gateway token";
 pub(crate) struct Asked {
     #[serde(rename = "dryRun", default)]
     dry_run: bool,
+    target: Option<String>,
 }
+
+type Fixes = Vec<Cow<'static, str>>;
 
 /// The result of a compatibility check.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Compatibility {
-    /// Whether the setup is compatible now.
+    /// Whether the setup is compatible now: whether the target would start with
+    /// it.
     compatible: bool,
     /// The fixes that were applied, or in a dry run would be.
     #[schema(value_type = Vec<String>, example = json!(["Migrated x_search plugin config", "Fixed agent pairing scope"]))]
-    fixes: Vec<&'static str>,
-    /// What went wrong; empty on success.
+    fixes: Fixes,
+    /// What went wrong, or what the target would refuse; empty on success.
     errors: Vec<String>,
     #[schema(example = "Applied 2 compatibility fixes")]
     message: String,
@@ -41,21 +47,83 @@ pub(crate) struct Compatibility {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(value_type = Option<bool>)]
     dry_run: bool,
+    /// The release that was judged for. This and the next two are left out where
+    /// it is the managed baseline because nobody said otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "2026.4.11")]
+    target: Option<String>,
+    /// How that release is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target_source: Option<TargetSource>,
+    /// The release whose keys were looked up: the target, or the last one before
+    /// it that the platform has run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "2026.4.11")]
+    judged_as: Option<String>,
+}
+
+/// The release that a setup is judged for.
+struct Target {
+    release: OpenclawVersion,
+    source: TargetSource,
+}
+
+/// How the target is known.
+#[derive(Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+enum TargetSource {
+    /// The request names it.
+    Request,
+    /// The agent said so when it checked in.
+    CheckIn,
+    /// Nobody said which release the agent runs: the managed baseline.
+    Default,
+}
+
+impl Target {
+    fn of(asked: Option<&str>, instance: &Instance) -> Result<Self, ApiError> {
+        let (release, source) = match (asked, instance.checked_in_version(None)) {
+            (Some(asked), _) => {
+                let release = asked.parse();
+                let release =
+                    release.map_err(|error| ApiError::BadRequest(format!("target {error}")))?;
+                (release, TargetSource::Request)
+            }
+            (None, Some(release)) => (release.clone(), TargetSource::CheckIn),
+            (None, None) => (OpenclawVersion::BASELINE, TargetSource::Default),
+        };
+        Ok(Self { release, source })
+    }
+}
+
+/// What became of a setup.
+struct Outcome {
+    fixes: Fixes,
+    verdict: Verdict,
 }
 
 impl Compatibility {
-    fn of(fixes: Vec<&'static str>, dry_run: bool) -> Self {
+    fn of(outcome: Outcome, target: &Target, dry_run: bool) -> Self {
+        let Outcome { fixes, verdict } = outcome;
+        let said = !matches!(target.source, TargetSource::Default);
         let did = if dry_run { "Would apply" } else { "Applied" };
+        let mut message = match fixes.len() {
+            0 => "No fixes needed".to_owned(),
+            1 => format!("{did} 1 compatibility fix"),
+            count => format!("{did} {count} compatibility fixes"),
+        };
+        if !verdict.refusals.is_empty() {
+            message += &format!("; OpenClaw {} would not start", target.release);
+        }
         Self {
-            compatible: !dry_run || fixes.is_empty(),
-            message: match fixes.len() {
-                0 => "No fixes needed".to_owned(),
-                1 => format!("{did} 1 compatibility fix"),
-                count => format!("{did} {count} compatibility fixes"),
-            },
+            compatible: verdict.refusals.is_empty() && (!dry_run || fixes.is_empty()),
+            message,
             fixes,
-            errors: Vec::new(),
+            errors: verdict.refusals,
             dry_run,
+            target: said.then(|| target.release.to_string()),
+            target_source: said.then_some(target.source),
+            judged_as: said.then(|| verdict.judged_as.to_string()),
         }
     }
 
@@ -66,6 +134,9 @@ impl Compatibility {
             errors,
             message: "Failed to ensure compatibility".to_owned(),
             dry_run: false,
+            target: None,
+            target_source: None,
+            judged_as: None,
         }
     }
 }
@@ -101,11 +172,13 @@ impl IntoResponse for Failure {
 
 /// Ensure OpenClaw compatibility
 ///
-/// Adds to the stored setup of the caller's agent what OpenClaw 2026.4.11
-/// needs: plugin settings where it expects them, the pairing scope of the
-/// agent's own device, and a gateway token. Idempotent. If one fix cannot be
-/// applied, none is. An agent without a stored configuration only gets its
-/// gateway token.
+/// Applies to the stored setup of the caller's agent what its OpenClaw release
+/// needs: settings where it looks for them, the pairing scope of the agent's own
+/// device, and a gateway token. The release is the target that is asked for, else
+/// the one that the agent told when it checked in, else the managed baseline,
+/// 2026.4.11. What that release would refuse all the same is in `errors`, and the
+/// setup is then not compatible. Idempotent. When one fix cannot be applied, none
+/// is. An agent of which no configuration is stored gets its gateway token alone.
 #[utoipa::path(
     post,
     path = "/api/openclaw/ensure-compatibility",
@@ -114,11 +187,12 @@ impl IntoResponse for Failure {
     security(("session" = []), ("userToken" = [])),
     params(
         ("dryRun" = Option<bool>, Query, description = "`true` changes nothing and lists the fixes that would be applied; `compatible` is then true if there are none"),
+        ("target" = Option<String>, Query, description = "The release to judge for, such as `2026.9.6`. Fixes are for it and later ones: an older one may not start with them"),
     ),
     responses(
         (status = 200, description = "The check is complete", body = Compatibility),
         CallersAgentErrors,
-        (status = 400, description = "`dryRun` is neither `true` nor `false`", body = ErrorBody),
+        (status = 400, description = "`dryRun` is neither `true` nor `false`, or `target` is no release", body = ErrorBody),
         (status = 500, description = "The store failed, or a fix cannot be applied; `errors` says which", body = Compatibility),
     )
 )]
@@ -128,52 +202,68 @@ pub(crate) async fn handler(
     query: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Json<Compatibility>, Failure> {
     let Session { user } = session?;
-    let Query(Asked { dry_run }) = query.map_err(|_| {
+    let Query(Asked { dry_run, target }) = query.map_err(|_| {
         ApiError::BadRequest("dryRun must be true or false, and said once".to_owned())
     })?;
     let instance = state.instances.of_owner(&user).await?;
     let instance = instance.ok_or(ApiError::NoAgent)?;
-    let fixes = if dry_run {
-        needed(&state, &instance).await?
+    let target = Target::of(target.as_deref(), &instance)?;
+    let outcome = if dry_run {
+        needed(&state, &instance, &target).await?
     } else {
-        apply(&state, &instance).await?
+        apply(&state, &instance, &target).await?
     };
-    Ok(Json(Compatibility::of(fixes, dry_run)))
+    Ok(Json(Compatibility::of(outcome, &target, dry_run)))
 }
 
-/// The fixes that are needed. Nothing is changed.
-async fn needed(state: &crate::State, instance: &Instance) -> Result<Vec<&'static str>, Failure> {
-    let mut fixes = Vec::new();
-    if let Some(stored) = state.configurations.get(&instance.id).await? {
-        let fixed = compat::fix(&stored.setup).map_err(Failure::InTheWay)?;
-        fixes = fixed.fixes;
-    }
+/// What would become of the setup. Nothing is changed.
+async fn needed(
+    state: &crate::State,
+    instance: &Instance,
+    target: &Target,
+) -> Result<Outcome, Failure> {
+    let stored = state.configurations.get(&instance.id).await?;
+    let setup = stored.map(|stored| stored.setup).unwrap_or_default();
+    let fixed = compat::fix(&setup, &target.release).map_err(Failure::InTheWay)?;
+    let mut outcome = Outcome {
+        verdict: compat::judge(&fixed.setup, &target.release),
+        fixes: fixed.fixes,
+    };
     let token = state.tokens.state(&instance.id).await?;
-    fixes.extend(fix_of_token(&token));
-    Ok(fixes)
+    outcome.fixes.extend(fix_of_token(&token));
+    Ok(outcome)
 }
 
 /// Applies the fixes that are needed. The setup is written last and at once, so
 /// that whatever fails before leaves it whole.
-async fn apply(state: &crate::State, instance: &Instance) -> Result<Vec<&'static str>, Failure> {
+async fn apply(
+    state: &crate::State,
+    instance: &Instance,
+    target: &Target,
+) -> Result<Outcome, Failure> {
     // What cannot be fixed is found out before anything is changed.
-    if needed(state, instance).await?.is_empty() {
-        return Ok(Vec::new());
+    let needed = needed(state, instance, target).await?;
+    if needed.fixes.is_empty() {
+        return Ok(needed);
     }
     let new = random::gateway_token().map_err(ControlError::NoToken)?;
     let token = state.tokens.repair(&instance.id, new).await?.before;
 
-    let mut outcome = Ok(Vec::new());
+    let mut outcome = Ok(needed);
     state
         .configurations
         .update(&instance.id, state.clock.now(), |stored| {
+            let setup = stored.cloned().unwrap_or_default();
             // Asked anew, what an earlier attempt found no longer counts.
-            outcome = Ok(Vec::new());
-            match compat::fix(stored?) {
-                Ok(fixed) if fixed.fixes.is_empty() => None,
+            match compat::fix(&setup, &target.release) {
                 Ok(fixed) => {
-                    outcome = Ok(fixed.fixes);
-                    Some(fixed.setup)
+                    let verdict = compat::judge(&fixed.setup, &target.release);
+                    let changed = !fixed.fixes.is_empty();
+                    outcome = Ok(Outcome {
+                        fixes: fixed.fixes,
+                        verdict,
+                    });
+                    changed.then_some(fixed.setup)
                 }
                 Err(problems) => {
                     outcome = Err(problems);
@@ -182,15 +272,15 @@ async fn apply(state: &crate::State, instance: &Instance) -> Result<Vec<&'static
             }
         })
         .await?;
-    let mut fixes = outcome.map_err(Failure::InTheWay)?;
-    fixes.extend(fix_of_token(&token));
-    Ok(fixes)
+    let mut outcome = outcome.map_err(Failure::InTheWay)?;
+    outcome.fixes.extend(fix_of_token(&token));
+    Ok(outcome)
 }
 
-fn fix_of_token(state: &TokenState) -> Option<&'static str> {
+fn fix_of_token(state: &TokenState) -> Option<Cow<'static, str>> {
     match state {
         TokenState::Valid(_) => None,
-        TokenState::Missing => Some(NEW_TOKEN),
-        TokenState::Malformed => Some(MENDED_TOKEN),
+        TokenState::Missing => Some(NEW_TOKEN.into()),
+        TokenState::Malformed => Some(MENDED_TOKEN.into()),
     }
 }

@@ -104,6 +104,76 @@ async fn a_dry_run_tells_what_would_be_done_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_setup_is_judged_for_the_release_that_is_asked_for() {
+    let setup = json!({"configuration": {
+        "messages": {"tts": {"provider": "openai"}}, "gateway": {"nope": "secret"}, "foo": 1,
+    }});
+    let (world, owner) = agent_with(&setup).await;
+    let answer = owner
+        .post(&format!("{ENSURE}?target=2026.9.6&dryRun=true"))
+        .await;
+    let errors = |release: &str| {
+        json!([
+            format!("configuration.foo is no key of OpenClaw {release}"),
+            format!("configuration.gateway.nope is no key of OpenClaw {release}"),
+        ])
+    };
+    let moved = "Moved messages.tts to tts";
+    answer.is(
+        200,
+        json!({
+            "compatible": false,
+            "fixes": [moved],
+            "errors": errors("2026.9.6"),
+            "message": "Would apply 1 compatibility fix; OpenClaw 2026.9.6 would not start",
+            "dryRun": true,
+            "target": "2026.9.6",
+            "targetSource": "request",
+            "judgedAs": "2026.9.6",
+        }),
+    );
+    let unchanged = stored(&world).await;
+    assert_eq!(unchanged["configuration"], setup["configuration"]);
+    // Of the baseline, which nobody has to name.
+    ensure(&owner).await.is(
+        200,
+        json!({
+            "compatible": false,
+            "fixes": [],
+            "errors": errors("2026.4.11"),
+            "message": "No fixes needed; OpenClaw 2026.4.11 would not start",
+        }),
+    );
+    let setup = json!({"configuration": {"messages": {"tts": {"provider": "openai"}}}});
+    put(&world, &setup).await;
+    let answer = owner.post(&format!("{ENSURE}?target=v2026.9.4-slim")).await;
+    answer.is(
+        200,
+        json!({
+            "compatible": true,
+            "fixes": [moved],
+            "errors": [],
+            "message": "Applied 1 compatibility fix",
+            "target": "2026.9.4",
+            "targetSource": "request",
+            "judgedAs": "2026.9.1",
+        }),
+    );
+    let after = json!({"messages": {}, "tts": {"provider": "openai"}});
+    assert_eq!(stored(&world).await["configuration"], after);
+}
+
+#[tokio::test]
+async fn a_target_is_a_concrete_release() {
+    let (_world, owner) = agent().await;
+    for target in ["latest", "2026.5", ""] {
+        let answer = owner.post(&format!("{ENSURE}?target={target}")).await;
+        let error = "target must be a concrete release number such as 2026.4.11";
+        answer.is(400, json!({"error": error}));
+    }
+}
+
+#[tokio::test]
 async fn dry_run_is_true_or_false() {
     let (_world, owner) = agent_with(&migrated()).await;
     for query in [

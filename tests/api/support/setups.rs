@@ -12,7 +12,7 @@ pub(crate) fn legacy() -> Value {
     json!({
         "configuration": {
             "tools": {"web": {"x_search": {"apiKey": "xai-key", "model": "grok-4"}}},
-            "custom": {"kept": [1, 2.5, null]},
+            "channels": {"custom": {"kept": [1, 2.5, null]}},
         },
         "device": {
             "deviceId": "d1", "publicKey": "p", "scopes": ["operator.read"],
@@ -28,7 +28,7 @@ pub(crate) fn migrated() -> Value {
     json!({
         "configuration": {
             "tools": {"web": {"x_search": {"model": "grok-4"}}},
-            "custom": {"kept": [1, 2.5, null]},
+            "channels": {"custom": {"kept": [1, 2.5, null]}},
             "plugins": {"entries": {"xai": {
                 "enabled": true, "config": {"webSearch": {"apiKey": "xai-key"}},
             }}},
