@@ -11,7 +11,7 @@ use crate::files;
 
 /// The columns of the table, in the order in which they are asked: the owner,
 /// who changes something, comes last.
-const CALLERS: [&str; 5] = ["nobody", "stranger", "operator", "agent", "owner"];
+const CALLERS: [&str; 5] = ["nobody", "stranger", "service", "agent", "owner"];
 
 const ID: &str = "demo-running";
 
@@ -56,7 +56,7 @@ fn caller(world: &World, name: &str) -> Caller {
         "nobody" => world.anonymous(),
         "stranger" => world.stranger(),
         "owner" => world.owner_of(ID),
-        "operator" => world.platform(),
+        "service" => world.platform(),
         "agent" => {
             let mut agents = world.stack.agents.iter();
             let agent = agents.find(|agent| agent.instance_id == ID);
@@ -133,13 +133,13 @@ async fn every_caller_gets_the_status_of_the_table() {
 
 #[test]
 fn a_table_is_read_by_its_columns() {
-    let text = "text\n\n| operation | owner | nobody | stranger | operator | agent |\n\
+    let text = "text\n\n| operation | owner | nobody | stranger | service | agent |\n\
                 |---|---|---|---|---|---|\n| `GET /a` | 200 | 401 | 403 | 404 | 500 |\n\nmore";
     let row = [
         ("owner", 200),
         ("nobody", 401),
         ("stranger", 403),
-        ("operator", 404),
+        ("service", 404),
         ("agent", 500),
     ];
     let row = row.map(|(who, status)| (who.to_owned(), status));
