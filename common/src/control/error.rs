@@ -19,9 +19,9 @@ pub enum ControlError {
         operation: String,
         retry_after: Duration,
     },
-    /// Another control was requested a moment before.
-    #[error("{0} was ordered a moment before (operation {1})")]
-    Touched(Control, OperationId),
+    /// Another control was requested since a given time. Only self-healing asks.
+    #[error("{0} was requested a moment ago (operation {1})")]
+    ChangedSince(Control, OperationId),
     /// The idempotency key was used for another control.
     #[error("This Idempotency-Key was used for {0}")]
     KeyReused(Control),

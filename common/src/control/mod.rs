@@ -72,7 +72,7 @@ impl Controls {
     ///
     /// # Errors
     /// As for [`Controls::run`], and when there was another control.
-    pub async fn run_if_untouched(
+    pub async fn run_if_unchanged(
         &self,
         control: Control,
         order: Order,
@@ -85,12 +85,12 @@ impl Controls {
         &self,
         control: Control,
         order: Order,
-        untouched_since: Option<Timestamp>,
+        unchanged_since: Option<Timestamp>,
     ) -> Result<Operation, ControlError> {
         let controls = self.clone();
         let running = async move {
             controls
-                .lease_and_run(control, order, untouched_since)
+                .lease_and_run(control, order, unchanged_since)
                 .await
         };
         tokio::spawn(running)
@@ -102,7 +102,7 @@ impl Controls {
         &self,
         control: Control,
         order: Order,
-        untouched_since: Option<Timestamp>,
+        unchanged_since: Option<Timestamp>,
     ) -> Result<Operation, ControlError> {
         if let Some(before) = self.done_before(control, &order).await? {
             return Ok(before);
@@ -118,7 +118,7 @@ impl Controls {
                 operation: holder.operation,
                 retry_after: busy_for(holder.expires_at, now),
             })?;
-        let outcome = match self.check_untouched(&order, untouched_since).await {
+        let outcome = match self.check_unchanged(&order, unchanged_since).await {
             Ok(()) => self.run_under(&lease, control, &order).await,
             Err(error) => Err(error),
         };
@@ -128,7 +128,7 @@ impl Controls {
         outcome
     }
 
-    async fn check_untouched(
+    async fn check_unchanged(
         &self,
         order: &Order,
         since: Option<Timestamp>,
@@ -139,7 +139,7 @@ impl Controls {
         let newest = self.operations.list(&order.instance.id, 1, None).await?;
         let mut theirs = newest.operations.into_iter();
         let theirs = theirs.find(|it| it.requested_by != order.user && it.started_at >= since);
-        theirs.map_or(Ok(()), |it| Err(ControlError::Touched(it.control, it.id)))
+        theirs.map_or(Ok(()), |it| Err(ControlError::ChangedSince(it.control, it.id)))
     }
 
     async fn run_under(

@@ -9,7 +9,7 @@ use crate::model::Instance;
 use crate::railway::Variables;
 use crate::random;
 
-/// The port on which an agent listens, from the spec's "OpenClaw proxy".
+/// The port on which an agent listens, from the contract's "OpenClaw proxy".
 const PORT: &str = "18789";
 
 /// The variable from which an agent reads its gateway token.

@@ -23,7 +23,7 @@ pub enum ApiError {
     /// No valid session or bearer key.
     #[error("Unauthorized")]
     Unauthorized,
-    /// The caller is known and may not do this. Also what the spec answers to
+    /// The caller is known and may not do this. Also what the contract answers to
     /// nobody at `GET /api/instance/{userId}`.
     #[error("Forbidden")]
     Forbidden,
@@ -33,14 +33,14 @@ pub enum ApiError {
     /// A bearer token cannot be verified now.
     #[error("The login's keys cannot be fetched")]
     KeysUnavailable(#[source] KeysUnavailable),
-    /// The spec's sentence for an instance that is not there or not the
+    /// The contract's sentence for an instance that is not there or not the
     /// caller's.
     #[error("No instance found. Please deploy first.")]
     NoInstance,
-    /// The spec's sentence where the caller has no agent to maintain.
+    /// The contract's sentence where the caller has no agent to maintain.
     #[error("No agent deployed")]
     NoAgent,
-    /// The spec's sentence for an agent without a gateway token.
+    /// The contract's sentence for an agent without a gateway token.
     #[error("No gateway token is configured on the platform")]
     NoToken,
     /// The instance has no operation of this id.
@@ -52,11 +52,11 @@ pub enum ApiError {
     /// The instance is on record, and Railway has no service for it.
     #[error("The instance has no container: its service is not on Railway")]
     NoContainer,
-    /// The spec's sentence for a fleet that cannot be listed; the cause is for
-    /// the log.
+    /// The contract's sentence for a fleet that cannot be listed; the cause is
+    /// for the log.
     #[error("Failed to list instances")]
     NotListed(#[source] RailwayError),
-    /// The spec's sentence for a container whose figures cannot be had.
+    /// The contract's sentence for a container whose figures cannot be had.
     #[error("Failed to get container stats")]
     NotMeasured(#[source] RailwayError),
     /// Nothing lives at this path.
@@ -74,7 +74,7 @@ pub enum ApiError {
     /// The system has no randomness to make a secret of.
     #[error("Internal server error")]
     Random(#[from] RandomError),
-    /// The switch for controls is off; the sentence is the spec's.
+    /// The switch for controls is off; the sentence is the contract's.
     #[error(
         "Managed runtime controls are temporarily disabled until the Railway control path is \
          fully verified."
@@ -95,7 +95,7 @@ pub struct ErrorBody {
     pub error: String,
 }
 
-/// The body of the errors of lifecycle endpoints, from the spec's "503 error
+/// The body of the errors of lifecycle endpoints, from the contract's "503 error
 /// details".
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LifecycleErrorBody {
@@ -191,11 +191,11 @@ impl ApiError {
     }
 }
 
-/// The spec's 503 is for services that cannot be located, its 500 for controls
-/// that fail.
+/// The contract's 503 is for services that cannot be located, its 500 for
+/// controls that fail.
 fn control_status(error: &ControlError) -> StatusCode {
     match error {
-        ControlError::Busy { .. } | ControlError::Touched(..) => StatusCode::CONFLICT,
+        ControlError::Busy { .. } | ControlError::ChangedSince(..) => StatusCode::CONFLICT,
         ControlError::KeyReused(_) => StatusCode::UNPROCESSABLE_ENTITY,
         ControlError::CannotTell(_) => StatusCode::SERVICE_UNAVAILABLE,
         _ => match error.failure_kind() {

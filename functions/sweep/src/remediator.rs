@@ -211,13 +211,13 @@ impl Remediator {
         };
         let before = self.clock.now().saturating_sub(self.policy.pause);
         let before = before.unwrap_or(Timestamp::MIN);
-        let ordered = self.controls.run_if_untouched(control, order, before);
+        let ordered = self.controls.run_if_unchanged(control, order, before);
         let failure = match ordered.await {
             Ok(operation) => {
                 tracing::info!(agent = %id, %step, operation = %operation.id, "an agent is healed");
                 None
             }
-            Err(error @ (ControlError::Busy { .. } | ControlError::Touched(..))) => {
+            Err(error @ (ControlError::Busy { .. } | ControlError::ChangedSince(..))) => {
                 tracing::info!(agent = %id, %step, %error, "an agent is not healed now");
                 return CaseOutcome::Postponed;
             }
