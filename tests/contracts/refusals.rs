@@ -15,7 +15,7 @@ fn documented_refusal(operation: &Value) -> Option<u16> {
     if security.iter().any(|scheme| scheme == &json!({})) {
         return None;
     }
-    // The spec answers 403 to nobodies at a few places; they document no 401.
+    // The contract answers 403 to nobodies at a few places; they document no 401.
     let refusal = [401, 403]
         .into_iter()
         .find(|status| !operation["responses"][status.to_string()].is_null());

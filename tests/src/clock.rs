@@ -6,7 +6,7 @@ use common::clock::{Clock, SystemClock};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-/// When every world begins: the time in the spec's examples.
+/// When every world begins: the time in the contract's examples.
 pub const START: &str = "2026-04-04T03:10:00Z";
 
 /// A clock that a test turns, and that stands still otherwise unless it ticks.

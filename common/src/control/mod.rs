@@ -139,7 +139,9 @@ impl Controls {
         let newest = self.operations.list(&order.instance.id, 1, None).await?;
         let mut theirs = newest.operations.into_iter();
         let theirs = theirs.find(|it| it.requested_by != order.user && it.started_at >= since);
-        theirs.map_or(Ok(()), |it| Err(ControlError::ChangedSince(it.control, it.id)))
+        theirs.map_or(Ok(()), |it| {
+            Err(ControlError::ChangedSince(it.control, it.id))
+        })
     }
 
     async fn run_under(

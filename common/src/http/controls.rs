@@ -8,7 +8,7 @@ use super::ApiError;
 use crate::config::{ENABLE_CONTROLS, PUBLIC_ENABLE_CONTROLS, Reader};
 use crate::model::{IdempotencyKey, UserId};
 
-/// The switch for everything that changes an agent, from the spec's "Controls
+/// The switch for everything that changes an agent, from the contract's "Controls
 /// disabled". Handlers look at it before anything else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ControlsSwitch {
@@ -50,7 +50,7 @@ impl ControlsSwitch {
     /// Refuses while controls are off.
     ///
     /// # Errors
-    /// The spec's 503.
+    /// The contract's 503.
     pub fn check(self) -> Result<(), ApiError> {
         match self {
             Self::On => Ok(()),

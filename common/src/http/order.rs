@@ -85,7 +85,7 @@ pub struct Controlled {
 }
 
 impl Controlled {
-    /// The answer about an operation, with the spec's word for its control.
+    /// The answer about an operation, with the contract's word for its control.
     pub fn new(status: &'static str, operation: &Operation) -> Self {
         Self {
             success: true,

@@ -17,8 +17,8 @@ use super::InstanceId;
 pub struct AgentUrl(Url);
 
 impl AgentUrl {
-    /// The address that the spec constructs for an instance without one of its
-    /// own.
+    /// The address that the contract constructs for an instance without one of
+    /// its own.
     #[expect(
         clippy::expect_used,
         reason = "an instance id has no character that could end a host name; a test tries them all"
@@ -29,8 +29,8 @@ impl AgentUrl {
             .expect("an instance id fits into a host name")
     }
 
-    /// The address of an instance in Railway's private network, from the spec's
-    /// "OpenClaw proxy".
+    /// The address of an instance in Railway's private network, from the
+    /// contract's "OpenClaw proxy".
     #[expect(
         clippy::expect_used,
         reason = "an instance id has no character that could end a host name; a test tries them all"
@@ -70,7 +70,7 @@ impl AgentUrl {
 }
 
 impl fmt::Display for AgentUrl {
-    /// Without the slash that a URL has behind its host, as in the spec.
+    /// Without the slash that a URL has behind its host, as in the contract.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.as_str().trim_end_matches('/'))
     }

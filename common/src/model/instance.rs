@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::{AgentUrl, InstanceId, OpenclawVersion, UserId};
 
-/// The plan of an owner who has none, from the spec's field table.
+/// The plan of an owner who has none, from the contract's field table.
 pub const DEFAULT_PLAN: &str = "free";
 
 /// One agent of one owner, as the platform recorded it. What the agent itself
@@ -69,13 +69,13 @@ impl Instance {
             .filter(|_| !outdated.into_iter().flatten().any(is_older))
     }
 
-    /// The spec's `startedAt`: when the agent was first registered, else
+    /// The contract's `startedAt`: when the agent was first registered, else
     /// created. Never the time of the question.
     pub fn started_at(&self) -> Option<Timestamp> {
         self.registered_at.or(self.created_at)
     }
 
-    /// The spec's `provisionedAt`: when it was provisioned, else registered,
+    /// The contract's `provisionedAt`: when it was provisioned, else registered,
     /// else created.
     pub fn provisioned_at(&self) -> Option<Timestamp> {
         self.provisioned_at.or(self.started_at())

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Identifies an agent instance. The API's `userId` path parameter is one of
-/// these, not a user (a quirk of the spec).
+/// these, not a user (a quirk of the contract).
 ///
 /// 1 to 64 ASCII letters, digits, hyphens and underscores. Anything else is
 /// refused and never cleaned into another id.

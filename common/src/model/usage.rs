@@ -73,7 +73,7 @@ impl Bytes {
         shown(self.0, 1000.0, 3, units)
     }
 
-    /// Whole mebibytes under the name that the spec has for them: `128MB`.
+    /// Whole mebibytes under the name that the contract has for them: `128MB`.
     pub fn whole_megabytes(self) -> String {
         format!("{:.0}MB", self.0 / 1024.0 / 1024.0)
     }

@@ -1,15 +1,16 @@
-//! The spec's "Runtime status classification", as a pure function.
+//! The contract's "Runtime status classification", as a pure function.
 
 use super::{Degradation, Denial, Facts, Observations, Problem, Process, Status, process};
 
 /// A status with its explanation, and what the answers show beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Classification {
-    /// The state of the agent, by the spec's table.
+    /// The state of the agent, by the contract's table.
     pub status: Status,
     /// Why it is not plainly running or healthy.
     pub reason: Option<String>,
-    /// How the gateway's own process is, which the spec's table does not tell.
+    /// How the gateway's own process is, which the contract's table does not
+    /// tell.
     pub process: Process,
     /// What does not work although the process is up. Empty unless it is.
     pub degraded: Vec<Degradation>,
@@ -133,7 +134,7 @@ fn by_legacy_probes(
                 "/readyz responds, but /healthz does not: {problem}"
             )),
         ),
-        // The spec: with status 200 the agent is considered reachable.
+        // The contract: with status 200 the agent is considered reachable.
         (Err(_), Err(_)) if of_status.is_success() => (
             Status::Unknown,
             Some(format!(

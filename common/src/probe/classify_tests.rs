@@ -37,7 +37,7 @@ fn bad_answers(endpoint: Endpoint) -> Vec<Answer> {
 fn legacy_answers(endpoint: Endpoint, good: &Value) -> Vec<Answer> {
     let mut answers = bad_answers(endpoint);
     answers.push(("good", json_answer(endpoint, good)));
-    // The spec says "2xx", and that is all that these say.
+    // The contract says "2xx", and that is all that these say.
     answers.push(("good", answered(endpoint, 200, "text/plain", "OK")));
     answers.push(("good", Observation::answered(endpoint, 204, None, b"")));
     answers

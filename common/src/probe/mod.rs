@@ -2,7 +2,7 @@
 //!
 //! [`Prober`] asks three paths at once, and a fourth where they leave something
 //! open; each answer becomes an [`Observation`]; [`classify`] turns them into the
-//! spec's status, a reason, and what they show of the process itself. Only the
+//! contract's status, a reason, and what they show of the process itself. Only the
 //! prober does I/O. Agents are other people's code, so whatever they answer is
 //! bounded, and nothing of a body is kept but the few facts named in
 //! [`Facts`]: the wrapper's `/api/status` carries the gateway token.

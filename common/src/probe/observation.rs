@@ -9,7 +9,7 @@ use super::facts::{Facts, word};
 use super::refusal::Refusal;
 use super::startup::Startup;
 
-/// A path that the probe asks, with the limits of the spec's "Get agent
+/// A path that the probe asks, with the limits of the contract's "Get agent
 /// health".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endpoint {
@@ -20,7 +20,7 @@ pub enum Endpoint {
     /// `/api/status` of the platform's wrapper: the authoritative one.
     ApiStatus,
     /// `/startupz` of newer releases: how far the process itself is. It is none
-    /// of the spec's checks.
+    /// of the contract's checks.
     Startupz,
 }
 
@@ -285,8 +285,8 @@ fn read_status(status: u16, content_type: Option<&str>, body: &[u8]) -> Result<F
     }
 }
 
-/// Reads the answer of a health check. Success is good, as the spec says, with
-/// JSON, a text or nothing: unless it is a page, or says the opposite.
+/// Reads the answer of a health check. Success is good, as the contract says,
+/// with JSON, a text or nothing: unless it is a page, or says the opposite.
 fn read_health(status: u16, content_type: Option<&str>, body: &[u8]) -> Result<Facts, Problem> {
     if is_page(content_type, body) {
         return Err(Problem::Page(status));

@@ -1,5 +1,5 @@
-//! How the gateway's own process is, beside the spec's status: whether a sweep
-//! has to do something about it. Pure.
+//! How the gateway's own process is, beside the contract's status: whether a
+//! sweep has to do something about it. Pure.
 
 use super::{Denial, Observation, Observations, Phase, Problem, Status};
 

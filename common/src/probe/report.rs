@@ -1,4 +1,4 @@
-//! The result of one probe, in the spec's words.
+//! The result of one probe, in the contract's words.
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ pub struct ProbeReport {
     version: Option<(OpenclawVersion, VersionSource)>,
 }
 
-/// The spec's entry of `probeChecks` and `checks`.
+/// The contract's entry of `probeChecks` and `checks`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = ProbeCheck)]
 pub struct Check {

@@ -1,4 +1,4 @@
-//! The spec's words for an agent's state.
+//! The contract's words for an agent's state.
 
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -69,10 +69,10 @@ impl RailwayError {
     }
 }
 
-/// Why the service of an agent could not be located: the spec's 503.
+/// Why the service of an agent could not be located: the contract's 503.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ResolveError {
-    /// A variable is not set; the sentence is the spec's.
+    /// A variable is not set; the sentence is the contract's.
     #[error("{0} not configured")]
     NotConfigured(&'static str),
     /// There is no name to look for.
@@ -96,7 +96,7 @@ impl ResolveError {
     }
 }
 
-/// Why the service was located and the operation failed: the spec's 500.
+/// Why the service was located and the operation failed: the contract's 500.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(transparent)]
 pub struct OperationError(#[from] pub RailwayError);

@@ -2,7 +2,7 @@
 //!
 //! [`Railway::resolve`] locates the service of an agent, and only it can make a
 //! [`RailwayService`]; every operation needs one. So "could not locate" (the
-//! spec's 503) and "located, but failed" (its 500) are different types.
+//! contract's 503) and "located, but failed" (its 500) are different types.
 //!
 //! Reads are repeated when they fail. Writes never are as long as the first one
 //! may have had an effect: see `settle.rs`.

@@ -1,4 +1,4 @@
-//! Which Railway service runs an agent: the spec's two-tier resolution.
+//! Which Railway service runs an agent: the contract's two-tier resolution.
 
 use std::fmt;
 use std::sync::Arc;
@@ -48,7 +48,7 @@ impl Railway {
     /// else by name among all services of the environment.
     ///
     /// # Errors
-    /// The spec's 503s: a variable that is not set, a service that is not
+    /// The contract's 503s: a variable that is not set, a service that is not
     /// there, services that cannot be listed.
     pub async fn resolve(&self, instance: &Instance) -> Result<RailwayService, ResolveError> {
         let access = self.access.clone()?;

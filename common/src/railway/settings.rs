@@ -14,8 +14,9 @@ use crate::config::{
 
 /// What the environment says of Railway.
 ///
-/// What is missing stays missing until a service is resolved: the spec makes it
-/// a 503 that names the variable, and everything that needs no Railway goes on.
+/// What is missing stays missing until a service is resolved: the contract
+/// makes it a 503 that names the variable, and everything that needs no Railway
+/// goes on.
 #[derive(Clone, Debug, Default)]
 pub struct RailwaySettings {
     /// Where its API answers.

@@ -1,4 +1,4 @@
-//! `POST /api/openclaw/ensure-compatibility`: the spec's "Ensure OpenClaw
+//! `POST /api/openclaw/ensure-compatibility`: the contract's "Ensure OpenClaw
 //! compatibility".
 
 use std::borrow::Cow;

@@ -1,4 +1,4 @@
-//! `GET /api/openclaw/instances`: the spec's "List OpenClaw instances".
+//! `GET /api/openclaw/instances`: the contract's "List OpenClaw instances".
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
@@ -151,7 +151,7 @@ pub(crate) async fn handler(
     }))
 }
 
-/// The spec's 500, and the 503 that names a variable which is not set.
+/// The contract's 500, and the 503 that names a variable which is not set.
 fn not_listed(error: ResolveError) -> ApiError {
     match error {
         ResolveError::Railway(error) => ApiError::NotListed(error),

@@ -1,5 +1,5 @@
-//! `GET /api/openclaw/instances/{id}/stats`: the spec's "Get instance container
-//! stats".
+//! `GET /api/openclaw/instances/{id}/stats`: the contract's "Get instance
+//! container stats".
 
 use axum::Json;
 use axum::extract::State;
@@ -90,7 +90,7 @@ pub(crate) async fn handler(
     Ok(Json(view(&id, service, usage, state.clock.now())))
 }
 
-/// The spec's 500, and the 503 that names a variable which is not set.
+/// The contract's 500, and the 503 that names a variable which is not set.
 fn not_measured(error: ResolveError) -> ApiError {
     match error {
         ResolveError::Railway(error) => ApiError::NotMeasured(error),

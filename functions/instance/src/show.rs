@@ -1,4 +1,4 @@
-//! `GET /api/instance/{userId}`: the spec's "Get instance runtime state".
+//! `GET /api/instance/{userId}`: the contract's "Get instance runtime state".
 
 use axum::Json;
 use axum::extract::State;

@@ -1,4 +1,4 @@
-//! `GET /api/instance/{userId}/stats`: the spec's "Get instance stats".
+//! `GET /api/instance/{userId}/stats`: the contract's "Get instance stats".
 
 use axum::Json;
 use axum::extract::State;

@@ -1,4 +1,4 @@
-//! `POST /api/instance/{userId}/repair`: the spec's "Repair instance".
+//! `POST /api/instance/{userId}/repair`: the contract's "Repair instance".
 
 use axum::Json;
 use axum::extract::State;

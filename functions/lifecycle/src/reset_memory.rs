@@ -1,4 +1,5 @@
-//! `POST /api/instance/{userId}/reset-memory`: the spec's "Reset instance memory".
+//! `POST /api/instance/{userId}/reset-memory`: the contract's "Reset instance
+//! memory".
 
 use axum::Json;
 use axum::extract::State;

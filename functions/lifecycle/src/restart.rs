@@ -1,4 +1,4 @@
-//! `POST /api/instance/{userId}/restart`: the spec's "Restart instance".
+//! `POST /api/instance/{userId}/restart`: the contract's "Restart instance".
 
 use axum::Json;
 use axum::extract::State;

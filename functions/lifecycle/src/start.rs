@@ -1,4 +1,4 @@
-//! `POST /api/instance/{userId}/start`: the spec's "Start instance".
+//! `POST /api/instance/{userId}/start`: the contract's "Start instance".
 
 use axum::Json;
 use axum::extract::State;

@@ -1,4 +1,4 @@
-//! `POST /api/instance/{userId}/stop`: the spec's "Stop instance".
+//! `POST /api/instance/{userId}/stop`: the contract's "Stop instance".
 
 use axum::Json;
 use axum::extract::State;

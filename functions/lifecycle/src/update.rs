@@ -1,4 +1,4 @@
-//! `POST /api/instance/{userId}/update`: the spec's "Update instance image".
+//! `POST /api/instance/{userId}/update`: the contract's "Update instance image".
 
 use axum::Json;
 use axum::extract::State;

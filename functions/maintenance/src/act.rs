@@ -1,4 +1,4 @@
-//! `POST /api/openclaw/maintenance`: the spec's "Restart or reset agent".
+//! `POST /api/openclaw/maintenance`: the contract's "Restart or reset agent".
 
 use axum::Json;
 use axum::extract::State;

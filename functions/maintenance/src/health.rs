@@ -1,4 +1,4 @@
-//! `GET /api/openclaw/maintenance`: the spec's "Get agent health".
+//! `GET /api/openclaw/maintenance`: the contract's "Get agent health".
 
 use axum::Json;
 use axum::extract::State;

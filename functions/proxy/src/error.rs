@@ -8,7 +8,7 @@ use http::{HeaderValue, StatusCode, header};
 /// Why a request is not forwarded, or its answer not passed on.
 #[derive(Debug, thiserror::Error)]
 pub enum ProxyError {
-    /// The spec's sentence where the proxy cannot reach an agent.
+    /// The contract's sentence where the proxy cannot reach an agent.
     #[error("OpenClaw instance unreachable")]
     AgentUnreachable,
     /// An agent's address is the proxy's own.

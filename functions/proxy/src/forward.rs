@@ -1,4 +1,4 @@
-//! `ALL /api/openclaw/proxy/{agentId}/*`: the spec's "OpenClaw proxy".
+//! `ALL /api/openclaw/proxy/{agentId}/*`: the contract's "OpenClaw proxy".
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! `GET /api/instance/{userId}/token`: the spec's "Get instance gateway token".
+//! `GET /api/instance/{userId}/token`: the contract's "Get instance gateway
+//! token".
 
 use axum::Json;
 use axum::extract::State;

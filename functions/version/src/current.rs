@@ -1,4 +1,4 @@
-//! `GET /api/openclaw/version`: the spec's "OpenClaw runtime version".
+//! `GET /api/openclaw/version`: the contract's "OpenClaw runtime version".
 
 use axum::Json;
 use axum::extract::State;
@@ -18,7 +18,7 @@ pub(crate) struct CurrentVersion {
     /// The image as it is configured.
     #[schema(example = "ghcr.io/openclaw/openclaw:2026.4.11")]
     pub(crate) image: String,
-    /// When this was answered (the spec: not when anything was deployed).
+    /// When this was answered (the contract: not when anything was deployed).
     #[schema(format = DateTime)]
     pub(crate) deployed_at: String,
 }

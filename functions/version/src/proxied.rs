@@ -1,4 +1,4 @@
-//! `GET /api/openclaw-version`: the spec's "OpenClaw runtime version (web
+//! `GET /api/openclaw-version`: the contract's "OpenClaw runtime version (web
 //! proxy)".
 
 use axum::Json;

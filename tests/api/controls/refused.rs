@@ -1,4 +1,4 @@
-//! Every row of the spec's tables of errors, for all ways of having something
+//! Every row of the contract's tables of errors, for all ways of having something
 //! done: whole bodies, and nothing done behind them.
 
 use common::config::{ENABLE_CONTROLS, PUBLIC_ENABLE_CONTROLS};

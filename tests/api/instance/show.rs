@@ -29,8 +29,8 @@ async fn the_example_of_the_spec_is_answered() {
         }))
         .await;
 
-    // The spec's agent lives on Railway and this one on the loopback; all
-    // other values are the spec's.
+    // The contract's agent lives on Railway and this one on the loopback; all
+    // other values are the contract's.
     owner.get("/api/instance/abc123").await.is(
         200,
         json!({

@@ -1,4 +1,4 @@
-//! The six controls of an instance, as the spec describes them.
+//! The six controls of an instance, as the contract describes them.
 
 use serde_json::json;
 use tests::World;

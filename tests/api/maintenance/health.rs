@@ -14,8 +14,8 @@ async fn the_example_of_the_spec_is_answered() {
     let world = World::start().await;
     let agent = ScriptedServer::agent(agent_of_the_spec(Some("2d 5h"))).await;
     let owner = world.deploy("abc123", "owner", agent.url()).await;
-    // The spec's agent lives on Railway and this one on the loopback; all
-    // other values are the spec's.
+    // The contract's agent lives on Railway and this one on the loopback; all
+    // other values are the contract's.
     owner.get(PATH).await.is(
         200,
         json!({

@@ -7,7 +7,7 @@ use tests::{Answer, Caller, World};
 pub(crate) const ENSURE: &str = "/api/openclaw/ensure-compatibility";
 pub(crate) const CONFIGURATION: &str = "/api/openclaw/instances/abc123/configuration";
 
-/// A setup that needs the two fixes of the spec's example.
+/// A setup that needs the two fixes of the contract's example.
 pub(crate) fn legacy() -> Value {
     json!({
         "configuration": {

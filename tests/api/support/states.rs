@@ -14,7 +14,7 @@ pub(crate) fn checks(of: [(Option<u16>, Option<&str>); 3]) -> Value {
     ])
 }
 
-/// The checks of the spec's examples: all is well.
+/// The checks of the contract's examples: all is well.
 pub(crate) fn all_well() -> Value {
     checks([(Some(200), None); 3])
 }
@@ -117,7 +117,7 @@ pub(crate) fn take_seconds(answer: &mut Answer) {
     );
 }
 
-/// The replies of the agent in the spec's examples. It tells its version, its
+/// The replies of the agent in the contract's examples. It tells its version, its
 /// ffmpeg and, if any, its uptime.
 pub(crate) fn agent_of_the_spec(uptime: Option<&str>) -> [Reply; 3] {
     [

@@ -8,7 +8,7 @@ use super::proxied::PROXIED;
 
 pub(crate) const CURRENT: &str = "/api/openclaw/version";
 
-/// The example of the spec, for both endpoints.
+/// The example of the contract, for both endpoints.
 pub(crate) fn example() -> Value {
     json!({
         "openclawVersion": "2026.4.11",

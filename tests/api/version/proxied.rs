@@ -96,7 +96,7 @@ async fn what_the_backend_says_is_normalized_and_completed() {
     const OTHER: &str = "registry.example/openclaw:2026.6.1";
     const AT: &str = "2026-05-01T00:00:00Z";
     let rows = [
-        // The spec's table of normalisation.
+        // The contract's table of normalisation.
         (
             json!({"openclawVersion": "2026.4.11"}),
             "2026.4.11",
