@@ -31,7 +31,8 @@ pub enum Plan {
     AlreadySent,
     /// They are told of the incident that it is a part of.
     InIncident,
-    /// They are told when a maintenance window is over, if it is still so.
+    /// They are told when a maintenance window or an incident is over, if it is still
+    /// so.
     Held,
     /// Trouble is over in a maintenance window: they are not told.
     Silenced,
@@ -53,9 +54,14 @@ fn plan_one(announcement: &Announcement, situation: &Situation<'_>) -> Plan {
     if situation.sent_keys.contains(&alert.dedup_key) {
         return Plan::AlreadySent;
     }
-    let over = transition.to == Condition::Up;
+    let over = transition.is_recovery();
     let incident = situation.incident;
-    if !over && incident.is_some_and(|incident| incident.covers(transition.scheduled_at)) {
+    if transition.is_degradation() {
+        // No part of the incident, and perhaps a consequence of it.
+        if incident.is_some_and(Incident::is_open) {
+            return Plan::Held;
+        }
+    } else if !over && incident.is_some_and(|it| it.covers(transition.scheduled_at)) {
         return Plan::InIncident;
     }
     let mut windows = situation.windows.iter();
@@ -83,11 +89,26 @@ fn of_agent(announcement: &Announcement) -> Alert {
             "Agent without configuration",
             "It was up, and waits to be configured",
         ),
-        _ => (Severity::Info, "Agent up again", "Up"),
+        (_, Some(Condition::Up)) if transition.is_recovery() => (
+            Severity::Info,
+            "Agent no longer degraded",
+            "All of it works",
+        ),
+        (_, Some(Condition::Up)) => (Severity::Warning, "Agent degraded", "Degraded"),
+        _ if transition.is_recovery() => (Severity::Info, "Agent up again", "Up"),
+        _ => (Severity::Warning, "Agent up, and degraded", "Up"),
     };
     let mut text = format!("{what} since {since}. Owner: {owner}.");
     if let Some(trouble) = &transition.trouble {
         text = format!("{}. {text}", trouble.reason);
+    }
+    for (what, causes) in [
+        ("What does not work", &transition.degraded),
+        ("Before that", &transition.degraded_from),
+    ] {
+        if transition.to == Condition::Up && !causes.is_empty() {
+            text.push_str(&format!(" {what}: {}.", causes.join(", ")));
+        }
     }
     if let (Some(Condition::Down), Some(before)) = (transition.from, transition.from_since) {
         text.push_str(&format!(" It was down since {}.", iso8601(before)));
@@ -167,6 +188,8 @@ mod tests {
                 since: at(-2),
                 scheduled_at: at(0),
                 trouble,
+                degraded: Vec::new(),
+                degraded_from: Vec::new(),
             },
         }
     }
@@ -300,6 +323,76 @@ mod tests {
             let told = (alert.severity, alert.title.as_str(), alert.text.as_str());
             assert_eq!(told, (severity, title, text));
             assert_eq!(alert.dedup_key, "abc123@2026-04-04T03:10:00Z");
+        }
+    }
+
+    /// An agent of which something else does not work.
+    fn degradation(from: Condition, before: &[&str], after: &[&str]) -> Announcement {
+        let causes = |causes: &[&str]| causes.iter().map(|&it| it.to_owned()).collect();
+        let mut changed = announcement(from, Condition::Up);
+        changed.transition.degraded = causes(after);
+        changed.transition.degraded_from = causes(before);
+        changed
+    }
+
+    #[test]
+    fn a_degradation_waits_for_the_end_of_an_incident_or_a_window() {
+        let none = HashSet::new();
+        let begins = degradation(Condition::Up, &[], &["telegram"]);
+        let ends = degradation(Condition::Up, &["telegram"], &[]);
+        let rows = [
+            (&begins, None, vec![], None),
+            (&begins, Some(incident(-3, None)), vec![], Some(Plan::Held)),
+            (&begins, Some(incident(-3, Some(1))), vec![], None),
+            (&begins, None, vec![window(None)], Some(Plan::Held)),
+            (&ends, Some(incident(-3, None)), vec![], None),
+            (&ends, None, vec![window(None)], Some(Plan::Silenced)),
+        ];
+        for (announcement, incident, windows, expected) in rows {
+            let situation = Situation {
+                incident: incident.as_ref(),
+                windows: &windows,
+                sent_keys: &none,
+                now: at(1),
+            };
+            let expected = expected.unwrap_or_else(|| Plan::Send(of_agent(announcement)));
+            assert_eq!(
+                plan_one(announcement, &situation),
+                expected,
+                "{situation:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_alert_names_what_does_not_work() {
+        let since = "since 2026-04-04T03:08:00.000Z. Owner: owner.";
+        for (announcement, severity, title, text) in [
+            (
+                degradation(Condition::Up, &["discord"], &["discord", "telegram"]),
+                Severity::Warning,
+                "Agent degraded",
+                format!(
+                    "Degraded {since} What does not work: discord, telegram. Before \
+                     that: discord."
+                ),
+            ),
+            (
+                degradation(Condition::Up, &["telegram"], &[]),
+                Severity::Info,
+                "Agent no longer degraded",
+                format!("All of it works {since} Before that: telegram."),
+            ),
+            (
+                degradation(Condition::Starting, &[], &["telegram"]),
+                Severity::Warning,
+                "Agent up, and degraded",
+                format!("Up {since} What does not work: telegram."),
+            ),
+        ] {
+            let alert = of_agent(&announcement);
+            let told = (alert.severity, alert.title.as_str(), alert.text);
+            assert_eq!(told, (severity, title, text));
         }
     }
 }

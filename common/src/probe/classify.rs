@@ -12,7 +12,7 @@ pub struct Classification {
     /// How the gateway's own process is, which the contract's table does not
     /// tell.
     pub process: Process,
-    /// What does not work although the process is up. Empty unless it is.
+    /// What does not work of an agent that counts as up.
     pub degraded: Vec<Degradation>,
 }
 
@@ -40,7 +40,7 @@ pub fn classify(observations: &Observations) -> Classification {
     };
     let (process, degraded) = process::of(status, observations);
     let reason = match (process, status) {
-        (Process::Draining, Status::Starting) => {
+        (Process::Draining, _) => {
             Some("The gateway is draining: it finishes its work, and ends then".to_owned())
         }
         (Process::Hanging, _) => healthz.as_ref().err().map(|problem| {

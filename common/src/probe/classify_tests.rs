@@ -382,7 +382,7 @@ fn what_a_starting_agent_is_really_doing_is_told_apart() {
             refused(Endpoint::Readyz),
             None,
             Process::Up,
-            &["proxy-attribution"],
+            &["proxy_attribution_required"],
         ),
     ];
     for (readyz, startup, process, degraded) in rows {

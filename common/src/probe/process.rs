@@ -20,7 +20,7 @@ pub enum Process {
     Unclear,
 }
 
-/// What does not work of an agent whose process is up.
+/// What does not work of an agent that counts as up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Degradation {
     /// The gateway refuses all that comes through the proxy in front of it.
@@ -29,15 +29,18 @@ pub enum Degradation {
     Part(String),
     /// `/readyz` does not say what.
     Readiness,
+    /// Its wrapper runs, and the gateway behind it does not answer.
+    Gateway,
 }
 
 impl Degradation {
-    /// As it is told: a channel by its own name.
+    /// As it is told: a channel by its own name, a refusal by the gateway's.
     pub fn name(&self) -> &str {
         match self {
-            Self::ProxyAttribution => "proxy-attribution",
+            Self::ProxyAttribution => "proxy_attribution_required",
             Self::Part(name) => name,
             Self::Readiness => "readiness",
+            Self::Gateway => "gateway",
         }
     }
 }
@@ -52,7 +55,7 @@ pub(super) fn of(status: Status, observations: &Observations) -> (Process, Vec<D
             (Process::Draining, Vec::new())
         }
         Status::Running | Status::Healthy if phase.is_none() && hangs(observations) => {
-            (Process::Hanging, Vec::new())
+            (Process::Hanging, vec![Degradation::Gateway])
         }
         Status::Running | Status::Healthy => (Process::Up, degraded(phase, observations)),
         Status::Starting if observations.healthz.ok() => match degraded(phase, observations) {

@@ -1,5 +1,6 @@
 //! The result of one probe, in the contract's words.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -23,7 +24,7 @@ pub struct ProbeReport {
     pub reason: Option<String>,
     /// How the gateway's own process is.
     pub process: Process,
-    /// What does not work although the process is up.
+    /// What does not work of an agent that counts as up.
     pub degraded: Vec<Degradation>,
     /// Of `/healthz`, `/readyz` and `/api/status`, in this order.
     pub checks: [Check; 3],
@@ -127,6 +128,12 @@ impl ProbeReport {
                     Some((version?, VersionSource::Startupz))
                 }),
         }
+    }
+
+    /// The names of what does not work, each once and in their order.
+    pub fn degraded_names(&self) -> Vec<String> {
+        let names = self.degraded.iter().map(|it| it.name().to_owned());
+        names.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// The version that the agent tells, else the one that it told as it checked

@@ -18,7 +18,8 @@ use super::pending_alert::PendingAlertRecord;
 use super::{History, Instances, StoreError, corrupt, history, instances, parse};
 use crate::model::{Instance, InstanceId};
 use crate::watch::{
-    AgentState, AlertOutbox, Condition, Judgement, RemediationState, Streak, StreakOf, Symptom,
+    AgentState, AlertOutbox, CauseStreak, Condition, Degraded, Judgement, RemediationState, Streak,
+    StreakOf, Symptom,
 };
 
 const OBSERVED: &str = "observed";
@@ -329,6 +330,12 @@ struct StateRecord {
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     streak: Option<StreakRecord>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    degraded: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    degraded_streaks: Vec<CauseStreakRecord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    draining_since: Option<String>,
     sweep: String,
     seen_at: String,
     expected_by: String,
@@ -337,6 +344,13 @@ struct StateRecord {
 #[derive(Serialize, Deserialize)]
 struct StreakRecord {
     of: StreakOf,
+    count: u32,
+    since: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct CauseStreakRecord {
+    cause: String,
     count: u32,
     since: String,
 }
@@ -354,10 +368,35 @@ impl From<&AgentState> for StateRecord {
                 count: streak.count,
                 since: streak.since.to_string(),
             }),
+            degraded: state.degraded.causes.clone(),
+            degraded_streaks: state.degraded.streaks.iter().map(Into::into).collect(),
+            draining_since: state.draining_since.map(|at| at.to_string()),
             sweep: state.scheduled_at.to_string(),
             seen_at: state.seen_at.to_string(),
             expected_by: state.expected_by.to_string(),
         }
+    }
+}
+
+impl From<&CauseStreak> for CauseStreakRecord {
+    fn from(streak: &CauseStreak) -> Self {
+        Self {
+            cause: streak.cause.clone(),
+            count: streak.count,
+            since: streak.since.to_string(),
+        }
+    }
+}
+
+impl TryFrom<CauseStreakRecord> for CauseStreak {
+    type Error = String;
+
+    fn try_from(record: CauseStreakRecord) -> Result<Self, Self::Error> {
+        Ok(Self {
+            since: parse("degradedStreaks.since", &record.since)?,
+            cause: record.cause,
+            count: record.count,
+        })
     }
 }
 
@@ -379,6 +418,18 @@ impl TryFrom<StateRecord> for AgentState {
                         since: parse("streak.since", &streak.since)?,
                     })
                 })
+                .transpose()?,
+            degraded: Degraded {
+                causes: record.degraded,
+                streaks: record
+                    .degraded_streaks
+                    .into_iter()
+                    .map(CauseStreak::try_from)
+                    .collect::<Result<_, _>>()?,
+            },
+            draining_since: record
+                .draining_since
+                .map(|at| parse("drainingSince", &at))
                 .transpose()?,
             scheduled_at: parse("sweep", &record.sweep)?,
             seen_at: parse("seenAt", &record.seen_at)?,

@@ -241,6 +241,10 @@ struct TransitionRecord {
     symptom: Option<Symptom>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    degraded: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    degraded_from: Vec<String>,
 }
 
 impl From<&Transition> for TransitionRecord {
@@ -254,6 +258,8 @@ impl From<&Transition> for TransitionRecord {
             sweep: transition.scheduled_at.to_string(),
             symptom: trouble.map(|trouble| trouble.symptom),
             reason: trouble.map(|trouble| trouble.reason.clone()),
+            degraded: transition.degraded.clone(),
+            degraded_from: transition.degraded_from.clone(),
         }
     }
 }
@@ -271,6 +277,8 @@ impl TransitionRecord {
             since: parse("since", &record.since)?,
             scheduled_at: parse("sweep", &record.sweep)?,
             trouble: trouble(record.symptom, record.reason),
+            degraded: record.degraded,
+            degraded_from: record.degraded_from,
         })
     }
 }

@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::Policy;
+use super::policy::drain_may_last;
 use super::state::{AgentState, Condition, Gap, Streak, StreakOf, Transition, Trouble};
+use super::{Degraded, Policy};
 use crate::model::InstanceId;
 
 /// What one sweep saw of one agent.
@@ -34,8 +35,12 @@ impl Sighting {
 pub enum Finding {
     /// It answers well.
     Well,
-    /// It does not, though it should.
+    /// It is up, and these parts of it or ways to it do not work.
+    Degraded(Vec<String>),
+    /// It does not answer well, though it should.
     Failing(Trouble),
+    /// It finishes its work, and ends then: as it was told to.
+    Draining(Trouble),
     /// It waits to be configured.
     Setup,
     /// Its deployment was stopped on purpose.
@@ -49,7 +54,7 @@ pub enum Finding {
 pub struct Judgement {
     /// What is true of the agent now.
     pub next: AgentState,
-    /// The change of its condition, if it is one.
+    /// The change of its condition or of what does not work, if it is one.
     pub transition: Option<Transition>,
     /// The time before the sighting in which nobody looked, if it is long.
     pub gap: Option<Gap>,
@@ -75,51 +80,119 @@ pub fn judge(
             from: previous.seen_at,
             until: sighting.at,
         });
+    // What was seen before a gap and after it does not stand in a row.
+    let unbroken = previous.filter(|_| gap.is_none());
     let before = previous.map(|previous| Before {
         condition: previous.condition,
         since: previous.since,
-        // What was seen before a gap and after it does not stand in a row.
-        streak: previous.streak.filter(|_| gap.is_none()),
+        streak: unbroken.and_then(|previous| previous.streak),
     });
+    let draining_since = draining_since(unbroken, sighting);
+    let sighting = &in_time(sighting, draining_since);
     let (condition, since, streak) = condition_of(before.as_ref(), sighting, policy);
+    let (degraded, degraded_since) = degraded_of(condition, unbroken, previous, sighting, policy);
     let next = AgentState {
         condition,
         since,
         trouble: match &sighting.finding {
-            Finding::Failing(trouble) => Some(trouble.clone()),
+            Finding::Failing(trouble) | Finding::Draining(trouble) => Some(trouble.clone()),
             // Until it is up again, what was wrong stays on record.
-            Finding::Well if condition == Condition::Down => {
+            Finding::Well | Finding::Degraded(_) if condition == Condition::Down => {
                 previous.and_then(|previous| previous.trouble.clone())
             }
             _ => None,
         },
         streak,
+        degraded,
+        draining_since,
         scheduled_at: sighting.scheduled_at,
         seen_at: sighting.at,
         expected_by: policy.expected_by(sighting.at),
     };
-    let changed = before.as_ref().map(|before| before.condition) != Some(condition);
-    let write = changed
+    let transition = transition(previous, &next, degraded_since);
+    let write = transition.is_some()
         || gap.is_some()
         || previous.is_none_or(|previous| {
             previous.streak != next.streak
                 || previous.since != next.since
+                || previous.degraded != next.degraded
+                || previous.draining_since != next.draining_since
                 || policy.heartbeat_is_due(agent, previous.scheduled_at, sighting.scheduled_at)
         });
-    let transition = changed.then(|| Transition {
-        from: previous.map(|previous| previous.condition),
-        from_since: previous.map(|previous| previous.since),
-        to: condition,
-        since,
-        scheduled_at: sighting.scheduled_at,
-        trouble: next.trouble.clone(),
-    });
     Some(Judgement {
         next,
         transition,
         gap,
         write,
     })
+}
+
+/// What changed, if something did.
+fn transition(
+    previous: Option<&AgentState>,
+    next: &AgentState,
+    degraded_since: Option<Timestamp>,
+) -> Option<Transition> {
+    let causes = previous.map_or(&[][..], |previous| &previous.degraded.causes);
+    let is_other = previous.map(|previous| previous.condition) != Some(next.condition);
+    (is_other || causes != next.degraded.causes).then(|| Transition {
+        from: previous.map(|previous| previous.condition),
+        from_since: previous.map(|previous| previous.since),
+        to: next.condition,
+        since: match is_other {
+            true => next.since,
+            false => degraded_since.unwrap_or(next.seen_at),
+        },
+        scheduled_at: next.scheduled_at,
+        trouble: next.trouble.clone(),
+        degraded: next.degraded.causes.clone(),
+        degraded_from: causes.to_vec(),
+    })
+}
+
+/// Since when the agent is draining, or was before it failed: it may take a while
+/// to come back, and that the process is another one then is no crash.
+fn draining_since(unbroken: Option<&AgentState>, sighting: &Sighting) -> Option<Timestamp> {
+    let before = unbroken.and_then(|previous| previous.draining_since);
+    match sighting.finding {
+        Finding::Draining(_) => before.or(Some(sighting.at)),
+        Finding::Failing(_) => before,
+        _ => None,
+    }
+}
+
+/// The sighting, in which a drain that lasts for longer than one can is a failure.
+fn in_time(sighting: &Sighting, draining_since: Option<Timestamp>) -> Sighting {
+    let mut sighting = sighting.clone();
+    if let Finding::Draining(trouble) = &sighting.finding
+        && !drain_may_last(draining_since, sighting.at)
+    {
+        sighting.finding = Finding::Failing(trouble.clone());
+    }
+    sighting
+}
+
+/// What does not work after a sighting, and since when if that has changed.
+fn degraded_of(
+    condition: Condition,
+    unbroken: Option<&AgentState>,
+    previous: Option<&AgentState>,
+    sighting: &Sighting,
+    policy: &Policy,
+) -> (Degraded, Option<Timestamp>) {
+    if condition != Condition::Up {
+        return (Degraded::default(), None);
+    }
+    let known = match (unbroken, previous) {
+        (Some(previous), _) => previous.degraded.clone(),
+        (None, Some(previous)) => previous.degraded.after_unknown(),
+        (None, None) => Degraded::default(),
+    };
+    match &sighting.finding {
+        Finding::Well => known.after(&[], sighting.at, policy),
+        Finding::Degraded(causes) => known.after(causes, sighting.at, policy),
+        _ => (known.after_unknown(), None),
+    }
 }
 
 /// The part of the record that decides.
@@ -146,7 +219,7 @@ fn condition_of(
         Finding::Stopped => steady(Condition::Stopped),
         Finding::Sleeping => steady(Condition::Sleeping),
         Finding::Setup => steady(Condition::Setup),
-        Finding::Well => match before {
+        Finding::Well | Finding::Degraded(_) => match before {
             Some(before) if before.condition == Condition::Down => {
                 let streak = longer(before.streak, StreakOf::Successes, now);
                 if streak.count >= policy.successes {
@@ -156,6 +229,23 @@ fn condition_of(
                 }
             }
             _ => steady(Condition::Up),
+        },
+        // It ends because it was told to, which is no failure.
+        Finding::Draining(_) => match before {
+            Some(before)
+                if matches!(
+                    before.condition,
+                    Condition::Up | Condition::Starting | Condition::Down
+                ) =>
+            {
+                let failures = |streak: &Streak| streak.of == StreakOf::Failures;
+                (
+                    before.condition,
+                    before.since,
+                    before.streak.filter(failures),
+                )
+            }
+            _ => (Condition::Starting, now, None),
         },
         Finding::Failing(_) if sighting.is_in_grace(policy) => match before {
             // It came up, or was given up, after the deployment was made.

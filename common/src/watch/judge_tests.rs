@@ -30,6 +30,17 @@ fn failing() -> Finding {
     })
 }
 
+fn degraded(causes: &[&str]) -> Finding {
+    Finding::Degraded(causes.iter().map(|&cause| cause.to_owned()).collect())
+}
+
+fn draining() -> Finding {
+    Finding::Draining(Trouble {
+        symptom: Symptom::NotReady,
+        reason: "The gateway is draining".to_owned(),
+    })
+}
+
 fn sighting(second: i64, finding: Finding) -> Sighting {
     Sighting {
         scheduled_at: at(second),
@@ -41,7 +52,7 @@ fn sighting(second: i64, finding: Finding) -> Sighting {
 }
 
 /// What sightings make of an agent that nobody has seen before, a minute apart:
-/// `w`ell, `f`ailing, `u`nconfigured, `s`topped, `z` asleep. Each becomes the
+/// `w`ell, `d`egraded, `f`ailing, d`r`aining, `u`nconfigured, `s`topped, `z` asleep. Each becomes the
 /// first letter of the condition, in capitals where it was written.
 fn course(sightings: &str) -> String {
     let mut state: Option<AgentState> = None;
@@ -49,7 +60,9 @@ fn course(sightings: &str) -> String {
     for (minute, letter) in (1..).zip(sightings.chars()) {
         let found = match letter {
             'w' => Finding::Well,
+            'd' => degraded(&["telegram"]),
             'f' => failing(),
+            'r' => draining(),
             'u' => Finding::Setup,
             's' => Finding::Stopped,
             'z' => Finding::Sleeping,
@@ -99,6 +112,19 @@ fn courses_of_agents() {
         ("uw", "CU"),
         // On its way up one success is enough: it was not down.
         ("ffwffw", "SSUUUU"),
+        // Three sightings in a row degrade it, and two end that.
+        ("wddddwww", "UUUUuUUu"),
+        ("dddd", "UUUu"),
+        ("wddwddww", "UUUUUUUu"),
+        ("dddwdwdd", "UUUUUUUu"),
+        ("dddfffdddd", "UUUUUDDUUU"),
+        // A drain is no failure for 315 seconds, and hides none.
+        ("wrrrww", "UUuuUu"),
+        ("rrrw", "SssU"),
+        ("wrrrrrrrrrr", "UUuuuuuUUDd"),
+        ("wffrf", "UUUUD"),
+        ("wfffrww", "UUUDDDU"),
+        ("zru", "ZSC"),
     ] {
         assert_eq!(course(sightings), expected, "{sightings}");
     }
@@ -159,6 +185,8 @@ fn since(condition: Condition, second: i64) -> AgentState {
         since: at(second),
         trouble: None,
         streak: None,
+        degraded: Degraded::default(),
+        draining_since: None,
         scheduled_at: at(second),
         seen_at: at(second),
         expected_by: at(1_000_000),
@@ -290,9 +318,87 @@ fn an_unchanged_state_is_written_once_a_heartbeat() {
     assert_eq!(writes, 10);
 }
 
+/// The causes on record after each sighting, a minute apart, and the transitions.
+fn degradations(findings: &[Finding]) -> (Vec<Vec<String>>, Vec<Transition>) {
+    let mut state: Option<AgentState> = None;
+    let (mut causes, mut transitions) = (Vec::new(), Vec::new());
+    for (minute, finding) in (0..).zip(findings) {
+        let sighting = sighting(minute * MINUTE, finding.clone());
+        let judgement = judge(&agent(), state.as_ref(), &sighting, &policy()).unwrap();
+        causes.push(judgement.next.degraded.causes.clone());
+        transitions.extend(judgement.transition);
+        state = Some(judgement.next);
+    }
+    (causes, transitions)
+}
+
+#[test]
+fn each_cause_has_a_streak_of_its_own() {
+    let (telegram, both) = (degraded(&["telegram"]), degraded(&["discord", "telegram"]));
+    // The other one flaps, and keeps nothing back.
+    let (causes, transitions) = degradations(&[
+        both.clone(),
+        telegram.clone(),
+        both.clone(),
+        both.clone(),
+        both,
+        telegram.clone(),
+        telegram,
+        Finding::Well,
+        Finding::Well,
+    ]);
+    let counts: Vec<_> = causes.iter().map(|causes| causes.join(" ")).collect();
+    let (one, two) = ("telegram", "discord telegram");
+    assert_eq!(counts, ["", "", one, one, two, two, one, one, ""]);
+    let told: Vec<_> = transitions
+        .iter()
+        .map(|it| {
+            let causes = (it.degraded_from.join(" "), it.degraded.join(" "));
+            (it.from, it.from_since, it.to, it.since, causes)
+        })
+        .collect();
+    let up = Some(Condition::Up);
+    let row = |from_since: Option<i64>, since: i64, from: &str, to: &str| {
+        let causes = (from.to_owned(), to.to_owned());
+        let before = from_since.and(up);
+        (before, from_since.map(at), Condition::Up, at(since), causes)
+    };
+    assert_eq!(
+        told,
+        [
+            row(None, 0, "", ""),
+            row(Some(0), 0, "", one),
+            row(Some(0), 2 * MINUTE, one, two),
+            row(Some(0), 5 * MINUTE, two, one),
+            row(Some(0), 7 * MINUTE, one, ""),
+        ]
+    );
+}
+
+#[test]
+fn a_degradation_lasts_through_a_drain_and_single_failures_and_ends_with_being_up() {
+    let telegram = degraded(&["telegram"]);
+    let degraded = [telegram.clone(), telegram.clone(), telegram];
+    for (then, remains) in [
+        (draining(), true),
+        (failing(), true),
+        (Finding::Setup, false),
+        (Finding::Stopped, false),
+        (Finding::Sleeping, false),
+    ] {
+        let findings: Vec<_> = degraded.iter().cloned().chain([then.clone()]).collect();
+        let (causes, transitions) = degradations(&findings);
+        assert_eq!(causes[3].is_empty(), !remains, "{then:?}");
+        assert_eq!(transitions.len(), if remains { 2 } else { 3 }, "{then:?}");
+    }
+}
+
 fn any_found() -> impl Strategy<Value = Finding> {
     prop_oneof![
         4 => Just(Finding::Well),
+        2 => Just(degraded(&["telegram"])),
+        2 => Just(degraded(&["discord", "telegram"])),
+        1 => Just(draining()),
         4 => Just(failing()),
         1 => Just(Finding::Setup),
         1 => Just(Finding::Stopped),
@@ -316,6 +422,8 @@ proptest! {
         let mut state: Option<AgentState> = None;
         // Failing and good sightings in a row that were judged.
         let mut in_a_row = (0_u32, 0_u32);
+        // Sightings in a row that saw this cause, and that saw it work.
+        let mut discord = (0_u32, 0_u32);
         for (minute, deployed, deploying, found) in sightings {
             let sighting = Sighting {
                 deployed_at: deployed.map(|minute| at(minute * MINUTE)),
@@ -326,14 +434,32 @@ proptest! {
             let older = state.as_ref().is_some_and(|state| state.scheduled_at >= sighting.scheduled_at);
             prop_assert_eq!(judged.is_none(), older, "older sightings alone change nothing");
             let Some(judgement) = judged else { continue };
+            let next = &judgement.next;
             in_a_row = match sighting.finding {
-                Finding::Failing(_) => (in_a_row.0 + 1, 0),
-                Finding::Well => (0, in_a_row.1 + 1),
+                Finding::Draining(_) if next.drain_may_last(sighting.at) => (in_a_row.0, 0),
+                Finding::Failing(_) | Finding::Draining(_) => (in_a_row.0 + 1, 0),
+                Finding::Well | Finding::Degraded(_) => (0, in_a_row.1 + 1),
+                _ => (0, 0),
+            };
+            discord = match &sighting.finding {
+                Finding::Degraded(causes) if causes.len() > 1 => (discord.0 + 1, 0),
+                Finding::Degraded(_) | Finding::Well => (0, discord.1 + 1),
                 _ => (0, 0),
             };
             let before = state.as_ref().map(|state| state.condition);
-            let next = &judgement.next;
-            prop_assert_eq!(judgement.transition.is_some(), before != Some(next.condition));
+            let causes = |state: &AgentState| state.degraded.causes.clone();
+            let was = state.as_ref().map(causes).unwrap_or_default();
+            let changed = before != Some(next.condition) || was != causes(next);
+            prop_assert_eq!(judgement.transition.is_some(), changed);
+            prop_assert!(next.condition == Condition::Up || next.degraded == Degraded::default());
+            let has = |causes: &[String]| causes.iter().any(|cause| cause == "discord");
+            match (has(&was), has(&causes(next))) {
+                (false, true) => prop_assert!(discord.0 >= failures),
+                (true, false) if next.condition == Condition::Up => {
+                    prop_assert!(discord.1 >= successes);
+                }
+                _ => {}
+            }
             prop_assert!(judgement.write || judgement.transition.is_none());
             if next.condition == Condition::Down && before != Some(Condition::Down) {
                 prop_assert!(in_a_row.0 >= failures);

@@ -6,6 +6,7 @@
 //! tested as a table or as a property.
 
 mod availability;
+mod degraded;
 mod fleet;
 mod histogram;
 mod hosting;
@@ -16,6 +17,7 @@ mod remediation;
 mod state;
 
 pub use availability::{Availability, Change, Window};
+pub use degraded::{CauseStreak, Degraded};
 pub use fleet::{FleetCount, FleetNews, FleetPolicy, Incident, judge_fleet};
 pub use histogram::Histogram;
 pub use hosting::{HostedService, Hosting};

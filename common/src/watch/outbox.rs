@@ -24,14 +24,17 @@ pub struct PendingAlert {
 }
 
 impl Transition {
-    /// Whether people are told: that an agent is down, that one which was up
-    /// waits to be configured, and that it is up again if they were told of
-    /// trouble or should have been. Being stopped on purpose, asleep or on the
-    /// way up is no news.
+    /// Whether people are told: that an agent is down or degraded, that one which
+    /// was up waits to be configured, and that it is well again if they were told
+    /// of trouble or should have been. Being stopped on purpose, asleep or on the
+    /// way up is no news, and neither is a degradation that is over in part.
     pub fn needs_alert(&self, outbox: &AlertOutbox) -> bool {
         match self.to {
             Condition::Down => true,
             Condition::Setup => self.from == Some(Condition::Up),
+            Condition::Up if !self.is_recovery() => {
+                self.has_new_cause() || outbox.pending.is_some()
+            }
             Condition::Up => outbox.alerted.is_some() || outbox.pending.is_some(),
             Condition::Starting | Condition::Stopped | Condition::Sleeping => false,
         }
@@ -58,6 +61,16 @@ mod tests {
             ..nothing
         };
         use Condition::{Down, Setup, Sleeping, Starting, Stopped, Up};
+        let transition = |from, to| Transition {
+            from,
+            from_since: None,
+            to,
+            since: sweep,
+            scheduled_at: sweep,
+            trouble: None,
+            degraded: Vec::new(),
+            degraded_from: Vec::new(),
+        };
         for (from, to, outbox, expected) in [
             (Some(Up), Down, nothing, true),
             (Some(Starting), Down, nothing, true),
@@ -77,19 +90,27 @@ mod tests {
             (Some(Up), Sleeping, nothing, false),
             (Some(Down), Starting, alerted, false),
         ] {
-            let transition = Transition {
-                from,
-                from_since: None,
-                to,
-                since: sweep,
-                scheduled_at: sweep,
-                trouble: None,
+            let found = transition(from, to).needs_alert(&outbox);
+            assert_eq!(found, expected, "{from:?} {to:?} {outbox:?}");
+        }
+        for (before, after, outbox, expected) in [
+            ("", "telegram", nothing, true),
+            ("telegram", "discord telegram", alerted, true),
+            ("discord telegram", "telegram", alerted, false),
+            // Nobody knows of it yet.
+            ("discord telegram", "telegram", pending, true),
+            ("telegram", "", alerted, true),
+            ("telegram", "", pending, true),
+            ("telegram", "", nothing, false),
+        ] {
+            let causes = |text: &str| text.split_whitespace().map(str::to_owned).collect();
+            let changed = Transition {
+                degraded: causes(after),
+                degraded_from: causes(before),
+                ..transition(Some(Up), Up)
             };
-            assert_eq!(
-                transition.needs_alert(&outbox),
-                expected,
-                "{from:?} {to:?} {outbox:?}"
-            );
+            let found = changed.needs_alert(&outbox);
+            assert_eq!(found, expected, "{before:?} {after:?} {outbox:?}");
         }
     }
 }

@@ -6,12 +6,22 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::model::InstanceId;
 
+/// How long an agent may be draining: a gateway that was told to end waits for its
+/// work for 315 seconds, and ends then whatever is left.
+pub(super) const DRAIN: SignedDuration = SignedDuration::from_secs(315);
+
+/// Whether a drain that began then may go on at a time.
+pub(super) fn drain_may_last(since: Option<Timestamp>, at: Timestamp) -> bool {
+    since.is_some_and(|since| at.duration_since(since) <= DRAIN)
+}
+
 /// The thresholds of the sweep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// How many failures in a row make an agent down; at least 1.
+    /// How many failures in a row make an agent down, or degraded; at least 1.
     pub failures: u32,
-    /// How many successes in a row bring it up again; at least 1.
+    /// How many successes in a row bring it up again, or end a degradation; at
+    /// least 1.
     pub successes: u32,
     /// For how long after a deployment was made failures do not count.
     pub grace: SignedDuration,

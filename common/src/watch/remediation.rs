@@ -9,6 +9,7 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::policy::DRAIN;
 use super::{AgentState, Condition};
 
 /// How many crashes make a crash loop.
@@ -115,6 +116,8 @@ pub struct Process {
     pub crashed: Option<Timestamp>,
     /// When its deployment was made, where that is known.
     pub deployed: Option<Timestamp>,
+    /// Since when it was draining, where that is on record.
+    pub drained: Option<Timestamp>,
 }
 
 /// What is to be done about an agent.
@@ -136,13 +139,15 @@ impl RemediationState {
     ///
     /// A crash is an end of the process that nobody ordered: Railway says so, or
     /// the process is another one than before. What happens within the grace after
-    /// a deployment or a step was ordered.
+    /// a deployment or a step was ordered, and so is the end of a drain.
     #[must_use]
     pub fn observe(&self, process: &Process, policy: &RemediationPolicy) -> Option<Self> {
         let mut next = self.clone();
         let is_ordered = |at: Timestamp| {
             let orders = self.attempts.iter().map(|it| it.at).chain(process.deployed);
+            let drains = process.drained.into_iter();
             is_ordered(at, orders, policy.grace)
+                || is_ordered(at, drains, policy.grace.saturating_add(DRAIN))
         };
         if let Some(crashed) = process.crashed
             && self.last_sign().is_none_or(|last| is_later(crashed, last))

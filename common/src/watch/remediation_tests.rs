@@ -1,4 +1,5 @@
 use super::*;
+use crate::watch::Degraded;
 
 fn at(second: i64) -> Timestamp {
     let start: Timestamp = "2026-04-04T03:10:00Z".parse().unwrap();
@@ -20,6 +21,8 @@ fn agent(condition: Condition, since: i64) -> AgentState {
         since: at(since),
         trouble: None,
         streak: None,
+        degraded: Degraded::default(),
+        draining_since: None,
         scheduled_at: at(since),
         seen_at: at(since),
         expected_by: at(since + 1800),
@@ -241,6 +244,10 @@ fn a_process_that_began_anew_has_crashed_unless_that_was_ordered() {
         deployed: Some(at(second)),
         ..began(600)
     };
+    let drained = |second: i64| Process {
+        drained: Some(at(second)),
+        ..began(600)
+    };
     for (healing, process, crashed) in [
         (&RemediationState::default(), began(600), None),
         (&known, began(600), Some(600)),
@@ -250,6 +257,11 @@ fn a_process_that_began_anew_has_crashed_unless_that_was_ordered() {
         (&known, deployed(590), None),
         (&known, deployed(420), None),
         (&known, deployed(419), Some(600)),
+        // It may drain for 315 seconds, and come back within the grace.
+        (&known, drained(540), None),
+        (&known, drained(105), None),
+        (&known, drained(104), Some(600)),
+        (&known, drained(700), Some(600)),
         (&restarted, began(600), None),
         (&restarted, began(800), Some(800)),
     ] {
@@ -269,7 +281,7 @@ fn a_crash_is_counted_once_whoever_tells_of_it() {
     let says = |crashed: Option<i64>, began: Option<i64>| Process {
         crashed: crashed.map(at),
         began: began.map(at),
-        deployed: None,
+        ..Process::default()
     };
     for (process, crashes) in [
         // Railway says so, again and again, and then the new process does.

@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::Degraded;
+use super::policy::drain_may_last;
 use crate::model::{InstanceId, UserId};
 
 /// How an agent is, once single failures are smoothed out. An agent that no
@@ -83,6 +85,10 @@ pub struct AgentState {
     pub trouble: Option<Trouble>,
     /// What speaks against the condition.
     pub streak: Option<Streak>,
+    /// What does not work although it is up. Nothing unless it is up.
+    pub degraded: Degraded,
+    /// Since when it is draining, or was before it failed.
+    pub draining_since: Option<Timestamp>,
     /// The time of the sweep that wrote this.
     pub scheduled_at: Timestamp,
     /// When the agent was seen by that sweep.
@@ -92,7 +98,14 @@ pub struct AgentState {
     pub expected_by: Timestamp,
 }
 
-/// A change of an agent's condition, with what somebody who is told of it wants
+impl AgentState {
+    /// Whether the drain on record may go on at a time.
+    pub fn drain_may_last(&self, at: Timestamp) -> bool {
+        drain_may_last(self.draining_since, at)
+    }
+}
+
+/// A change of an agent's condition or of what does not work of it, with what somebody who is told of it wants
 /// to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transition {
@@ -109,6 +122,28 @@ pub struct Transition {
     pub scheduled_at: Timestamp,
     /// Why, where the agent is down or starting.
     pub trouble: Option<Trouble>,
+    /// What does not work then.
+    pub degraded: Vec<String>,
+    /// What did not work before.
+    pub degraded_from: Vec<String>,
+}
+
+impl Transition {
+    /// Whether trouble is over: the agent is up, and all of it works.
+    pub fn is_recovery(&self) -> bool {
+        self.to == Condition::Up && self.degraded.is_empty()
+    }
+
+    /// Whether more does not work of an agent that stays up.
+    pub fn is_degradation(&self) -> bool {
+        self.from == Some(Condition::Up) && self.to == Condition::Up && !self.degraded.is_empty()
+    }
+
+    /// Whether something does not work that did before.
+    pub(super) fn has_new_cause(&self) -> bool {
+        let is_new = |cause| !self.degraded_from.contains(cause);
+        self.degraded.iter().any(is_new)
+    }
 }
 
 /// A time in which nobody looked at an agent.

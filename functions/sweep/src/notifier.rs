@@ -12,8 +12,8 @@ use common::clock::SharedClock;
 use common::model::{Instance, InstanceId, MaintenanceWindow, UserId};
 use common::store::{AgentStates, IncidentRecord, Incidents, MaintenanceWindows};
 use common::watch::{
-    AlertOutbox, Announcement, Condition, FleetCount, FleetNews, FleetPolicy, Incident,
-    PendingAlert, judge_fleet,
+    AlertOutbox, Announcement, FleetCount, FleetNews, FleetPolicy, Incident, PendingAlert,
+    judge_fleet,
 };
 use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
@@ -262,9 +262,9 @@ impl Notifier {
             ..
         } = &announcement;
         let (states, found_by) = (&self.agent_states, transition.scheduled_at);
-        let mark_known = async || match transition.to {
-            Condition::Up => states.mark_over(instance, found_by).await,
-            _ => states.mark_alerted(instance, found_by).await,
+        let mark_known = async || match transition.is_recovery() {
+            true => states.mark_over(instance, found_by).await,
+            false => states.mark_alerted(instance, found_by).await,
         };
         let written = match &plan {
             Plan::Send(alert) => {

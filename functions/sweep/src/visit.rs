@@ -2,7 +2,7 @@
 //! means is applied to its record, and whether it needs help is assessed.
 
 use common::model::Instance;
-use common::probe::{ProbeReport, Status};
+use common::probe::{self, ProbeReport, Status};
 use common::store::{StoreError, Stored, Watched};
 use common::watch::{
     AgentState, AlertOutbox, Announcement, Condition, Finding, Hosting, Judgement, Process,
@@ -55,7 +55,12 @@ impl Run {
             }
         };
         if let (Some(remediator), Some(state)) = (&self.runner.remediator, &applied.state) {
-            let may_act = matches!(sighting.finding, Finding::Failing(_))
+            let fails = match &sighting.finding {
+                Finding::Failing(_) => true,
+                Finding::Draining(_) => !state.drain_may_last(sighting.at),
+                _ => false,
+            };
+            let may_act = fails
                 && self.services.state == ListingState::Listed
                 && !sighting.is_in_grace(&self.runner.policy);
             let time = self.scheduled_at;
@@ -78,6 +83,7 @@ impl Run {
             began: None,
             crashed: service.and_then(|service| service.crashed_at),
             deployed: service.map(|service| service.deployed_at),
+            drained: state.and_then(|state| state.draining_since),
         };
         let (finding, at) = match service.map(|service| service.hosting) {
             Some(Hosting::Sleeping) => {
@@ -219,18 +225,28 @@ impl Run {
     }
 }
 
-/// A probe's report in the terms of the state machine.
+/// A probe's report in the terms of the state machine. What the process does counts
+/// before the status: an agent that is starting by its status may be up, or ending.
 fn finding_of(report: ProbeReport) -> Finding {
+    let degraded = report.degraded_names();
+    if !degraded.is_empty() {
+        return Finding::Degraded(degraded);
+    }
+    let is_draining = report.process == probe::Process::Draining;
     let symptom = match report.status {
-        Status::Running | Status::Healthy => return Finding::Well,
+        Status::Running | Status::Healthy if !is_draining => return Finding::Well,
         Status::Setup => return Finding::Setup,
-        Status::Starting => Symptom::NotReady,
+        Status::Running | Status::Healthy | Status::Starting => Symptom::NotReady,
         Status::Stopped => Symptom::ProcessStopped,
         Status::Unknown => Symptom::Inconclusive,
         Status::Unreachable => Symptom::Unreachable,
     };
-    Finding::Failing(Trouble {
+    let trouble = Trouble {
         symptom,
         reason: report.reason.unwrap_or_default(),
-    })
+    };
+    match is_draining {
+        true => Finding::Draining(trouble),
+        false => Finding::Failing(trouble),
+    }
 }
