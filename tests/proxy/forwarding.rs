@@ -58,7 +58,8 @@ async fn an_agent_is_told_who_asks_and_nothing_of_the_platforms_secrets() {
         .unwrap();
     let mirror: Value = answer.json().await.unwrap();
     assert_eq!(sent(&mirror, "cookie"), ["theirs=1"]);
-    assert_eq!(sent(&mirror, "x-forwarded-for"), ["127.0.0.1"]);
+    // Never the loopback: agents refuse whoever comes from there through a proxy.
+    assert_eq!(sent(&mirror, "x-forwarded-for"), ["198.51.100.1"]);
     assert_eq!(sent(&mirror, "x-forwarded-proto"), ["http"]);
     let api = proxied.world.stack.api.trim_start_matches("http://");
     assert_eq!(sent(&mirror, "x-forwarded-host"), [api]);

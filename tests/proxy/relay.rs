@@ -54,7 +54,8 @@ async fn it_serves_the_proxy_and_endpoints_of_its_own() {
         .json()
         .await
         .unwrap();
-    assert_eq!(sent(&mirror, "x-forwarded-for"), ["127.0.0.1"]);
+    // Never the loopback: agents refuse whoever comes from there through a proxy.
+    assert_eq!(sent(&mirror, "x-forwarded-for"), ["198.51.100.1"]);
     let other = get("/api/instance/demo-running").send().await.unwrap();
     assert_eq!(other.status(), 404);
 

@@ -51,7 +51,7 @@ async fn a_handshake_passes_without_the_platforms_secrets() {
     assert_eq!(target, "/x%2Fy?a=%20&b");
     assert_eq!(seen["origin"], "https://app.example");
     assert_eq!(seen["cookie"], "a=1");
-    assert_eq!(seen["x-forwarded-for"], "127.0.0.1");
+    assert_eq!(seen["x-forwarded-for"], "198.51.100.1");
     assert_eq!(seen["x-forwarded-host"], "api.example");
     assert!(!seen.contains_key("authorization"));
 }

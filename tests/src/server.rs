@@ -69,6 +69,12 @@ struct Request {
 impl ScriptedServer {
     /// A server that replies to a path as the script says.
     pub async fn start(script: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Self {
+        Self::by_head(move |head| script(head.split(' ').nth(1).unwrap_or_default())).await
+    }
+
+    /// A server that replies to the head of a request, in lower case, as the script
+    /// says.
+    pub async fn by_head(script: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0))
             .await
             .expect("a free port");
@@ -152,18 +158,18 @@ async fn answer(
         head.push(stream.read_u8().await?);
     }
     let head = String::from_utf8_lossy(&head).to_ascii_lowercase();
-    let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
     let length = head
         .lines()
         .find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
     let mut body = vec![0; length.unwrap_or_default()];
     stream.read_exact(&mut body).await?;
     let body = String::from_utf8_lossy(&body).into_owned();
+    let reply = script(&head);
     requests
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .push(Request { head, body });
-    match script(&path) {
+    match reply {
         Reply::Bytes(bytes) => {
             stream.write_all(&bytes).await?;
             stream.shutdown().await?;

@@ -112,6 +112,15 @@ impl Controls {
         Ok(match self.prober.prove(&url, &token).await {
             Proof::Accepted => Some(OperationState::Succeeded),
             Proof::Refused => Some(not_settled("The agent refused the new token")),
+            // Neither speaks against the token: it stays pending until it is proved.
+            Proof::NotLetIn(why) => {
+                tracing::info!(operation = %operation.id, why, "a new token cannot be presented");
+                None
+            }
+            Proof::Unprovable => {
+                tracing::info!(operation = %operation.id, "the agent takes any token for good");
+                None
+            }
             Proof::Inconclusive(why) => {
                 let what = format!("The agent did not tell whether it takes the new token ({why})");
                 out_of_patience(operation, now, &what)

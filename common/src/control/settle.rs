@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{ControlError, Controls};
 use crate::model::{Control, Failure, FailureKind, Instance, Operation, OperationState};
-use crate::probe::{ProbeReport, SKEW, Status};
+use crate::probe::{ProbeReport, Process, SKEW, Status};
 use crate::railway::{DeploymentId, DeploymentState};
 use crate::store::LEASE;
 
@@ -175,10 +175,9 @@ pub(super) fn with_agent(
 ) -> Option<OperationState> {
     let agrees = match operation.control {
         Control::Stop => report.status == Status::Unreachable,
-        _ => {
-            matches!(report.status, Status::Running | Status::Healthy)
-                && is_new_process(operation, report, now)
-        }
+        // What does not work of it, a channel or the way through a proxy, is no
+        // business of the control.
+        _ => report.process == Process::Up && is_new_process(operation, report, now),
     };
     if agrees {
         Some(OperationState::Succeeded)

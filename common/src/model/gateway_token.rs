@@ -25,6 +25,12 @@ impl GatewayToken {
         Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
+    /// A token that is certainly another one.
+    pub fn altered(&self) -> Self {
+        let other = |digit| if digit == '0' { '1' } else { '0' };
+        Self(self.0.chars().map(other).collect())
+    }
+
     /// The token itself, to be handed over and never to be logged.
     pub fn reveal(&self) -> &str {
         &self.0
@@ -65,6 +71,10 @@ mod tests {
         assert_eq!(format!("{token:?}"), "GatewayToken(a1a1…)");
         assert_eq!(token.reveal().parse(), Ok(token.clone()));
         assert_ne!(token, GatewayToken::from_random([0xa2; 32]));
+        for token in [[0x00; 32], [0x11; 32], [0x01; 32]].map(GatewayToken::from_random) {
+            assert_ne!(token.altered(), token);
+            assert_eq!(token.altered().reveal().parse(), Ok(token.altered()));
+        }
     }
 
     #[test]

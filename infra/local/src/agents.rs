@@ -71,6 +71,22 @@ impl Behaviour {
     }
 }
 
+/// What newer releases do beside their behaviour: 2026.8 and later, which also
+/// have `/startupz`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// The gateway does not know the proxy in front of it, and serves nobody.
+    ProxyAttribution,
+    /// It finishes its work, and ends then.
+    Draining,
+    /// The channel of this name does not work.
+    Channel(&'static str),
+    /// Too many attempts to log in have failed.
+    LockedOut,
+    /// A wrapper puts its own token into every request.
+    LetsEverybodyIn,
+}
+
 /// One simulated agent. It ends when it is dropped.
 pub struct Agent {
     address: SocketAddr,
@@ -91,6 +107,8 @@ struct Life {
     token: Option<String>,
     /// Whether its own configuration names the token, above its variables.
     keeps_token: bool,
+    /// What ails it, if it is one of a newer release.
+    trouble: Option<Trouble>,
 }
 
 impl Agent {
@@ -115,6 +133,7 @@ impl Agent {
                 clock,
                 token: None,
                 keeps_token: false,
+                trouble: None,
             })),
             server: Mutex::new(None),
         };
@@ -166,6 +185,11 @@ impl Agent {
     /// agent does whose own configuration names one.
     pub fn keep_token(&self) {
         lock(&self.life).keeps_token = true;
+    }
+
+    /// Has it be of a newer release, in trouble; or mends it.
+    pub fn set_trouble(&self, trouble: Option<Trouble>) {
+        lock(&self.life).trouble = trouble;
     }
 
     /// Changes the version that it reports.
@@ -224,11 +248,12 @@ async fn answer(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let (behaviour, plain, version, token, uptime) = {
+    let (behaviour, trouble, plain, version, token, uptime) = {
         let life = lock(&life);
         let (version, token) = (life.version.clone(), life.token.clone());
         (
             life.behaviour,
+            life.trouble,
             life.plain,
             version,
             token,
@@ -243,6 +268,11 @@ async fn answer(
         behaviour,
         Behaviour::Running | Behaviour::Starting | Behaviour::Legacy
     );
+    if let Some(trouble) = trouble.filter(|_| gateway_runs)
+        && let Some(answer) = in_trouble(trouble, uri.path(), &version, uptime)
+    {
+        return answer;
+    }
     match (uri.path(), behaviour) {
         ("/healthz" | "/health", _) if gateway_runs => {
             Json(json!({"ok": true, "status": "live"})).into_response()
@@ -281,6 +311,50 @@ async fn answer(
             Html("<!doctype html><title>OpenClaw Control</title>").into_response()
         }
         _ => not_found(),
+    }
+}
+
+/// What a gateway in trouble answers; nothing where it answers as ever.
+fn in_trouble(
+    trouble: Trouble,
+    path: &str,
+    version: &OpenclawVersion,
+    uptime: Duration,
+) -> Option<Response> {
+    let answer = |status: StatusCode, body: Value| Some((status, Json(body)).into_response());
+    let uptime = uptime.as_millis() as u64;
+    let startup = |status: StatusCode, word: &str| {
+        let ok = status.is_success();
+        let (version, uptime) = (version.to_string(), uptime);
+        let body = json!({"ok": ok, "status": word, "version": version, "uptimeMs": uptime});
+        answer(status, body)
+    };
+    let unready = |name: &str| {
+        let body = json!({"ready": false, "failing": [name], "uptimeMs": uptime});
+        answer(StatusCode::SERVICE_UNAVAILABLE, body)
+    };
+    match (trouble, path) {
+        (Trouble::ProxyAttribution, path) if path != "/healthz" => {
+            let error = json!({
+                "message": "Proxy client attribution is required.",
+                "type": "proxy_attribution_required",
+            });
+            answer(StatusCode::FORBIDDEN, json!({"error": error}))
+        }
+        (Trouble::Draining, "/readyz") => unready("gateway-draining"),
+        (Trouble::Draining, "/startupz") => startup(StatusCode::SERVICE_UNAVAILABLE, "draining"),
+        (Trouble::Channel(name), "/readyz") => unready(name),
+        (Trouble::LockedOut, "/tools/invoke") => {
+            let error = json!({"message": "Too many attempts", "type": "rate_limited"});
+            let head = [(header::RETRY_AFTER, "300")];
+            let body = Json(json!({"error": error}));
+            Some((StatusCode::TOO_MANY_REQUESTS, head, body).into_response())
+        }
+        (Trouble::LetsEverybodyIn, "/tools/invoke") => {
+            answer(StatusCode::OK, json!({"ok": true, "result": {}}))
+        }
+        (_, "/startupz") => startup(StatusCode::OK, "started"),
+        _ => None,
     }
 }
 

@@ -1,10 +1,93 @@
 //! `GET /api/instance/{userId}`.
 
 use common::config::{AGENT_HOSTS, OPENCLAW_IMAGE};
+use jiff::SignedDuration;
+use local::agents::Trouble;
+use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{Builder, ScriptedServer, World};
 
 use crate::support::states::{Expected, agent_of_the_spec, all_failed, behaviours};
+
+/// What is told of an agent of 2026.9.6 without the platform's wrapper.
+async fn newer(world: &World, trouble: Trouble) -> Value {
+    let agent = world.stack.simulated("demo-legacy").unwrap();
+    agent.set_version("2026.9.6".parse().unwrap());
+    agent.set_trouble(Some(trouble));
+    let body = world
+        .owner_of("demo-legacy")
+        .get("/api/instance/demo-legacy")
+        .await
+        .body;
+    json!([
+        body["status"],
+        body["statusReason"],
+        body["openclawVersion"],
+        body["openclawVersionSource"]
+    ])
+}
+
+#[tokio::test]
+async fn an_agent_of_a_newer_release_is_told_by_what_it_says() {
+    let world = World::start().await;
+    let attribution = "/healthz responds, but /readyz does not: HTTP 403: \
+                       proxy_attribution_required: the gateway runs, and refuses what comes \
+                       through this proxy; name the proxy's addresses in its \
+                       gateway.trustedProxies";
+    let draining = "The gateway is draining: it finishes its work, and ends then";
+    let telegram = "/healthz responds, but /readyz does not: HTTP 503: telegram not ready";
+    for (trouble, reason, version, source) in [
+        (
+            Trouble::ProxyAttribution,
+            attribution,
+            "2026.4.11",
+            "default",
+        ),
+        (Trouble::Draining, draining, "2026.9.6", "startupz"),
+        (
+            Trouble::Channel("telegram"),
+            telegram,
+            "2026.9.6",
+            "startupz",
+        ),
+    ] {
+        let expected = json!(["starting", reason, version, source]);
+        assert_eq!(newer(&world, trouble).await, expected);
+    }
+    let well = json!(["healthy", null, "2026.9.6", "startupz"]);
+    assert_eq!(newer(&world, Trouble::LockedOut).await, well);
+}
+
+#[tokio::test]
+async fn a_version_of_a_check_in_is_told_where_the_agent_tells_none() {
+    let world = World::start().await;
+    let told = async || {
+        let owner = world.owner_of("demo-legacy");
+        let body = owner.get("/api/instance/demo-legacy").await.body;
+        json!([body["openclawVersion"], body["openclawVersionSource"]])
+    };
+    assert_eq!(told().await, json!(["2026.4.11", "default"]));
+    let token = world
+        .owner_of("demo-legacy")
+        .get("/api/instance/demo-legacy/token")
+        .await;
+    let bearer = format!("Bearer {}", token.body["token"].as_str().unwrap());
+    let agent = world.anonymous().with("authorization", bearer);
+    let beat = json!({"instanceId": "demo-legacy", "openclawVersion": "2026.9.6"}).to_string();
+    assert_eq!(
+        agent
+            .send(Method::POST, "/api/heartbeat", beat)
+            .await
+            .status,
+        200
+    );
+    assert_eq!(told().await, json!(["2026.9.6", "check-in"]));
+    // Another process may be of another release.
+    world.clock.advance(SignedDuration::from_mins(1));
+    let simulated = world.stack.simulated("demo-legacy").unwrap();
+    simulated.set(simulated.behaviour()).unwrap();
+    assert_eq!(told().await, json!(["2026.4.11", "default"]));
+}
 
 const NO_INSTANCE: &str = "No instance found. Please deploy first.";
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 use common::config::ENABLE_CONTROLS;
 use http::Method;
 use jiff::SignedDuration;
-use local::railway::Fault;
+use local::agents::{Behaviour, Trouble};
+use local::railway::{DeploymentView, Fault};
 use serde_json::{Value, json};
 use tests::{Answer, World};
 
@@ -111,6 +112,47 @@ async fn a_token_that_the_agent_refuses_never_becomes_its_own_and_a_repair_mends
     succeed(&world, "repair").await;
     assert_eq!(service(&world).variables[VARIABLE], old);
     assert_eq!(invoke(&world, &old).await, 200);
+}
+
+#[tokio::test]
+async fn a_token_that_cannot_be_presented_is_neither_withdrawn_nor_taken_for_proved() {
+    for trouble in [
+        Trouble::ProxyAttribution,
+        Trouble::LockedOut,
+        Trouble::LetsEverybodyIn,
+    ] {
+        let world = World::start().await;
+        let agent = world.stack.simulated(ID).unwrap();
+        agent.set_trouble(Some(trouble));
+        let id = rotate(&world).await;
+        let new = pending(&world).await;
+        until("the agent is up with its new token", async || {
+            let deployments = service(&world).deployments;
+            let with_new = |it: &DeploymentView| {
+                it.variables.get(VARIABLE).map(String::as_str) == new.as_str()
+            };
+            deployments
+                .iter()
+                .any(|it| with_new(it) && it.status == "SUCCESS")
+                && agent.behaviour() == Behaviour::Running
+        })
+        .await;
+        // Long after an agent that does not come up would have been given up.
+        world.clock.advance(SignedDuration::from_mins(16));
+        for _ in 0..2 {
+            let waiting = operation(&world, &id).await;
+            assert_eq!(
+                waiting.body["status"], "accepted",
+                "{trouble:?}: {}",
+                waiting.body
+            );
+            assert_eq!(pending(&world).await, new);
+        }
+        agent.set_trouble(None);
+        let ended = operation(&world, &id).await.body;
+        assert_eq!(ended["status"], "succeeded", "{trouble:?}: {ended}");
+        assert_eq!(token(&world).await, new);
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Headers of requests, from clients to agents.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use common::http::{Caller, InternalKey};
 use common::identity::Issuer;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -27,6 +29,10 @@ const NOT_FROM_CLIENTS: [&str; 12] = [
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// The address of a client that has none which can be told: nobody's, and reserved
+/// for examples (RFC 5737).
+const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1));
 
 /// This proxy's name in `Via` (RFC 9110, 7.6.3).
 const NAME: &str = "openclaw-maintenance";
@@ -59,16 +65,24 @@ pub(crate) fn to_agent(headers: &HeaderMap, caller: &Caller, secrets: Secrets<'_
     }
     // OpenClaw takes a request without these for one of a local client, and pairs
     // the device: so they are set even when nothing is known.
-    let address = caller.address.map(|address| address.to_string());
-    let address = address.and_then(|address| HeaderValue::try_from(address).ok());
-    let unknown = HeaderValue::from_static("unknown");
-    passed.insert(FORWARDED_FOR, address.unwrap_or(unknown));
+    let address = client_address(caller).to_string();
+    if let Ok(address) = HeaderValue::try_from(address) {
+        passed.insert(FORWARDED_FOR, address);
+    }
     passed.insert(FORWARDED_PROTO, HeaderValue::from_static(caller.scheme));
     if let Some(host) = &caller.host {
         passed.insert(FORWARDED_HOST, host.clone());
     }
     passed.append(header::VIA, HeaderValue::from_static(VIA));
     passed
+}
+
+/// The client's address, as an agent is told it. From 2026.8 on OpenClaw refuses
+/// whoever has none, or one that is the agent's own machine.
+fn client_address(caller: &Caller) -> IpAddr {
+    let own = |address: &IpAddr| address.is_loopback() || address.is_unspecified();
+    let address = caller.address.map(|address| address.to_canonical());
+    address.filter(|it| !own(it)).unwrap_or(NOBODY)
 }
 
 /// Whether a request has come through this proxy before: the agent's address leads
@@ -160,6 +174,29 @@ mod tests {
         expected.extend(FORWARDED);
         expected.extend(["x-many: 1", "x-many: 2"]);
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn an_agent_is_told_an_address_that_it_takes_whoever_asks() {
+        for (address, told) in [
+            (Some("203.0.113.7"), "203.0.113.7"),
+            (Some("10.0.0.9"), "10.0.0.9"),
+            (Some("2001:db8::7"), "2001:db8::7"),
+            (Some("::ffff:203.0.113.7"), "203.0.113.7"),
+            (Some("127.0.0.1"), "198.51.100.1"),
+            (Some("127.8.9.10"), "198.51.100.1"),
+            (Some("::1"), "198.51.100.1"),
+            (Some("::ffff:127.0.0.1"), "198.51.100.1"),
+            (Some("0.0.0.0"), "198.51.100.1"),
+            (None, "198.51.100.1"),
+        ] {
+            let caller = Caller {
+                address: address.map(|it| it.parse().unwrap()),
+                scheme: "https",
+                host: None,
+            };
+            assert_eq!(client_address(&caller).to_string(), told, "{address:?}");
+        }
     }
 
     #[test]
