@@ -89,7 +89,7 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failed> {
     for _ in 0..options.sweeps {
         let before = linux::cpu_seconds("self")?;
         let start = Instant::now();
-        let outcome = coordinator.scheduled(time, start + LIMIT).await?;
+        let outcome = coordinator.run_scheduled(time, start + LIMIT).await?;
         let Outcome::Made(report) = outcome else {
             return Err(format!("the sweep was not made: {outcome:?}").into());
         };

@@ -56,7 +56,7 @@ impl World {
         sweep: &Coordinator,
         scheduled: Timestamp,
     ) -> Result<Outcome, SweepError> {
-        sweep.scheduled(scheduled, Instant::now() + LIMIT).await
+        sweep.run_scheduled(scheduled, Instant::now() + LIMIT).await
     }
 
     /// What another process that sweeps is made of: as the stack's, but over any

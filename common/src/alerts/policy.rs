@@ -33,9 +33,9 @@ pub enum Plan {
     InIncident,
     /// They are told when a maintenance window or an incident is over, if it is still
     /// so.
-    Held,
+    Postponed,
     /// Trouble is over in a maintenance window: they are not told.
-    Silenced,
+    Suppressed,
 }
 
 /// Decides about each transition. All of them are news.
@@ -59,15 +59,15 @@ fn plan_one(announcement: &Announcement, situation: &Situation<'_>) -> Plan {
     if transition.is_degradation() {
         // No part of the incident, and perhaps a consequence of it.
         if incident.is_some_and(Incident::is_open) {
-            return Plan::Held;
+            return Plan::Postponed;
         }
     } else if !over && incident.is_some_and(|it| it.covers(transition.scheduled_at)) {
         return Plan::InIncident;
     }
     let mut windows = situation.windows.iter();
     match windows.any(|window| window.silences(Some(instance), situation.now)) {
-        true if over => Plan::Silenced,
-        true => Plan::Held,
+        true if over => Plan::Suppressed,
+        true => Plan::Postponed,
         false => Plan::Send(alert),
     }
 }
@@ -130,8 +130,8 @@ pub fn of_incident(incident: &Incident, down: u32) -> Alert {
         opened,
         since,
         closed,
-        fallen,
-        of,
+        went_down,
+        expected_up,
         ..
     } = incident;
     let since = iso8601(*since);
@@ -140,8 +140,8 @@ pub fn of_incident(incident: &Incident, down: u32) -> Alert {
             severity: Severity::Critical,
             title: "A large part of the fleet is down".to_owned(),
             text: format!(
-                "{fallen} of {of} agents that a sweep looked at went down since {since}. \
-                 Nobody is told of each of them."
+                "{went_down} of {expected_up} agents that a sweep checked went down since {since}. \
+                 Single agents cause no alerts while this incident is open."
             ),
             instance: None,
             time: *opened,
@@ -152,7 +152,7 @@ pub fn of_incident(incident: &Incident, down: u32) -> Alert {
             title: "The fleet is up again".to_owned(),
             text: format!(
                 "The incident that began at {since} is over. Of its agents that the last sweep \
-                 looked at, {down} are still down."
+                 checked, {down} are still down."
             ),
             instance: None,
             time: *closed,
@@ -209,8 +209,8 @@ mod tests {
             since: at(opened - 2),
             extended: at(opened),
             closed: closed.map(at),
-            fallen: 60,
-            of: 100,
+            went_down: 60,
+            expected_up: 100,
         }
     }
 
@@ -246,13 +246,13 @@ mod tests {
             ),
             (down, Some(incident(-9, Some(-1))), vec![], &none, None),
             (up, Some(incident(-3, None)), vec![], &none, None),
-            (down, None, vec![window(None)], &none, Some(Plan::Held)),
+            (down, None, vec![window(None)], &none, Some(Plan::Postponed)),
             (
                 down,
                 None,
                 vec![window(Some("abc123"))],
                 &none,
-                Some(Plan::Held),
+                Some(Plan::Postponed),
             ),
             (down, None, vec![window(Some("other"))], &none, None),
             (
@@ -260,7 +260,7 @@ mod tests {
                 None,
                 vec![window(Some("other")), window(None)],
                 &none,
-                Some(Plan::Silenced),
+                Some(Plan::Suppressed),
             ),
             (
                 down,
@@ -342,11 +342,16 @@ mod tests {
         let ends = degradation(Condition::Up, &["telegram"], &[]);
         let rows = [
             (&begins, None, vec![], None),
-            (&begins, Some(incident(-3, None)), vec![], Some(Plan::Held)),
+            (
+                &begins,
+                Some(incident(-3, None)),
+                vec![],
+                Some(Plan::Postponed),
+            ),
             (&begins, Some(incident(-3, Some(1))), vec![], None),
-            (&begins, None, vec![window(None)], Some(Plan::Held)),
+            (&begins, None, vec![window(None)], Some(Plan::Postponed)),
             (&ends, Some(incident(-3, None)), vec![], None),
-            (&ends, None, vec![window(None)], Some(Plan::Silenced)),
+            (&ends, None, vec![window(None)], Some(Plan::Suppressed)),
         ];
         for (announcement, incident, windows, expected) in rows {
             let situation = Situation {

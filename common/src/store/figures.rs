@@ -45,7 +45,7 @@ impl Bucket {
 
 /// What one process saw of an agent in an hour, or has seen so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
+pub struct PartialBucket {
     /// The agent.
     pub agent: InstanceId,
     /// The process. What it puts there again takes the place of what it put there.
@@ -54,7 +54,7 @@ pub struct Part {
     pub bucket: Bucket,
 }
 
-impl Part {
+impl PartialBucket {
     pub(super) fn sort_key(&self) -> String {
         let Self { writer, bucket, .. } = self;
         format!("{KIND}{}#{writer}", hour_key(bucket.hour))
@@ -135,7 +135,7 @@ mod tests {
                 failures: 1,
                 latency,
             };
-            Part {
+            PartialBucket {
                 agent: "agent".parse().unwrap(),
                 writer: Uuid::from_u128(writer),
                 bucket,

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::connection::Item;
 use super::history_keys::{EXPIRES_AT, KEY, SORT_KEY, expiry, hour_key};
-use super::{Bucket, Connection, Part, StoreError, corrupt, figures, parse};
+use super::{Bucket, Connection, PartialBucket, StoreError, corrupt, figures, parse};
 use crate::model::InstanceId;
 use crate::watch::{Condition, Gap, Judgement, Symptom, Transition, Trouble};
 
@@ -78,7 +78,10 @@ impl History {
     ///
     /// # Errors
     /// When DynamoDB fails: then some may have been put there, or all.
-    pub async fn put<'a>(&self, parts: &'a [Part]) -> Result<Vec<&'a Part>, StoreError> {
+    pub async fn put<'a>(
+        &self,
+        parts: &'a [PartialBucket],
+    ) -> Result<Vec<&'a PartialBucket>, StoreError> {
         let mut requests = Vec::with_capacity(parts.len());
         for part in parts {
             let put = PutRequest::builder().set_item(Some(part.item())).build();
@@ -100,7 +103,7 @@ impl History {
             .flatten()
             .filter_map(|request| request.put_request().map(PutRequest::item))
             .collect();
-        let is_left = |part: &&Part| {
+        let is_left = |part: &&PartialBucket| {
             let key = [
                 (KEY, AttributeValue::S(part.agent.to_string())),
                 (SORT_KEY, AttributeValue::S(part.sort_key())),

@@ -53,8 +53,8 @@ impl TryFrom<StoredIncident> for IncidentRecord {
                 since: parse("since", &stored.since)?,
                 extended: parse("goingOnAt", &stored.going_on_at)?,
                 closed: time("closed", stored.closed)?,
-                fallen: stored.fallen,
-                of: stored.out_of,
+                went_down: stored.fallen,
+                expected_up: stored.out_of,
             },
             pending: time("owed", stored.pending)?,
         })
@@ -100,8 +100,8 @@ impl Incidents {
             [
                 (":opened", text(incident.opened)),
                 (":since", text(incident.since)),
-                (":fallen", number(incident.fallen)),
-                (":outOf", number(incident.of)),
+                (":fallen", number(incident.went_down)),
+                (":outOf", number(incident.expected_up)),
             ],
         )
         .await

@@ -30,7 +30,7 @@ pub struct SweepRuns {
 
 /// Whether a sweep is the newest one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Begun {
+pub enum BeginOutcome {
     /// It is, or it is the same one again. Into so many segments an earlier one had
     /// it divided, if one did.
     Newest(Option<u32>),
@@ -55,7 +55,7 @@ struct Header {
 }
 
 #[derive(Deserialize)]
-struct Part {
+struct ListingPart {
     services: String,
 }
 
@@ -69,7 +69,7 @@ impl SweepRuns {
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn begin(&self, sweep: Timestamp) -> Result<Begun, StoreError> {
+    pub async fn begin(&self, sweep: Timestamp) -> Result<BeginOutcome, StoreError> {
         let answer = self
             .update_newest(sweep)
             .condition_expression("attribute_not_exists(sweep) OR sweep <= :sweep")
@@ -85,12 +85,12 @@ impl SweepRuns {
                     let number = text.parse();
                     number.map_err(|_| self.damaged("newest", format!("{text} segments")))
                 });
-                Ok(Begun::Newest(segments.transpose()?))
+                Ok(BeginOutcome::Newest(segments.transpose()?))
             }
             Err(error) => {
                 StoreError::refused_item(error)?;
                 let newest = self.newest().await?;
-                Ok(newest.map_or(Begun::Newest(None), Begun::Outdated))
+                Ok(newest.map_or(BeginOutcome::Newest(None), BeginOutcome::Outdated))
             }
         }
     }
@@ -198,7 +198,7 @@ impl SweepRuns {
             let Some(item) = self.item(&key).await? else {
                 return Ok(None);
             };
-            let part: Part = serde_dynamo::from_item(item)
+            let part: ListingPart = serde_dynamo::from_item(item)
                 .map_err(|error| self.damaged(&key, error.to_string()))?;
             let part: Vec<HostedService> = serde_json::from_str(&part.services)
                 .map_err(|error| self.damaged(&key, error.to_string()))?;

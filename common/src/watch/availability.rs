@@ -8,7 +8,7 @@ use super::{Condition, Gap};
 
 /// A time that is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
+pub struct TimeRange {
     /// Its beginning.
     pub from: Timestamp,
     /// Its end.
@@ -17,7 +17,7 @@ pub struct Window {
 
 /// A condition that begins; none where it is not known any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct ConditionChange {
     /// When.
     pub at: Timestamp,
     /// The condition.
@@ -45,16 +45,16 @@ pub struct Availability {
 }
 
 impl Availability {
-    /// Adds up a window. `changes` and `gaps` are in their order; before the
+    /// Adds up a range. `changes` and `gaps` are in their order; before the
     /// first change nothing is known.
-    pub fn of(window: Window, changes: &[Change], gaps: &[Gap]) -> Self {
+    pub fn of(range: TimeRange, changes: &[ConditionChange], gaps: &[Gap]) -> Self {
         let mut sum = Self::default();
         let ends = changes.iter().skip(1).map(|change| change.at);
-        let mut unobserved = seconds(window.from, window.until);
-        for (change, end) in changes.iter().zip(ends.chain([window.until])) {
+        let mut unobserved = seconds(range.from, range.until);
+        for (change, end) in changes.iter().zip(ends.chain([range.until])) {
             let Some(condition) = change.to else { continue };
-            let from = change.at.clamp(window.from, window.until);
-            let until = end.clamp(from, window.until);
+            let from = change.at.clamp(range.from, range.until);
+            let until = end.clamp(from, range.until);
             let blind: i64 = gaps
                 .iter()
                 .map(|gap| {
@@ -109,8 +109,8 @@ mod tests {
         start + SignedDuration::from_mins(minute)
     }
 
-    fn change(minute: i64, to: Condition) -> Change {
-        Change {
+    fn change(minute: i64, to: Condition) -> ConditionChange {
+        ConditionChange {
             at: at(minute),
             to: Some(to),
         }
@@ -129,8 +129,8 @@ mod tests {
 
     const HOUR: (i64, i64) = (0, 60);
 
-    fn hour() -> Window {
-        Window {
+    fn hour() -> TimeRange {
+        TimeRange {
             from: at(HOUR.0),
             until: at(HOUR.1),
         }
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn time_up_down_and_starting_counts_and_all_other_time_does_not() {
-        type Row<'r> = (&'r [Change], &'r [Gap], Availability, Option<f64>);
+        type Row<'r> = (&'r [ConditionChange], &'r [Gap], Availability, Option<f64>);
         let rows: [Row<'_>; 6] = [
             (
                 &[],
@@ -150,7 +150,7 @@ mod tests {
                 None,
             ),
             (
-                // Before the window already, and nothing else.
+                // Before the range already, and nothing else.
                 &[change(-500, Condition::Up)],
                 &[],
                 Availability {

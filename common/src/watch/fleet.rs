@@ -37,9 +37,9 @@ pub struct Incident {
     /// The sweep that found it over.
     pub closed: Option<Timestamp>,
     /// How many agents were down when it was found out.
-    pub fallen: u32,
+    pub went_down: u32,
     /// Of how many that had been up or starting.
-    pub of: u32,
+    pub expected_up: u32,
 }
 
 impl Incident {
@@ -58,25 +58,26 @@ impl Incident {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FleetCount {
     /// Agents that are up or starting.
-    pub standing: u32,
+    pub up_or_starting: u32,
     /// Agents that went down lately, or since the incident began.
-    pub fallen: u32,
+    pub went_down: u32,
     /// Since when the first of those is down.
     pub since: Option<Timestamp>,
     /// Whether all agents were looked at.
-    pub whole: bool,
+    pub complete: bool,
 }
 
 impl FleetCount {
     /// Those that should stand.
-    pub fn of(&self) -> u32 {
-        self.standing.saturating_add(self.fallen)
+    pub fn expected_up(&self) -> u32 {
+        self.up_or_starting.saturating_add(self.went_down)
     }
 
     /// Whether so many fell that it is one thing and not many.
     pub fn is_incident(&self, policy: &FleetPolicy) -> bool {
-        let share = u64::from(self.fallen) * 100;
-        self.fallen >= policy.min && share >= u64::from(policy.share) * u64::from(self.of())
+        let share = u64::from(self.went_down) * 100;
+        self.went_down >= policy.min
+            && share >= u64::from(policy.share) * u64::from(self.expected_up())
     }
 }
 
@@ -106,7 +107,7 @@ pub fn judge_fleet(
         Some(open) => {
             let quiet = sweep.duration_since(open.extended) >= policy.quiet;
             // Who was not looked at may still be down.
-            if quiet && count.whole {
+            if quiet && count.complete {
                 FleetNews::Ends
             } else {
                 FleetNews::None
@@ -117,8 +118,8 @@ pub fn judge_fleet(
             since: count.since.unwrap_or(sweep),
             extended: sweep,
             closed: None,
-            fallen: count.fallen,
-            of: count.of(),
+            went_down: count.went_down,
+            expected_up: count.expected_up(),
         }),
         None => FleetNews::None,
     }
@@ -139,23 +140,23 @@ mod tests {
             since: at(-2),
             extended: at(5),
             closed: closed.map(at),
-            fallen: 60,
-            of: 100,
+            went_down: 60,
+            expected_up: 100,
         }
     }
 
-    fn count(standing: u32, fallen: u32) -> FleetCount {
+    fn count(up_or_starting: u32, went_down: u32) -> FleetCount {
         FleetCount {
-            standing,
-            fallen,
-            since: (fallen > 0).then(|| at(-3)),
-            whole: true,
+            up_or_starting,
+            went_down,
+            since: (went_down > 0).then(|| at(-3)),
+            complete: true,
         }
     }
 
     #[test]
     fn an_incident_is_many_agents_and_a_large_share_of_them() {
-        for (standing, fallen, opens) in [
+        for (up_or_starting, went_down, opens) in [
             (0, 0, false),
             (100, 0, false),
             // A large share of few.
@@ -168,7 +169,7 @@ mod tests {
         ] {
             let news = judge_fleet(
                 None,
-                &count(standing, fallen),
+                &count(up_or_starting, went_down),
                 at(10),
                 &FleetPolicy::default(),
             );
@@ -178,20 +179,20 @@ mod tests {
                     since: at(-3),
                     extended: at(10),
                     closed: None,
-                    fallen,
-                    of: standing + fallen,
+                    went_down,
+                    expected_up: up_or_starting + went_down,
                 })
             } else {
                 FleetNews::None
             };
-            assert_eq!(news, expected, "{fallen} beside {standing}");
+            assert_eq!(news, expected, "{went_down} beside {up_or_starting}");
         }
     }
 
     #[test]
     fn an_incident_ends_once_it_was_over_for_a_while_and_everybody_was_looked_at() {
         let partly = FleetCount {
-            whole: false,
+            complete: false,
             ..count(95, 5)
         };
         for (last, count, minute, expected) in [

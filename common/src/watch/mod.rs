@@ -16,7 +16,7 @@ mod policy;
 mod remediation;
 mod state;
 
-pub use availability::{Availability, Change, Window};
+pub use availability::{Availability, ConditionChange, TimeRange};
 pub use degraded::{CauseStreak, Degraded};
 pub use fleet::{FleetCount, FleetNews, FleetPolicy, Incident, judge_fleet};
 pub use histogram::Histogram;

@@ -105,8 +105,8 @@ impl AgentState {
     }
 }
 
-/// A change of an agent's condition or of what does not work of it, with what somebody who is told of it wants
-/// to know.
+/// A change of an agent's condition or degradation, with what its alert has to
+/// say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transition {
     /// How it was; none where nobody had looked before.

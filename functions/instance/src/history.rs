@@ -7,8 +7,8 @@ use common::clock::iso8601;
 use common::http::{ApiError, ErrorBody, OwnedInstance, UnauthorizedThenForbidden};
 use common::store::{Bucket, HISTORY_KEPT, Record, Watched};
 use common::watch::{
-    AgentState, Availability, Change, Condition, Gap, Symptom, Transition as WatchedTransition,
-    Window,
+    AgentState, Availability, Condition, ConditionChange, Gap, Symptom, TimeRange,
+    Transition as WatchedTransition,
 };
 use http::request::Parts;
 use jiff::{SignedDuration, Timestamp};
@@ -157,15 +157,15 @@ pub(crate) async fn handler(
     let watched = asked.instance;
     let Hours(hours) = asked.query;
     let now = state.clock.now();
-    let window = Window {
+    let range = TimeRange {
         from: now - SignedDuration::from_hours(hours),
         until: now,
     };
     let record = state
         .history
-        .since(&watched.instance.id, window.from)
+        .since(&watched.instance.id, range.from)
         .await?;
-    Ok(Json(view(&watched, record, window)))
+    Ok(Json(view(&watched, record, range)))
 }
 
 fn parse_hours(text: &str) -> Result<i64, ApiError> {
@@ -176,17 +176,17 @@ fn parse_hours(text: &str) -> Result<i64, ApiError> {
     })
 }
 
-fn view(watched: &Watched, record: Record, window: Window) -> InstanceHistory {
+fn view(watched: &Watched, record: Record, range: TimeRange) -> InstanceHistory {
     let state = watched.state.as_ref();
     let changes = changes(state, &record.transitions);
-    let gaps = gaps(state, record.gaps, window.until);
-    let seconds = Availability::of(window, &changes, &gaps);
+    let gaps = gaps(state, record.gaps, range.until);
+    let seconds = Availability::of(range, &changes, &gaps);
     let omitted = record.transitions.len().saturating_sub(TRANSITIONS);
     let transitions = record.transitions.into_iter().skip(omitted).rev();
     InstanceHistory {
         user_id: watched.instance.id.to_string(),
-        from: iso8601(window.from),
-        until: iso8601(window.until),
+        from: iso8601(range.from),
+        until: iso8601(range.until),
         condition: state.map(|state| state.condition),
         since: state.map(|state| iso8601(state.since)),
         observed_at: state.map(|state| iso8601(state.seen_at)),
@@ -203,22 +203,22 @@ fn view(watched: &Watched, record: Record, window: Window) -> InstanceHistory {
     }
 }
 
-/// The conditions of the window, in order: what the first transition says of the
+/// The conditions of the range, in order: what the first transition says of the
 /// time before it, the transitions, and without any what the state says.
-fn changes(state: Option<&AgentState>, transitions: &[WatchedTransition]) -> Vec<Change> {
+fn changes(state: Option<&AgentState>, transitions: &[WatchedTransition]) -> Vec<ConditionChange> {
     let before = transitions.first().and_then(|first| {
-        Some(Change {
+        Some(ConditionChange {
             at: first.from_since?,
             to: first.from,
         })
     });
-    let found = transitions.iter().map(|transition| Change {
+    let found = transitions.iter().map(|transition| ConditionChange {
         at: transition.since,
         to: Some(transition.to),
     });
     let steady = state
         .filter(|_| transitions.is_empty())
-        .map(|state| Change {
+        .map(|state| ConditionChange {
             at: state.since,
             to: Some(state.condition),
         });

@@ -7,8 +7,8 @@ use std::time::Duration;
 use common::clock::SharedClock;
 use common::queue::{Queue, QueueError};
 use common::store::{
-    AgentStates, Begun, History, Incidents, Instances, MaintenanceWindows, Segment, StoreError,
-    SweepRuns,
+    AgentStates, BeginOutcome, History, Incidents, Instances, MaintenanceWindows, Segment,
+    StoreError, SweepRuns,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -106,7 +106,7 @@ impl Coordinator {
                 sender: sender.clone(),
                 policy: settings.remediation_policy(),
                 fleet: settings.fleet,
-                steps: settings.healing_steps,
+                steps: settings.self_healing_steps,
             })
         });
         Self {
@@ -158,7 +158,7 @@ impl Coordinator {
         }
         let deadline = Instant::now() + limit.min(self.settings.time_limit);
         match Event::try_from(event)? {
-            Event::Schedule(time) => Ok(match self.scheduled(time, deadline).await? {
+            Event::Schedule(time) => Ok(match self.run_scheduled(time, deadline).await? {
                 Outcome::Made(report) => json!(report.summary),
                 Outcome::HandedOut(segments) => json!({"segments": segments}),
                 Outcome::Outdated(newest) => json!({"outdatedBy": newest}),
@@ -167,7 +167,7 @@ impl Coordinator {
                 let mut failures = Vec::new();
                 for message in messages {
                     let made = match message.segment {
-                        Ok(segment) => self.segment(&segment, deadline).await,
+                        Ok(segment) => self.run_message(&segment, deadline).await,
                         Err(error) => Err(error.into()),
                     };
                     if let Err(error) = made {
@@ -200,10 +200,10 @@ impl Coordinator {
     /// Makes the run that is due now, as the schedule of a server would.
     ///
     /// # Errors
-    /// As for a [scheduled](Self::scheduled) one.
+    /// As for a [scheduled](Self::run_scheduled) one.
     pub async fn run_now(&self) -> Result<Outcome, SweepError> {
         let deadline = Instant::now() + self.settings.time_limit;
-        self.scheduled(self.clock.now(), deadline).await
+        self.run_scheduled(self.clock.now(), deadline).await
     }
 
     /// Makes the run of a time, which is rounded down to the interval: here, or in
@@ -211,15 +211,15 @@ impl Coordinator {
     ///
     /// # Errors
     /// When the instances cannot be read, or segments cannot be handed out.
-    pub async fn scheduled(
+    pub async fn run_scheduled(
         &self,
         time: Timestamp,
         deadline: Instant,
     ) -> Result<Outcome, SweepError> {
         let scheduled_at = self.settings.slot(time);
         let segments = match self.sweep_runs.begin(scheduled_at).await {
-            Ok(Begun::Newest(segments)) => segments.unwrap_or(1),
-            Ok(Begun::Outdated(newest)) => {
+            Ok(BeginOutcome::Newest(segments)) => segments.unwrap_or(1),
+            Ok(BeginOutcome::Outdated(newest)) => {
                 tracing::warn!(sweep = %scheduled_at, %newest, "a newer sweep has begun: this one is left out");
                 return Ok(Outcome::Outdated(newest));
             }
@@ -240,14 +240,14 @@ impl Coordinator {
                 Ok(Outcome::HandedOut(segments))
             }
             _ => {
-                let report = self.run(scheduled_at, Segment::ALL, services, deadline);
+                let report = self.run_segment(scheduled_at, Segment::ALL, services, deadline);
                 Ok(Outcome::Made(report.await?))
             }
         }
     }
 
     /// Makes a segment that was handed out, unless it arrives too late.
-    async fn segment(
+    async fn run_message(
         &self,
         message: &SegmentMessage,
         deadline: Instant,
@@ -268,14 +268,16 @@ impl Coordinator {
             number: segment,
             of,
         };
-        let report = self.run(scheduled_at, part, services, deadline).await?;
+        let report = self
+            .run_segment(scheduled_at, part, services, deadline)
+            .await?;
         Ok(Some(report))
     }
 
     /// A run over a segment and what follows it: its agents are visited, people
     /// alerted, agents remediated, and its figures published. It ends some seconds
     /// after the deadline at the latest, after which no agent is visited any more.
-    async fn run(
+    async fn run_segment(
         &self,
         scheduled_at: Timestamp,
         segment: Segment,
@@ -292,7 +294,7 @@ impl Coordinator {
             services,
             down_since: open.map_or_else(|| self.down_since(scheduled_at), |it| it.since),
         };
-        let Finished { tally, cut_off } = self.runner.run(scope, begun, deadline).await;
+        let Finished { tally, cut_off } = self.runner.visit_all(scope, begun, deadline).await;
         let Tally {
             mut summary,
             transitions,
@@ -303,7 +305,7 @@ impl Coordinator {
             broken,
             ..
         } = tally;
-        let segments = self.next_segments(&summary, fleet.whole);
+        let segments = self.next_segments(&summary, fleet.complete);
         let news = News {
             announcements,
             overdue,

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use common::model::InstanceId;
 use common::random;
-use common::store::{Bucket, Part};
+use common::store::{Bucket, PartialBucket};
 use common::watch::{Histogram, Policy};
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -117,12 +117,12 @@ impl LatencyBuffer {
     }
 
     /// What is not written of these agents.
-    pub(crate) fn parts(&self, of: &[InstanceId]) -> Vec<Part> {
+    pub(crate) fn parts(&self, of: &[InstanceId]) -> Vec<PartialBucket> {
         let agents = self.lock();
         let buffer = of.iter().filter_map(|agent| agents.get_key_value(agent));
         let parts = buffer.flat_map(|(agent, figures)| {
             let hours = figures.hours.iter().filter(|hour| !hour.written);
-            hours.map(|hour| Part {
+            hours.map(|hour| PartialBucket {
                 agent: agent.clone(),
                 writer: self.process,
                 bucket: hour.bucket.clone(),
@@ -133,7 +133,7 @@ impl LatencyBuffer {
 
     /// Notes that a part is written. If more has come to it meanwhile, it is written
     /// again.
-    pub(crate) fn written(&self, part: &Part) {
+    pub(crate) fn written(&self, part: &PartialBucket) {
         let mut agents = self.lock();
         let Some(figures) = agents.get_mut(&part.agent) else {
             return;
@@ -177,7 +177,7 @@ mod tests {
         buffer.due(at(minute), &Policy::default()) == [agent()]
     }
 
-    fn probes(parts: &[Part]) -> Vec<(String, u64)> {
+    fn probes(parts: &[PartialBucket]) -> Vec<(String, u64)> {
         let parts = parts.iter().map(|it| &it.bucket);
         parts.map(|it| (it.hour.to_string(), it.probes)).collect()
     }

@@ -107,7 +107,7 @@ pub fn from_environment(
         return Err(reader.into_error().into());
     };
     // Without self-healing none of its variables are needed.
-    let controls = match settings.may_heal(switch) {
+    let controls = match settings.self_healing_enabled(switch) {
         true => match ControlSettings::read(&mut reader) {
             Some(controls) => Some(controls),
             None => return Err(reader.into_error().into()),

@@ -123,7 +123,7 @@ impl Notifier {
             });
         let incident = record.as_ref().map(|record| &record.incident);
         if let (Some(incident), Some(pending)) = (incident, pending) {
-            let alert = of_incident(incident, news.fleet.fallen);
+            let alert = of_incident(incident, news.fleet.went_down);
             self.deliver_incident(incident, &alert, pending, &windows, summary)
                 .await;
         }
@@ -149,7 +149,7 @@ impl Notifier {
                 (Plan::Send(_), Delivery::Failed) => summary.alerts_failed += 1,
                 (Plan::Send(_), Delivery::Done) => summary.alerts_sent += 1,
                 (Plan::InIncident, _) => summary.alerts_in_incident += 1,
-                (Plan::Held | Plan::Silenced, _) => summary.alerts_silenced += 1,
+                (Plan::Postponed | Plan::Suppressed, _) => summary.alerts_silenced += 1,
                 (Plan::AlreadySent, _) => {}
             }
         }
@@ -275,8 +275,8 @@ impl Notifier {
             }
             Plan::AlreadySent => mark_known().await,
             Plan::InIncident => states.drop_pending(instance, found_by).await,
-            Plan::Silenced => states.mark_over(instance, found_by).await,
-            Plan::Held => Ok(()),
+            Plan::Suppressed => states.mark_over(instance, found_by).await,
+            Plan::Postponed => Ok(()),
         };
         if let Err(error) = written {
             // It stays pending for longer than it has to.

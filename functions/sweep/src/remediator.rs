@@ -151,7 +151,7 @@ impl Remediator {
                 (!open).then_some(windows)
             }
             (Err(error), _) | (_, Err(error)) => {
-                tracing::error!(%error, "nobody is healed: the fleet cannot be judged");
+                tracing::error!(%error, "self-healing is skipped: the state of the fleet is unknown");
                 None
             }
         }
@@ -214,19 +214,19 @@ impl Remediator {
         let ordered = self.controls.run_if_unchanged(control, order, before);
         let failure = match ordered.await {
             Ok(operation) => {
-                tracing::info!(agent = %id, %step, operation = %operation.id, "an agent is healed");
+                tracing::info!(agent = %id, %step, operation = %operation.id, "self-healing takes a step");
                 None
             }
             Err(error @ (ControlError::Busy { .. } | ControlError::ChangedSince(..))) => {
-                tracing::info!(agent = %id, %step, %error, "an agent is not healed now");
+                tracing::info!(agent = %id, %step, %error, "a step of self-healing is postponed");
                 return CaseOutcome::Postponed;
             }
             Err(ControlError::Store(error)) => {
-                tracing::error!(%error, agent = %id, %step, "an agent is not healed now");
+                tracing::error!(%error, agent = %id, %step, "a step of self-healing is postponed");
                 return CaseOutcome::Postponed;
             }
             Err(error) => {
-                tracing::warn!(%error, agent = %id, %step, "an agent is not healed");
+                tracing::warn!(%error, agent = %id, %step, "a step of self-healing failed");
                 Some(error.to_string())
             }
         };

@@ -106,7 +106,7 @@ enum Next {
 impl Runner {
     /// Visits every agent of a segment and writes the figures that are due. Agents
     /// that the time before the deadline does not suffice for are counted.
-    pub(crate) async fn run(
+    pub(crate) async fn visit_all(
         self: &Arc<Self>,
         scope: Scope,
         begun: Instant,
@@ -142,7 +142,7 @@ impl Runner {
         let took = begun.elapsed().as_millis();
         tally.summary.duration_ms = u64::try_from(took).unwrap_or(u64::MAX);
         tally.summary.latency(&tally.latency);
-        tally.fleet.whole = !cut_off && tally.broken.is_none() && tally.summary.not_reached == 0;
+        tally.fleet.complete = !cut_off && tally.broken.is_none() && tally.summary.not_reached == 0;
         Finished { tally, cut_off }
     }
 }

@@ -36,13 +36,13 @@ pub struct Settings {
     /// For how long a listing is used while there is no newer one.
     pub listing_max_age: SignedDuration,
     /// Whether agents that fail are restarted and repaired.
-    pub heals: bool,
+    pub self_healing: bool,
     /// After how many failing runs.
-    pub healing_after: u32,
+    pub self_healing_after: u32,
     /// How long a step has until the next one.
-    pub healing_pause: SignedDuration,
+    pub self_healing_pause: SignedDuration,
     /// How many steps are taken after one run.
-    pub healing_steps: usize,
+    pub self_healing_steps: usize,
 }
 
 impl Default for Settings {
@@ -57,10 +57,10 @@ impl Default for Settings {
             fleet: FleetPolicy::default(),
             listing_interval: SignedDuration::from_secs(60),
             listing_max_age: SignedDuration::from_mins(10),
-            heals: false,
-            healing_after: 5,
-            healing_pause: SignedDuration::from_mins(5),
-            healing_steps: 5,
+            self_healing: false,
+            self_healing_after: 5,
+            self_healing_pause: SignedDuration::from_mins(5),
+            self_healing_steps: 5,
         }
     }
 }
@@ -148,11 +148,11 @@ impl Settings {
         let listing_interval = number(SWEEP_LISTING_INTERVAL);
         let listing_max_age = number(SWEEP_LISTING_MAX_AGE);
         let fleet_min = number(ALERT_FLEET_MIN);
-        let healing_after = number(SELF_HEALING_AFTER);
-        let healing_pause = number(SELF_HEALING_PAUSE);
-        let healing_steps = number(SELF_HEALING_STEPS);
+        let self_healing_after = number(SELF_HEALING_AFTER);
+        let self_healing_pause = number(SELF_HEALING_PAUSE);
+        let self_healing_steps = number(SELF_HEALING_STEPS);
         let fleet_share = reader.optional::<Percent>(ALERT_FLEET_SHARE);
-        let heals = reader.optional::<SelfHealing>(SELF_HEALING);
+        let self_healing = reader.optional::<SelfHealing>(SELF_HEALING);
         let seconds = |given: Option<PositiveInt>, default| {
             given.map_or(default, |PositiveInt(number)| {
                 SignedDuration::from_secs(number.into())
@@ -185,20 +185,22 @@ impl Settings {
             },
             listing_interval: seconds(listing_interval?, default.listing_interval),
             listing_max_age: seconds(listing_max_age?, default.listing_max_age),
-            heals: heals?.is_some_and(|it| it == SelfHealing::On),
-            healing_after: count(healing_after?, default.healing_after),
-            healing_pause: seconds(healing_pause?, default.healing_pause),
-            healing_steps: healing_steps?
-                .map_or(default.healing_steps, |PositiveInt(number)| number as usize),
+            self_healing: self_healing?.is_some_and(|it| it == SelfHealing::On),
+            self_healing_after: count(self_healing_after?, default.self_healing_after),
+            self_healing_pause: seconds(self_healing_pause?, default.self_healing_pause),
+            self_healing_steps: self_healing_steps?
+                .map_or(default.self_healing_steps, |PositiveInt(number)| {
+                    number as usize
+                }),
         })
     }
 
     /// Whether self-healing is on: never while controls are off.
-    pub fn may_heal(&self, switch: ControlsSwitch) -> bool {
-        if self.heals && switch == ControlsSwitch::Off {
-            tracing::warn!("controls are off, so nobody is healed");
+    pub fn self_healing_enabled(&self, switch: ControlsSwitch) -> bool {
+        if self.self_healing && switch == ControlsSwitch::Off {
+            tracing::warn!("controls are off, and with them self-healing");
         }
-        self.heals && switch == ControlsSwitch::On
+        self.self_healing && switch == ControlsSwitch::On
     }
 
     /// How patient self-healing is.
@@ -209,10 +211,10 @@ impl Settings {
         // The first of so many failing sweeps is no time ago; half an interval for
         // sweeps that come a little late or early.
         let seconds = self.interval.as_secs();
-        let after = i64::from(self.healing_after) * seconds - seconds * 3 / 2;
+        let after = i64::from(self.self_healing_after) * seconds - seconds * 3 / 2;
         RemediationPolicy {
             after: SignedDuration::from_secs(after),
-            pause: self.healing_pause,
+            pause: self.self_healing_pause,
             grace: self.policy.grace,
             stable: STABLE,
         }
@@ -270,7 +272,7 @@ mod tests {
     #[test]
     fn nobody_is_healed_unless_it_is_wanted_and_controls_are_on() {
         use ControlsSwitch::{Off, On};
-        for (value, switch, heals) in [
+        for (value, switch, self_healing) in [
             (None, On, false),
             (Some("off"), On, false),
             (Some("on"), On, true),
@@ -279,7 +281,11 @@ mod tests {
             let value = value.unwrap_or_default().to_owned();
             let environment = BTreeMap::from([(SELF_HEALING, value)]);
             let settings = Settings::read(&mut Reader::new(&environment)).unwrap();
-            assert_eq!(settings.may_heal(switch), heals, "{environment:?}");
+            assert_eq!(
+                settings.self_healing_enabled(switch),
+                self_healing,
+                "{environment:?}"
+            );
         }
     }
 

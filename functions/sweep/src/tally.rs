@@ -45,9 +45,9 @@ impl Tally {
         self.summary.conditions.count(state.condition);
         let fleet = &mut self.fleet;
         match state.condition {
-            Condition::Up | Condition::Starting => fleet.standing += 1,
+            Condition::Up | Condition::Starting => fleet.up_or_starting += 1,
             Condition::Down if state.since >= down_since => {
-                fleet.fallen += 1;
+                fleet.went_down += 1;
                 let first = fleet.since.map_or(state.since, |it| it.min(state.since));
                 fleet.since = Some(first);
             }

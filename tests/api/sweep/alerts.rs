@@ -239,15 +239,16 @@ async fn when_most_of_the_fleet_fails_people_get_one_alert_and_one_when_it_is_ov
         [
             json!({
                 "severity": "critical", "title": "A large part of the fleet is down",
-                "text": "5 of 7 agents that a sweep looked at went down since \
-                         2026-04-04T03:12:00.000Z. Nobody is told of each of them.",
+                "text": "5 of 7 agents that a sweep checked went down since \
+                         2026-04-04T03:12:00.000Z. Single agents cause no alerts while this \
+                         incident is open.",
                 "instanceId": null, "time": "2026-04-04T03:14:00.000Z",
                 "dedupKey": "fleet@2026-04-04T03:14:00Z",
             }),
             json!({
                 "severity": "info", "title": "The fleet is up again",
                 "text": "The incident that began at 2026-04-04T03:12:00.000Z is over. Of its \
-                         agents that the last sweep looked at, 1 are still down.",
+                         agents that the last sweep checked, 1 are still down.",
                 "instanceId": null, "time": "2026-04-04T03:20:00.000Z",
                 "dedupKey": "fleet@2026-04-04T03:14:00Z:over",
             }),
