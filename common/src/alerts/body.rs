@@ -1,4 +1,4 @@
-//! An alert as its receiver wants it.
+//! The body of an alert, in the format of its receiver.
 
 use serde_json::{Value, json};
 use url::Url;
@@ -9,12 +9,12 @@ use crate::clock::iso8601;
 /// The longest message that Discord takes, in characters.
 const DISCORD_LIMIT: usize = 2000;
 
-/// Who receives alerts, told by the host of a webhook.
+/// The receiver of alerts, recognised by the webhook's host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Receiver {
     Slack,
     Discord,
-    /// Anybody else gets the fields as they are.
+    /// Any other receiver gets the fields as JSON.
     Other,
 }
 
@@ -36,7 +36,7 @@ impl Receiver {
 
     pub(super) fn body(self, alert: &Alert) -> Value {
         match self {
-            // Slack reads `<` and `&` as its own markup: `<!channel>` calls
+            // Slack reads `<` and `&` as markup: `<!channel>` would notify
             // everybody.
             Self::Slack => json!({"text": message(alert)
                 .replace('&', "&amp;")
@@ -58,7 +58,6 @@ impl Receiver {
     }
 }
 
-/// An alert as one text for people.
 fn message(alert: &Alert) -> String {
     let severity = match alert.severity {
         Severity::Info => "Info",

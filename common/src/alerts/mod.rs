@@ -1,8 +1,9 @@
-//! AlertOutbox people that something is wrong.
+//! Alerts to people, sent to webhooks.
 //!
-//! [`Alerts`] are the platform's support's: one never delays or fails what raised
-//! it, and is sent in the background. [`Webhooks`] get those of the fleet, which
-//! [`plan`] decides about; a sweep waits for them, and keeps what nobody took.
+//! [`Alerts`] go to the platform's support: they are sent in the background,
+//! and never delay or fail the request that raised them. Alerts about the fleet
+//! go to [`Webhooks`]; [`plan`] decides which are sent. A sweep waits for
+//! those, and an alert that no webhook accepted stays pending.
 
 mod body;
 mod policy;
@@ -24,29 +25,26 @@ pub use webhooks::{InvalidWebhookUrls, WebhookUrls, Webhooks};
 use crate::background::Background;
 use crate::model::InstanceId;
 
-/// For how long the same alert is not sent again by one process: whoever presses
-/// a button ten times has one problem.
+/// For how long one process does not send the same alert again: ten clicks on a
+/// button are one problem.
 const QUIET: SignedDuration = SignedDuration::from_mins(5);
 
-/// Something that support should know. It names no secret.
+/// Something that people should know. It contains no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alert {
-    /// How bad it is.
     pub severity: Severity,
-    /// What is wrong, in a few words.
     pub title: String,
-    /// What is known of it.
+    /// The details.
     pub text: String,
-    /// The agent that it is about, if it is about one.
+    /// The agent that it is about, if it is about one in particular.
     pub instance: Option<InstanceId>,
-    /// When it was found.
+    /// When the problem was found.
     pub time: Timestamp,
-    /// The same for every alert about the same problem.
+    /// Equal for all alerts about the same problem.
     pub dedup_key: String,
 }
 
 impl Alert {
-    /// Writes it to the log.
     fn log(&self) {
         tracing::warn!(
             severity = ?self.severity,
@@ -59,19 +57,18 @@ impl Alert {
     }
 }
 
-/// How bad something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Something is well again.
+    /// Something has recovered.
     Info,
-    /// It works less well than it should.
+    /// Something works less well than it should.
     Warning,
-    /// It does not work.
+    /// Something does not work.
     Critical,
 }
 
-/// Where alerts go. Clones share what they remember.
+/// Sends alerts to support. Clones share what they remember of sent ones.
 #[derive(Clone, Debug)]
 pub struct Alerts {
     webhook: Option<Webhook>,
@@ -80,7 +77,7 @@ pub struct Alerts {
 }
 
 impl Alerts {
-    /// Alerts that are logged, and sent to a webhook where there is one.
+    /// Logs alerts, and sends them to a webhook if there is one.
     pub fn new(webhook: Option<Webhook>, background: Background) -> Self {
         Self {
             webhook,
@@ -89,7 +86,8 @@ impl Alerts {
         }
     }
 
-    /// Logs an alert, and has it sent unless the same one just was.
+    /// Logs an alert, and sends it in the background unless the same one was
+    /// sent a moment ago.
     pub fn raise(&self, alert: Alert) {
         alert.log();
         let Some(webhook) = self.webhook.clone() else {
@@ -102,7 +100,7 @@ impl Alerts {
         self.background.spawn(async move {
             if let Err(error) = webhook.send(&alert).await {
                 tracing::error!(%error, key = alert.dedup_key, "an alert was not delivered");
-                // Nobody was told, so the next one is news again.
+                // Nobody has it, so the next one is sent.
                 let mut sent = sent.lock().unwrap_or_else(PoisonError::into_inner);
                 sent.remove(&alert.dedup_key);
             }

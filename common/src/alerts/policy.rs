@@ -1,4 +1,4 @@
-//! What becomes of the transitions of agents: who is told, and of what.
+//! Which alerts are sent about transitions and incidents, and what they say.
 
 use std::collections::HashSet;
 
@@ -9,36 +9,32 @@ use crate::clock::iso8601;
 use crate::model::MaintenanceWindow;
 use crate::watch::{Announcement, Condition, Incident};
 
-/// What decides beside the transition itself.
+/// What decides about an alert besides its transition.
 #[derive(Clone, Copy, Debug)]
 pub struct Situation<'s> {
-    /// The last failure of a large part of the fleet.
+    /// The last incident of the fleet, open or closed.
     pub incident: Option<&'s Incident>,
-    /// When nobody is to be alerted.
     pub windows: &'s [MaintenanceWindow],
-    /// The keys of what was told already.
+    /// The deduplication keys of alerts that were sent already.
     pub sent_keys: &'s HashSet<String>,
-    /// The time.
     pub now: Timestamp,
 }
 
-/// What becomes of a transition.
+/// What is done about the alert of a transition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Plan {
-    /// People are told.
     Send(Alert),
-    /// They were told already.
     AlreadySent,
-    /// They are told of the incident that it is a part of.
+    /// The incident's own alert covers it.
     InIncident,
     /// They are told when a maintenance window or an incident is over, if it is still
     /// so.
     Postponed,
-    /// Trouble is over in a maintenance window: they are not told.
+    /// A recovery in a maintenance window is not announced.
     Suppressed,
 }
 
-/// Decides about each transition. All of them are news.
+/// Decides about each announcement, all of which need an alert.
 pub fn plan(announcements: &[Announcement], situation: &Situation<'_>) -> Vec<Plan> {
     let plan = |announcement| plan_one(announcement, situation);
     announcements.iter().map(plan).collect()
@@ -73,7 +69,7 @@ fn plan_one(announcement: &Announcement, situation: &Situation<'_>) -> Plan {
 }
 
 /// The alert of a transition. Its key is the agent and the sweep that found the
-/// transition: an agent has one in a sweep at most.
+/// transition: an agent has one transition per sweep at most.
 fn of_agent(announcement: &Announcement) -> Alert {
     let Announcement {
         instance,
@@ -123,8 +119,8 @@ fn of_agent(announcement: &Announcement) -> Alert {
     }
 }
 
-/// The alert of an incident, as it is: open or over. `down` is how many of its
-/// agents the sweep that found it over still found down.
+/// The alert of an incident that was opened or closed. `down` is how many of
+/// its agents the sweep that closed it still found down.
 pub fn of_incident(incident: &Incident, down: u32) -> Alert {
     let Incident {
         opened,

@@ -1,12 +1,12 @@
-//! The alert of an agent that self-healing cannot help.
+//! The alert about an agent that self-healing has given up.
 
 use super::{Alert, Severity};
 use crate::clock::iso8601;
 use crate::model::{InstanceId, UserId};
 use crate::watch::{Attempt, GiveUpReason, GivenUp, RemediationState};
 
-/// The alert of an end: what was tried, and what is found. Its key is the agent
-/// and the sweep that gave up.
+/// The alert lists what was tried. Its key is the agent and the sweep that gave
+/// up.
 pub fn of_remediation(
     instance: &InstanceId,
     owner: &UserId,

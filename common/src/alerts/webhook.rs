@@ -1,5 +1,5 @@
-//! Sending alerts to a URL, which is a secret itself: who knows it can write to
-//! the support's channel.
+//! Sends alerts to a URL, which is itself a secret: whoever knows it can write
+//! to the channel.
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,7 +19,7 @@ use crate::clock::SharedClock;
 /// How long one request may take.
 const ATTEMPT: Duration = Duration::from_secs(3);
 
-/// How long an alert may take, with all repetitions.
+/// How long an alert may take, including retries.
 const TOTAL: Duration = Duration::from_secs(10);
 
 /// Where alerts are sent. Only its host is ever shown.
@@ -33,7 +33,7 @@ impl fmt::Debug for WebhookUrl {
     }
 }
 
-/// The text is no webhook's URL.
+/// The text is not a webhook's URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be an https URL without a user, or an http URL on this machine")]
 pub struct InvalidWebhookUrl;
@@ -57,16 +57,14 @@ pub enum AlertError {
     /// No connection, or no answer in time.
     #[error("the webhook cannot be reached")]
     Unreachable,
-    /// It takes no more for now.
     #[error("the webhook's rate limit is reached")]
     RateLimited {
-        /// How long to wait, where it says so.
+        /// How long to wait, if the response says so.
         retry_after: Option<Duration>,
     },
-    /// It failed.
     #[error("the webhook answered HTTP {0}")]
     Failed(u16),
-    /// It does not take the alert, now or later.
+    /// It will not accept the alert, so it is not retried.
     #[error("the webhook refused the alert with HTTP {0}")]
     Refused(u16),
 }
@@ -107,7 +105,7 @@ impl Webhook {
     pub fn new(url: WebhookUrl, clock: SharedClock) -> Result<Self, ClientError> {
         let http = client::builder()
             .redirect(redirect::Policy::none())
-            // A connection that slept through a freeze is dead.
+            // Connections do not survive Lambda's freezing the process.
             .pool_max_idle_per_host(0)
             .build()?;
         Ok(Self {
@@ -118,11 +116,11 @@ impl Webhook {
         })
     }
 
-    /// Sends an alert, again and again while that may help, for ten seconds at
-    /// the most. Where the receiver asks to wait for longer, it is given up.
+    /// Sends an alert, and retries for ten seconds at most. If the receiver
+    /// asks for a longer wait, it is given up.
     ///
     /// # Errors
-    /// When it was not taken.
+    /// When the webhook did not accept it.
     pub async fn send(&self, alert: &Alert) -> Result<(), AlertError> {
         let body = self.receiver.body(alert);
         let deadline = Instant::now() + TOTAL;
@@ -143,7 +141,7 @@ impl Webhook {
     async fn attempt(&self, body: &serde_json::Value, deadline: Instant) -> Result<(), AlertError> {
         let limit = deadline.min(Instant::now() + ATTEMPT);
         let request = self.http.post(self.url.0.clone()).json(body).send();
-        // The library's own errors name the whole URL.
+        // reqwest's own errors contain the URL.
         let response = match timeout_at(limit, request).await {
             Ok(Ok(response)) => response,
             Ok(Err(_)) | Err(_) => return Err(AlertError::Unreachable),

@@ -1,4 +1,4 @@
-//! Several webhooks that get the same alerts.
+//! The webhooks that all get the alerts about the fleet.
 
 use std::str::FromStr;
 
@@ -8,7 +8,7 @@ use super::{Alert, AlertError, InvalidWebhookUrl, Webhook, WebhookUrl};
 use crate::client::ClientError;
 use crate::clock::SharedClock;
 
-/// URLs of webhooks, with commas between them.
+/// Comma-separated URLs of webhooks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WebhookUrls(Vec<WebhookUrl>);
 
@@ -29,7 +29,6 @@ impl FromStr for WebhookUrls {
     }
 }
 
-/// Where the alerts of the fleet go.
 #[derive(Clone, Debug, Default)]
 pub struct Webhooks(Vec<Webhook>);
 
@@ -45,12 +44,13 @@ impl Webhooks {
             .map(Self)
     }
 
-    /// Logs an alert and sends it to all of them, each with its own
-    /// repetitions. It is told if one of them takes it, or if there is none: one
-    /// that is never there must not have the others get it again and again.
+    /// Logs an alert and sends it to all webhooks, each with its own retries.
+    /// It is delivered if one of them accepts it, or if there are none: a
+    /// webhook that never answers must not make the others receive it again and
+    /// again.
     ///
     /// # Errors
-    /// When nobody took it: one of the reasons.
+    /// When no webhook accepted it: one of the reasons.
     pub async fn send(&self, alert: &Alert) -> Result<(), AlertError> {
         alert.log();
         let sent = join_all(self.0.iter().map(|webhook| webhook.send(alert))).await;

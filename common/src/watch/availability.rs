@@ -1,4 +1,4 @@
-//! How much of a time an agent was up.
+//! How much of a time range an agent was up.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -6,21 +6,16 @@ use utoipa::ToSchema;
 
 use super::{Condition, Gap};
 
-/// A time that is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeRange {
-    /// Its beginning.
     pub from: Timestamp,
-    /// Its end.
     pub until: Timestamp,
 }
 
-/// A condition that begins; none where it is not known any more.
+/// A condition that begins; `None` from when on it is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConditionChange {
-    /// When.
     pub at: Timestamp,
-    /// The condition.
     pub to: Option<Condition>,
 }
 
@@ -40,13 +35,13 @@ pub struct Availability {
     pub stopped: i64,
     /// It was asleep.
     pub sleeping: i64,
-    /// Nobody looked.
+    /// No sweep saw the agent.
     pub unobserved: i64,
 }
 
 impl Availability {
-    /// Adds up a range. `changes` and `gaps` are in their order; before the
-    /// first change nothing is known.
+    /// Adds up a range. `changes` and `gaps` are in order; before the first
+    /// change the condition is unknown.
     pub fn of(range: TimeRange, changes: &[ConditionChange], gaps: &[Gap]) -> Self {
         let mut sum = Self::default();
         let ends = changes.iter().skip(1).map(|change| change.at);

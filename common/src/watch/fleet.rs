@@ -1,17 +1,17 @@
-//! When a part of the fleet fails at once, which is one thing to know and not
-//! hundreds.
+//! Incidents: when a large part of the fleet fails at once, there is one alert
+//! and not hundreds.
 
 use jiff::{SignedDuration, Timestamp};
 
-/// From when on many failures are one incident.
+/// The thresholds above which many failures are one incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FleetPolicy {
-    /// How many agents have to go down.
+    /// How many agents have to go down, at least.
     pub min: u32,
-    /// How many in a hundred of those that were up or starting.
+    /// What share of those that were up or starting has to, in percent.
     pub share: u32,
-    /// How long it has to be over: parts of the fleet are swept by different
-    /// processes, and each one sees its own.
+    /// For how long no sweep may find it going on until it is closed: each
+    /// process sees its own part of the fleet only.
     pub quiet: SignedDuration,
 }
 
@@ -28,52 +28,50 @@ impl Default for FleetPolicy {
 /// A failure of a large part of the fleet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Incident {
-    /// The sweep that found it out, which is its name.
+    /// The sweep that found it, which identifies it.
     pub opened: Timestamp,
-    /// Since when agents are down that are a part of it.
+    /// When the first of its agents went down.
     pub since: Timestamp,
-    /// The last sweep that found it going on.
+    /// The last sweep that found it still open.
     pub extended: Timestamp,
-    /// The sweep that found it over.
+    /// The sweep that closed it.
     pub closed: Option<Timestamp>,
-    /// How many agents were down when it was found out.
+    /// How many agents had gone down when it was opened.
     pub went_down: u32,
-    /// Of how many that had been up or starting.
+    /// How many agents should have been up then.
     pub expected_up: u32,
 }
 
 impl Incident {
-    /// Whether it goes on.
     pub fn is_open(&self) -> bool {
         self.closed.is_none()
     }
 
-    /// Whether what a sweep found is a part of it.
+    /// Whether transitions found by this sweep belong to it.
     pub fn covers(&self, sweep: Timestamp) -> bool {
         sweep >= self.opened && self.closed.is_none_or(|closed| sweep <= closed)
     }
 }
 
-/// What a sweep saw of its part of the fleet.
+/// What a sweep found in its part of the fleet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FleetCount {
-    /// Agents that are up or starting.
     pub up_or_starting: u32,
-    /// Agents that went down lately, or since the incident began.
+    /// Agents that went down lately, or since the open incident began.
     pub went_down: u32,
-    /// Since when the first of those is down.
+    /// When the first of those went down.
     pub since: Option<Timestamp>,
-    /// Whether all agents were looked at.
+    /// Whether all agents were visited.
     pub complete: bool,
 }
 
 impl FleetCount {
-    /// Those that should stand.
+    /// Agents that should be up.
     pub fn expected_up(&self) -> u32 {
         self.up_or_starting.saturating_add(self.went_down)
     }
 
-    /// Whether so many fell that it is one thing and not many.
+    /// Whether so many went down that it is one incident.
     pub fn is_incident(&self, policy: &FleetPolicy) -> bool {
         let share = u64::from(self.went_down) * 100;
         self.went_down >= policy.min
@@ -81,21 +79,17 @@ impl FleetCount {
     }
 }
 
-/// What that means for the fleet.
+/// What a count means for the fleet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FleetNews {
-    /// Nothing has changed.
     None,
-    /// This has begun.
     Opens(Incident),
-    /// It goes on.
     Lasts,
-    /// It is over.
     Ends,
 }
 
-/// Judges what a sweep saw, by the last incident. One ends when no sweep has
-/// found it going on for a while.
+/// Judges a count by the last incident. An incident ends when no sweep has
+/// found it still open for [`FleetPolicy::quiet`].
 pub fn judge_fleet(
     last: Option<&Incident>,
     count: &FleetCount,
@@ -106,7 +100,7 @@ pub fn judge_fleet(
         Some(_) if count.is_incident(policy) => FleetNews::Lasts,
         Some(open) => {
             let quiet = sweep.duration_since(open.extended) >= policy.quiet;
-            // Who was not looked at may still be down.
+            // Agents that were not visited may still be down.
             if quiet && count.complete {
                 FleetNews::Ends
             } else {

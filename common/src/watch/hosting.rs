@@ -1,34 +1,31 @@
-//! What the platform that runs an agent says of it, in the sweep's terms.
+//! What Railway reports about an agent's service, in the sweep's terms.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// What a sweep needs to know of a service before it asks the agent in it.
+/// What a sweep needs to know of a service before it probes the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Hosting {
-    /// A container is there or should be: the agent can be asked.
+    /// There is a container, or should be: the agent can be probed.
     Deployed,
-    /// A deployment is on its way up.
+    /// A deployment is in progress.
     Deploying,
-    /// Asleep.
+    /// Put to sleep by Railway.
     Sleeping,
-    /// Down, because somebody wanted it.
+    /// Stopped on purpose.
     Stopped,
 }
 
 /// A service, at the time of a listing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostedService {
-    /// Its id.
     pub id: String,
-    /// Its name.
     pub name: String,
-    /// How it is.
     pub hosting: Hosting,
-    /// When its last deployment was made.
+    /// When its last deployment was created.
     pub deployed_at: Timestamp,
-    /// When its process ended by itself, if it was not started again.
+    /// When its process crashed, unless it was started again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crashed_at: Option<Timestamp>,
 }

@@ -1,4 +1,4 @@
-//! The rules by which sightings change what is on record.
+//! The rules by which a sighting changes an agent's state.
 
 use jiff::Timestamp;
 
@@ -12,25 +12,24 @@ use crate::model::InstanceId;
 pub struct Sighting {
     /// The time for which the sweep was scheduled.
     pub scheduled_at: Timestamp,
-    /// When the agent was seen.
     pub at: Timestamp,
-    /// What was seen.
     pub finding: Finding,
-    /// When the agent's last deployment was made, where that is known.
+    /// When the agent's last deployment was created, if known.
     pub deployed_at: Option<Timestamp>,
-    /// That deployment is still on its way up.
+    /// Whether that deployment is still in progress.
     pub deploying: bool,
 }
 
 impl Sighting {
-    /// Whether a deployment is on its way or so young that failures do not count.
+    /// Whether a deployment is in progress, or so recent that failures do not
+    /// count.
     pub fn is_in_grace(&self, policy: &Policy) -> bool {
         let young = |at: Timestamp| self.at.duration_since(at) < policy.grace;
         self.deploying || self.deployed_at.is_some_and(young)
     }
 }
 
-/// What was seen of an agent.
+/// What a sweep found an agent to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
     /// It answers well.
@@ -45,26 +44,27 @@ pub enum Finding {
     Setup,
     /// Its deployment was stopped on purpose.
     Stopped,
-    /// It is asleep.
+    /// Railway has put it to sleep.
     Sleeping,
 }
 
-/// What a sighting means.
+/// What follows from a sighting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Judgement {
-    /// What is true of the agent now.
+    /// The state from now on.
     pub next: AgentState,
     /// The change of its condition or of what does not work, if it is one.
     pub transition: Option<Transition>,
-    /// The time before the sighting in which nobody looked, if it is long.
+    /// The time before the sighting in which no sweep saw the agent, if it was
+    /// longer than a refresh may be late.
     pub gap: Option<Gap>,
-    /// Whether `next` has to be written: something changed, or the heartbeat is
+    /// Whether `next` has to be written: something changed, or the refresh is
     /// due.
     pub write: bool,
 }
 
-/// Judges a sighting by what is on record; none where the record is of the same
-/// sweep or of a later one, which a sighting never changes.
+/// Judges a sighting by the state on record. `None` if that is of the same
+/// sweep or a later one, which a sighting never changes.
 pub fn judge(
     agent: &InstanceId,
     previous: Option<&AgentState>,
@@ -202,8 +202,8 @@ struct Before {
     streak: Option<Streak>,
 }
 
-/// The condition after a sighting, since when it holds, and what speaks against
-/// it.
+/// The condition after a sighting, since when it holds, and the streak of
+/// sightings that contradict it.
 fn condition_of(
     before: Option<&Before>,
     sighting: &Sighting,
@@ -215,7 +215,7 @@ fn condition_of(
         _ => (condition, now, None),
     };
     match &sighting.finding {
-        // What Railway or the agent itself says outright needs no second word.
+        // What Railway or the agent reports explicitly needs no confirmation.
         Finding::Stopped => steady(Condition::Stopped),
         Finding::Sleeping => steady(Condition::Sleeping),
         Finding::Setup => steady(Condition::Setup),
@@ -248,7 +248,7 @@ fn condition_of(
             _ => (Condition::Starting, now, None),
         },
         Finding::Failing(_) if sighting.is_in_grace(policy) => match before {
-            // It came up, or was given up, after the deployment was made.
+            // It came up, or went down, after the deployment was created.
             Some(before)
                 if matches!(before.condition, Condition::Up | Condition::Down)
                     && sighting.deployed_at.is_some_and(|at| before.since >= at) =>

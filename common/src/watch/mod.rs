@@ -1,9 +1,9 @@
-//! What becomes of single sightings of an agent: its condition, with
-//! thresholds, and how much of the time it was up.
+//! What sightings of agents mean: conditions with thresholds, availability,
+//! incidents of the fleet, and self-healing.
 //!
-//! [`judge`] takes what is on record and what one sweep saw, and says what is on
-//! record then. Nothing here does I/O or reads a clock, so that every rule is
-//! tested as a table or as a property.
+//! [`judge`] takes the state on record and one sweep's sighting, and returns
+//! the state that follows. Nothing here does I/O or reads a clock, so every
+//! rule is tested as a table or as a property.
 
 mod availability;
 mod degraded;

@@ -1,25 +1,26 @@
-//! Which changes of an agent people are told of.
+//! Which transitions of an agent need an alert.
 
 use jiff::Timestamp;
 
 use super::{Condition, Transition};
 
-/// What people were told of an agent, and what they have yet to be.
+/// An agent's alerts: the one that is pending, and the last failure that was
+/// announced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AlertOutbox {
-    /// A transition that nobody may know of yet.
+    /// A transition whose alert may not have been delivered yet.
     pub pending: Option<PendingAlert>,
-    /// The sweep that found the trouble which people were told of last; none
-    /// where they were told that it is over.
+    /// The sweep that found the failure which was announced last; `None` once
+    /// the recovery was.
     pub alerted: Option<Timestamp>,
 }
 
-/// A transition that is to be told.
+/// An alert that is not delivered yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PendingAlert {
-    /// The sweep that found it, which is its name.
+    /// The sweep that found the transition, which identifies it.
     pub transition: Timestamp,
-    /// The sweep that took it on to tell it, last.
+    /// The sweep that claimed the delivery last.
     pub claimed_by: Timestamp,
 }
 

@@ -1,4 +1,5 @@
-//! How patient the sweep is.
+//! The thresholds of the sweep, and when an unchanged state is due for a
+//! refresh.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -23,9 +24,9 @@ pub struct Policy {
     /// How many successes in a row bring it up again, or end a degradation; at
     /// least 1.
     pub successes: u32,
-    /// For how long after a deployment was made failures do not count.
+    /// For how long after a deployment was created failures do not count.
     pub grace: SignedDuration,
-    /// How often an unchanged state is written again.
+    /// How often an unchanged state is refreshed (`SWEEP_HEARTBEAT`).
     pub heartbeat: SignedDuration,
 }
 
@@ -41,9 +42,10 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// Whether an agent that was last written at one time is due again at
-    /// another one. Each agent has its own moment within the heartbeat, by its
-    /// id, so that a fleet which was written at once is not due at once.
+    /// Whether a state that was last written at one time is due for a refresh
+    /// at another. Each agent has its own offset within the interval, derived
+    /// from its id, so that a fleet which was written at once is not due at
+    /// once.
     pub fn heartbeat_is_due(&self, agent: &InstanceId, written: Timestamp, now: Timestamp) -> bool {
         let period = self.heartbeat.as_secs().max(1);
         let offset = offset(agent, period);
@@ -51,15 +53,15 @@ impl Policy {
         beat(written) < beat(now)
     }
 
-    /// By when an agent that was seen is written again: a heartbeat may come
-    /// late, but not by another one.
+    /// By when the state of an agent that was seen is written again: a refresh
+    /// may be late, but not by another interval.
     pub fn expected_by(&self, seen_at: Timestamp) -> Timestamp {
         let patience = self.heartbeat.saturating_mul(2);
         seen_at.saturating_add(patience).unwrap_or(Timestamp::MAX)
     }
 }
 
-/// Below `period`, the same in every process.
+/// Below `period`, and the same in every process.
 fn offset(agent: &InstanceId, period: i64) -> i64 {
     let mut hasher = DefaultHasher::new();
     agent.as_str().hash(&mut hasher);

@@ -1,8 +1,9 @@
-//! What the plane does by itself about an agent that fails: a restart, then a
-//! repair, and then nothing more.
+//! Self-healing's rules: an agent that stays down is restarted, then repaired,
+//! and then given up.
 //!
-//! [`RemediationState`] is what is on record of that. [`RemediationState::observe`] notes crashes
-//! in it, and [`RemediationState::decide`] says what is to be done.
+//! [`RemediationState`] is what is on record about that.
+//! [`RemediationState::observe`] adds crashes to it, and
+//! [`RemediationState::decide`] returns the next step.
 
 use std::fmt;
 
@@ -12,40 +13,38 @@ use serde::{Deserialize, Serialize};
 use super::policy::DRAIN;
 use super::{AgentState, Condition};
 
-/// How many crashes make a crash loop.
+/// How many crashes within [`LOOP_WITHIN`] are a crash loop.
 const LOOP: usize = 3;
 
-/// Within how long.
 const LOOP_WITHIN: SignedDuration = SignedDuration::from_secs(300);
 
 /// How far two times of the same event may be apart: agents round their uptime,
-/// and take a while to tell it.
+/// and take a while to report it.
 const SAME: SignedDuration = SignedDuration::from_secs(15);
 
-/// How often a step is taken that Railway fails.
+/// How often a step is tried that Railway rejects.
 const ATTEMPTS: usize = 2;
 
-/// How patient self-healing is.
+/// The thresholds of self-healing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RemediationPolicy {
     /// How long an agent has to be failing before a step.
     pub after: SignedDuration,
-    /// How long a step, or whatever people do, has time to work.
+    /// How long a step or an owner's operation has to take effect.
     pub pause: SignedDuration,
-    /// For how long after a deployment or a step the process may be a new one.
+    /// For how long after a deployment or a step a new process is no crash.
     pub grace: SignedDuration,
-    /// How long an agent has to be well, or need not run, until what was tried is
-    /// forgotten.
+    /// How long an agent has to be up, or not meant to run, until its crashes
+    /// and steps are forgotten.
     pub stable: SignedDuration,
 }
 
-/// Something that is done to an agent.
+/// An action of self-healing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Step {
-    /// Its process is started again.
     Restart,
-    /// Its variables are written anew, and it is deployed.
+    /// Writes the agent's variables again and deploys it.
     Repair,
 }
 
@@ -61,80 +60,76 @@ impl fmt::Display for Step {
 /// A step that was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
-    /// Which one.
     pub step: Step,
-    /// When.
     pub at: Timestamp,
-    /// Why Railway did not take it.
+    /// Why Railway rejected it.
     pub failure: Option<String>,
 }
 
-/// Why nothing more is done.
+/// Why self-healing stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum GiveUpReason {
-    /// All steps were taken, and the agent is down.
+    /// All steps were taken, and the agent is still down.
     Exhausted,
-    /// Its process ends again and again, so that a restart is no help.
+    /// Its process crashes repeatedly, so restarts do not help.
     CrashLoop,
 }
 
-/// The end of self-healing, until the agent is well by other means.
+/// Self-healing has stopped, until the agent is up by other means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GivenUp {
-    /// Why.
     pub reason: GiveUpReason,
-    /// The sweep that found it.
+    /// The sweep that gave up.
     pub at: Timestamp,
-    /// The sweep that took it on to tell people, while nobody may know.
+    /// The sweep that claimed the alert, while it is pending.
     pub pending: Option<Timestamp>,
 }
 
-/// What is on record of an agent that is healed, or may have to be.
+/// What self-healing has on record about an agent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RemediationState {
     /// How often the record was written; 0 if never.
     pub revision: u64,
-    /// When the process began that was seen last, as far as it tells.
+    /// When the process that was seen last began, if it reports that.
     pub process: Option<Timestamp>,
-    /// The last crashes, oldest first.
+    /// At most [`LOOP`] of them, oldest first.
     pub crashes: Vec<Timestamp>,
-    /// Since when the agent was down when the first of the steps was taken.
+    /// Since when the agent had been down when the first step was taken.
     pub since: Option<Timestamp>,
-    /// The steps that were taken, oldest first.
+    /// Oldest first.
     pub attempts: Vec<Attempt>,
-    /// Why there are no more.
     pub given_up: Option<GivenUp>,
 }
 
-/// What a sweep sees of an agent's process.
+/// What a sweep learns about an agent's process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Process {
-    /// When it began, as it tells itself.
+    /// When it began, by the uptime that it reports.
     pub began: Option<Timestamp>,
-    /// When Railway found that it had ended by itself, if it has not begun again.
+    /// When it crashed, by Railway's account, unless it was started again.
     pub crashed: Option<Timestamp>,
-    /// When its deployment was made, where that is known.
+    /// When its deployment was created, if known.
     pub deployed: Option<Timestamp>,
     /// Since when it was draining, where that is on record.
     pub drained: Option<Timestamp>,
 }
 
-/// What is to be done about an agent.
+/// What self-healing does about an agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Nothing.
     Nothing,
-    /// A step is taken, unless something outside the agent forbids it.
+    /// Takes a step, unless something outside the agent forbids it.
     Take(Step),
-    /// Nothing more is done, and people are told.
+    /// Takes no more steps, and sends an alert.
     GiveUp(GiveUpReason),
-    /// It is well again, or need not be: the next trouble is another one.
+    /// Forgets crashes and steps: the agent has been up, or not meant to run,
+    /// for long enough.
     Close,
 }
 
 impl RemediationState {
-    /// The record with what a sweep sees of the agent's process; none where that
+    /// The record with what a sweep learned about the process; `None` if that
     /// is nothing new.
     ///
     /// A crash is an end of the process that nobody ordered: Railway says so, or
@@ -158,7 +153,7 @@ impl RemediationState {
         if let Some(began) = process.began
             && self.process.is_none_or(|before| is_later(began, before))
         {
-            // Railway may have told of this end already.
+            // Railway may have reported this crash already.
             let told = next.crashes.last().copied() > self.process;
             if self.process.is_some() && !told && !is_ordered(began) {
                 next.crashed(began);
@@ -168,8 +163,8 @@ impl RemediationState {
         (next != *self).then_some(next)
     }
 
-    /// What is to be done about an agent that a sweep found so. `may_act` says
-    /// whether it is failing now, and nothing is on its way that may help.
+    /// Decides what to do about an agent in this state. `may_act` says whether
+    /// it is failing now and no deployment is in progress that may help.
     pub fn decide(
         &self,
         agent: &AgentState,
@@ -223,8 +218,7 @@ impl RemediationState {
         }
     }
 
-    /// The record without the crashes that are explained by what people ordered
-    /// at these times.
+    /// The record without the crashes that operations at these times explain.
     #[must_use]
     pub fn without_ordered(&self, orders: &[Timestamp], policy: &RemediationPolicy) -> Self {
         let mut next = self.clone();
@@ -233,7 +227,7 @@ impl RemediationState {
         next
     }
 
-    /// The record of an agent that is well.
+    /// The record once crashes and steps are forgotten.
     #[must_use]
     pub fn closed(&self) -> Self {
         Self {
@@ -243,12 +237,12 @@ impl RemediationState {
         }
     }
 
-    /// Whether the last crashes came in such short order that restarts are no
-    /// help, and a moment ago.
+    /// Whether the last crashes were so close together, and so recent, that
+    /// restarts do not help.
     pub fn is_crash_loop(&self, scheduled_at: Timestamp) -> bool {
         let first = self.crashes.len().checked_sub(LOOP);
         let first = first.and_then(|index| self.crashes.get(index));
-        // Found out within a sweep or two.
+        // The last crash must be recent, too.
         first.is_some_and(|first| {
             let last = self.crashes.last().unwrap_or(first);
             last.duration_since(*first) <= LOOP_WITHIN
@@ -271,7 +265,7 @@ fn is_later(at: Timestamp, than: Timestamp) -> bool {
     at.duration_since(than) > SAME
 }
 
-/// Whether what happened then is the work of one of these orders.
+/// Whether one of these orders explains what happened at `at`.
 fn is_ordered(
     at: Timestamp,
     mut orders: impl Iterator<Item = Timestamp>,

@@ -1,4 +1,4 @@
-//! What is on record about an agent between two sweeps.
+//! The state of an agent, as it is on record between two sweeps.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,15 +8,15 @@ use super::Degraded;
 use super::policy::drain_may_last;
 use crate::model::{InstanceId, UserId};
 
-/// How an agent is, once single failures are smoothed out. An agent that no
+/// An agent's condition, with single failures smoothed out. An agent that no
 /// sweep has seen has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Condition {
     /// It answers well.
     Up,
-    /// It was registered, deployed, woken or configured a moment ago, and has
-    /// not answered well yet.
+    /// It was registered, deployed, woken or configured recently, and has not
+    /// answered well yet.
     Starting,
     /// It should answer well, and has not done so for several sweeps.
     Down,
@@ -24,7 +24,7 @@ pub enum Condition {
     Setup,
     /// Its deployment was stopped on purpose.
     Stopped,
-    /// Railway has put it to sleep. Traffic wakes it, so nobody asks it.
+    /// Railway has put it to sleep. Traffic would wake it, so it is not probed.
     Sleeping,
 }
 
@@ -36,22 +36,21 @@ pub enum Symptom {
     Unreachable,
     /// Its wrapper answers, and says that the agent's process does not run.
     ProcessStopped,
-    /// Alive, and not ready.
+    /// Alive, but not ready.
     NotReady,
-    /// Something answers, and it is not conclusive.
+    /// Something answers, but not conclusively.
     Inconclusive,
 }
 
-/// A failure, told to people.
+/// Why an agent fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
-    /// Its kind.
     pub symptom: Symptom,
     /// The probe's reason.
     pub reason: String,
 }
 
-/// Which sightings a streak is made of.
+/// Which kind of sightings a streak counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StreakOf {
@@ -61,29 +60,25 @@ pub enum StreakOf {
     Successes,
 }
 
-/// Sightings in a row that speak against the condition on record. Without any
-/// there is no streak, so that a steady agent needs no write.
+/// Consecutive sightings that contradict the condition on record. A steady
+/// agent has no streak and needs no write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Streak {
-    /// Of what.
     pub of: StreakOf,
-    /// How many: at least one, and fewer than it takes to change the condition.
+    /// At least one, and fewer than it takes to change the condition.
     pub count: u32,
-    /// The first of them.
+    /// The first sighting.
     pub since: Timestamp,
 }
 
-/// What is on record about an agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AgentState {
-    /// How it is.
     pub condition: Condition,
-    /// Since when it is so: the first sighting that said so, not the one that
-    /// was enough of them.
+    /// Since when the condition holds: the first sighting of it, not the one
+    /// that reached the threshold.
     pub since: Timestamp,
     /// Why it is down, or about to be.
     pub trouble: Option<Trouble>,
-    /// What speaks against the condition.
     pub streak: Option<Streak>,
     /// What does not work although it is up. Nothing unless it is up.
     pub degraded: Degraded,
@@ -91,10 +86,10 @@ pub struct AgentState {
     pub draining_since: Option<Timestamp>,
     /// The time of the sweep that wrote this.
     pub scheduled_at: Timestamp,
-    /// When the agent was seen by that sweep.
+    /// When that sweep saw the agent.
     pub seen_at: Timestamp,
-    /// By when there is another word of the agent, if anybody is looking: two
-    /// heartbeats later.
+    /// By when the state is written again if sweeps are running: two refresh
+    /// intervals later.
     pub expected_by: Timestamp,
 }
 
@@ -109,18 +104,17 @@ impl AgentState {
 /// say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transition {
-    /// How it was; none where nobody had looked before.
+    /// The condition before; `None` if this is the first sighting.
     pub from: Option<Condition>,
-    /// Since when it was so.
     pub from_since: Option<Timestamp>,
-    /// How it is.
     pub to: Condition,
-    /// Since when it is so: before `sweep`, where it took several sightings.
+    /// Since when the new condition holds: before `scheduled_at` if it took
+    /// several sightings.
     pub since: Timestamp,
-    /// The time of the sweep that found it out. An agent has one transition a
-    /// sweep at most, so that this is the transition's name.
+    /// The sweep that found it. An agent has one transition per sweep at most,
+    /// so this identifies it.
     pub scheduled_at: Timestamp,
-    /// Why, where the agent is down or starting.
+    /// Why the agent is down or starting.
     pub trouble: Option<Trouble>,
     /// What does not work then.
     pub degraded: Vec<String>,
@@ -146,22 +140,17 @@ impl Transition {
     }
 }
 
-/// A time in which nobody looked at an agent.
+/// A time range in which no sweep saw an agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gap {
-    /// Its beginning.
     pub from: Timestamp,
-    /// Its end.
     pub until: Timestamp,
 }
 
-/// A transition with the agent it is of: what a sweep hands on.
+/// A transition and its agent, for whoever announces it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Announcement {
-    /// The agent.
     pub instance: InstanceId,
-    /// Its owner.
     pub owner: UserId,
-    /// What changed.
     pub transition: Transition,
 }
