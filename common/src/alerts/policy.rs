@@ -27,8 +27,8 @@ pub enum Plan {
     AlreadySent,
     /// The incident's own alert covers it.
     InIncident,
-    /// They are told when a maintenance window or an incident is over, if it is still
-    /// so.
+    /// It is sent when the maintenance window or the incident is over, unless
+    /// the agent has recovered by then.
     Postponed,
     /// A recovery in a maintenance window is not announced.
     Suppressed,

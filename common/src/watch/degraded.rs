@@ -1,5 +1,5 @@
-//! What does not work of an agent that is up, once single sightings are smoothed
-//! out.
+//! Degradation: what does not work although an agent is up, with single
+//! sightings smoothed out.
 
 use std::collections::BTreeSet;
 
@@ -7,31 +7,30 @@ use jiff::Timestamp;
 
 use super::Policy;
 
-/// What is on record of that.
+/// An agent's degradation, as it is on record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Degraded {
-    /// The names of what does not work, in their order.
+    /// The names of what does not work, sorted.
     pub causes: Vec<String>,
-    /// What speaks against them. Without any there is no streak, as an agent that
-    /// is degraded steadily needs no write.
+    /// Sightings that contradict `causes`. An agent that is steadily degraded
+    /// has none and needs no write.
     pub streaks: Vec<CauseStreak>,
 }
 
-/// Sightings in a row that speak against the causes on record: with one that is
-/// not among them, or without one that is.
+/// Consecutive sightings that contradict the causes on record: with a new
+/// cause, or without a known one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CauseStreak {
-    /// The cause.
     pub cause: String,
-    /// How many: at least one, and fewer than it takes.
+    /// At least one, and fewer than it takes to change the causes.
     pub count: u32,
-    /// The first of them.
+    /// The first sighting.
     pub since: Timestamp,
 }
 
 impl Degraded {
-    /// The record after a sighting that saw these causes. If it was enough to
-    /// change them, also since when that is so.
+    /// The record after a sighting with these causes; and since when they have
+    /// changed, if they have.
     pub(super) fn after(
         &self,
         seen: &[String],
@@ -65,7 +64,7 @@ impl Degraded {
         (next, changed)
     }
 
-    /// The record after a sighting that could not tell.
+    /// The record after a sighting that says nothing about degradation.
     pub(super) fn after_unknown(&self) -> Self {
         Self {
             causes: self.causes.clone(),

@@ -34,11 +34,11 @@ impl Sighting {
 pub enum Finding {
     /// It answers well.
     Well,
-    /// It is up, and these parts of it or ways to it do not work.
+    /// It is up, but these parts of it, or ways to it, do not work.
     Degraded(Vec<String>),
     /// It does not answer well, though it should.
     Failing(Trouble),
-    /// It finishes its work, and ends then: as it was told to.
+    /// It is draining: it finishes its work and then ends, as it was told to.
     Draining(Trouble),
     /// It waits to be configured.
     Setup,
@@ -53,7 +53,7 @@ pub enum Finding {
 pub struct Judgement {
     /// The state from now on.
     pub next: AgentState,
-    /// The change of its condition or of what does not work, if it is one.
+    /// The change of the condition or of its degradation, if there is one.
     pub transition: Option<Transition>,
     /// The time before the sighting in which no sweep saw the agent, if it was
     /// longer than a refresh may be late.
@@ -80,7 +80,7 @@ pub fn judge(
             from: previous.seen_at,
             until: sighting.at,
         });
-    // What was seen before a gap and after it does not stand in a row.
+    // Sightings before and after a gap are not consecutive.
     let unbroken = previous.filter(|_| gap.is_none());
     let before = previous.map(|previous| Before {
         condition: previous.condition,
@@ -96,7 +96,7 @@ pub fn judge(
         since,
         trouble: match &sighting.finding {
             Finding::Failing(trouble) | Finding::Draining(trouble) => Some(trouble.clone()),
-            // Until it is up again, what was wrong stays on record.
+            // The reason stays on record until the agent is up again.
             Finding::Well | Finding::Degraded(_) if condition == Condition::Down => {
                 previous.and_then(|previous| previous.trouble.clone())
             }
@@ -127,7 +127,7 @@ pub fn judge(
     })
 }
 
-/// What changed, if something did.
+/// The change between two states, if there is one.
 fn transition(
     previous: Option<&AgentState>,
     next: &AgentState,
@@ -150,8 +150,8 @@ fn transition(
     })
 }
 
-/// Since when the agent is draining, or was before it failed: it may take a while
-/// to come back, and that the process is another one then is no crash.
+/// Since when the agent has been draining, or had been before it failed: it may
+/// take a while to come back, with a new process that is no crash.
 fn draining_since(unbroken: Option<&AgentState>, sighting: &Sighting) -> Option<Timestamp> {
     let before = unbroken.and_then(|previous| previous.draining_since);
     match sighting.finding {
@@ -161,7 +161,7 @@ fn draining_since(unbroken: Option<&AgentState>, sighting: &Sighting) -> Option<
     }
 }
 
-/// The sighting, in which a drain that lasts for longer than one can is a failure.
+/// The sighting, in which a drain that has lasted too long is a failure.
 fn in_time(sighting: &Sighting, draining_since: Option<Timestamp>) -> Sighting {
     let mut sighting = sighting.clone();
     if let Finding::Draining(trouble) = &sighting.finding
@@ -172,7 +172,7 @@ fn in_time(sighting: &Sighting, draining_since: Option<Timestamp>) -> Sighting {
     sighting
 }
 
-/// What does not work after a sighting, and since when if that has changed.
+/// What is degraded after a sighting, and since when if that has changed.
 fn degraded_of(
     condition: Condition,
     unbroken: Option<&AgentState>,
@@ -195,7 +195,7 @@ fn degraded_of(
     }
 }
 
-/// The part of the record that decides.
+/// The part of the previous state that decides.
 struct Before {
     condition: Condition,
     since: Timestamp,
@@ -230,7 +230,7 @@ fn condition_of(
             }
             _ => steady(Condition::Up),
         },
-        // It ends because it was told to, which is no failure.
+        // It is ending because it was told to, which is no failure.
         Finding::Draining(_) => match before {
             Some(before)
                 if matches!(

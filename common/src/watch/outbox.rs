@@ -25,10 +25,11 @@ pub struct PendingAlert {
 }
 
 impl Transition {
-    /// Whether people are told: that an agent is down or degraded, that one which
-    /// was up waits to be configured, and that it is well again if they were told
-    /// of trouble or should have been. Being stopped on purpose, asleep or on the
-    /// way up is no news, and neither is a degradation that is over in part.
+    /// Whether there is an alert: when an agent goes down or is degraded, when
+    /// one that was up waits to be configured, and when it is well again after
+    /// a failure that was announced or should have been. Agents that are
+    /// stopped on purpose, asleep or starting cause none, and neither does a
+    /// degradation that is over in part.
     pub fn needs_alert(&self, outbox: &AlertOutbox) -> bool {
         match self.to {
             Condition::Down => true,

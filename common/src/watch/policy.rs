@@ -7,16 +7,15 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::model::InstanceId;
 
-/// How long an agent may be draining: a gateway that was told to end waits for its
-/// work for 315 seconds, and ends then whatever is left.
+/// How long an agent may be draining: a gateway that was told to end waits for
+/// running work for 315 seconds at most.
 pub(super) const DRAIN: SignedDuration = SignedDuration::from_secs(315);
 
-/// Whether a drain that began then may go on at a time.
+/// Whether a drain that began at `since` may still go on at `at`.
 pub(super) fn drain_may_last(since: Option<Timestamp>, at: Timestamp) -> bool {
     since.is_some_and(|since| at.duration_since(since) <= DRAIN)
 }
 
-/// The thresholds of the sweep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// How many failures in a row make an agent down, or degraded; at least 1.

@@ -111,7 +111,7 @@ pub struct Process {
     pub crashed: Option<Timestamp>,
     /// When its deployment was created, if known.
     pub deployed: Option<Timestamp>,
-    /// Since when it was draining, where that is on record.
+    /// Since when it was draining, if that is on record.
     pub drained: Option<Timestamp>,
 }
 
@@ -132,9 +132,10 @@ impl RemediationState {
     /// The record with what a sweep learned about the process; `None` if that
     /// is nothing new.
     ///
-    /// A crash is an end of the process that nobody ordered: Railway says so, or
-    /// the process is another one than before. What happens within the grace after
-    /// a deployment or a step was ordered, and so is the end of a drain.
+    /// A crash is an end of the process that nobody ordered: Railway reports
+    /// it, or the process is a different one from before. Whatever happens
+    /// within the grace period after a deployment or a step was ordered, and so
+    /// was the end of a drain.
     #[must_use]
     pub fn observe(&self, process: &Process, policy: &RemediationPolicy) -> Option<Self> {
         let mut next = self.clone();

@@ -80,11 +80,11 @@ pub struct AgentState {
     /// Why it is down, or about to be.
     pub trouble: Option<Trouble>,
     pub streak: Option<Streak>,
-    /// What does not work although it is up. Nothing unless it is up.
+    /// What does not work although the agent is up; empty otherwise.
     pub degraded: Degraded,
-    /// Since when it is draining, or was before it failed.
+    /// Since when it has been draining, or had been before it failed.
     pub draining_since: Option<Timestamp>,
-    /// The time of the sweep that wrote this.
+    /// The sweep that wrote this.
     pub scheduled_at: Timestamp,
     /// When that sweep saw the agent.
     pub seen_at: Timestamp,
@@ -94,7 +94,7 @@ pub struct AgentState {
 }
 
 impl AgentState {
-    /// Whether the drain on record may go on at a time.
+    /// Whether the drain on record may still go on at `at`.
     pub fn drain_may_last(&self, at: Timestamp) -> bool {
         drain_may_last(self.draining_since, at)
     }
@@ -116,24 +116,24 @@ pub struct Transition {
     pub scheduled_at: Timestamp,
     /// Why the agent is down or starting.
     pub trouble: Option<Trouble>,
-    /// What does not work then.
+    /// What is degraded from then on.
     pub degraded: Vec<String>,
-    /// What did not work before.
+    /// What was degraded before.
     pub degraded_from: Vec<String>,
 }
 
 impl Transition {
-    /// Whether trouble is over: the agent is up, and all of it works.
+    /// Whether it is a recovery: the agent is up and nothing is degraded.
     pub fn is_recovery(&self) -> bool {
         self.to == Condition::Up && self.degraded.is_empty()
     }
 
-    /// Whether more does not work of an agent that stays up.
+    /// Whether the agent stays up and its degradation has grown.
     pub fn is_degradation(&self) -> bool {
         self.from == Some(Condition::Up) && self.to == Condition::Up && !self.degraded.is_empty()
     }
 
-    /// Whether something does not work that did before.
+    /// Whether something is degraded that was not before.
     pub(super) fn has_new_cause(&self) -> bool {
         let is_new = |cause| !self.degraded_from.contains(cause);
         self.degraded.iter().any(is_new)
