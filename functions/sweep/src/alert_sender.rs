@@ -1,4 +1,4 @@
-//! Sending alerts to people, each one once.
+//! Sends alerts, each one once per process.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,15 +14,15 @@ pub(crate) const CLAIM: SignedDuration = SignedDuration::from_secs(60);
 /// How long a process remembers what it sent.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(1);
 
-/// Sends alerts, and remembers which ones: a record that could not be written
-/// afterwards has nobody alerted twice by the same process.
+/// Sends alerts, and remembers them: if the delivery could not be recorded,
+/// this process does not send the alert twice.
 pub(crate) struct AlertSender {
     webhooks: Webhooks,
     clock: SharedClock,
     sent: SentKeys,
 }
 
-/// The deduplication keys of what this process sent, and when.
+/// The deduplication keys of sent alerts, and when they were sent.
 #[derive(Default)]
 struct SentKeys(Mutex<HashMap<String, Timestamp>>);
 
@@ -40,7 +40,7 @@ impl AlertSender {
         self.sent.since(self.clock.now())
     }
 
-    /// Sends an alert. Whether it was delivered.
+    /// Sends an alert. Returns whether it was delivered.
     pub(crate) async fn send(&self, alert: &Alert) -> bool {
         let delivered = self.webhooks.send(alert).await.is_ok();
         if delivered {
@@ -49,14 +49,15 @@ impl AlertSender {
         delivered
     }
 
-    /// Sends an alert, unless this process has lately. Whether it is delivered.
+    /// Sends an alert, unless this process sent it lately. Returns whether it
+    /// is delivered.
     pub(crate) async fn send_once(&self, alert: &Alert) -> bool {
         self.sent_keys().contains(&alert.dedup_key) || self.send(alert).await
     }
 }
 
 impl SentKeys {
-    /// Those that are remembered at this time; it forgets all others.
+    /// Those that are remembered at this time. Forgets all others.
     fn since(&self, now: Timestamp) -> HashSet<String> {
         let mut sent = self.lock();
         sent.retain(|_, at| now.duration_since(*at) < REMEMBERED);

@@ -1,5 +1,8 @@
-//! The coordinator: answers an event with a run over all agents, or hands segments
-//! of it out, and leads each run to what follows it.
+//! The coordinator: `main.rs` gives it each event. It runs over all agents, or
+//! hands out segments of the run, and takes each run through its steps:
+//! `run.rs` visits the agents (`visit.rs`: one agent), `notifier.rs` sends
+//! alerts, `remediator.rs` restarts and repairs, `summary.rs` and `emf.rs`
+//! publish the figures.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,18 +28,18 @@ use super::services::{ServiceLister, Services};
 use super::tally::Tally;
 use super::{Dependencies, Report, Settings, Summary};
 
-/// What an invocation must have left when it ends.
+/// The time that an invocation must have left when it ends.
 const RESERVE: Duration = Duration::from_secs(2);
 
 /// The most segments of a run: each one is an invocation of its own.
 const MAX_SEGMENTS: u32 = 1000;
 
-/// Has agents swept, made once per process.
+/// Runs sweeps. Made once per process.
 pub struct Coordinator {
     settings: Settings,
     clock: SharedClock,
     sweep_runs: SweepRuns,
-    /// Where segments are sent; without it every run is made in one process.
+    /// Where segments are sent; without it one process makes each run.
     queue: Option<Queue>,
     services: ServiceLister,
     runner: Arc<Runner>,
@@ -45,7 +48,7 @@ pub struct Coordinator {
     embedded_metrics: bool,
 }
 
-/// Why an event failed, so that it is delivered again.
+/// Why an event failed; it will be delivered again.
 #[derive(Debug, thiserror::Error)]
 pub enum SweepError {
     /// The event does not ask for a run.
@@ -57,24 +60,23 @@ pub enum SweepError {
     /// Segments could not be handed out.
     #[error(transparent)]
     Queue(#[from] QueueError),
-    /// The invocation ends too soon for anything.
+    /// The invocation ends too soon for a run.
     #[error("no time is left to ask agents: an invocation has to last for more than {0:?}")]
     NoTime(Duration),
 }
 
-/// What became of a scheduled run.
+/// The outcome of a scheduled run.
 #[derive(Debug)]
 pub enum Outcome {
-    /// It was made here.
+    /// This process made it.
     Made(Report),
     /// It was handed out in this many segments.
     HandedOut(u32),
-    /// A newer one has begun.
+    /// It was skipped: this newer one has begun.
     Outdated(Timestamp),
 }
 
 impl Coordinator {
-    /// Gives each part of a run what it needs.
     pub fn new(dependencies: Dependencies) -> Self {
         let Dependencies {
             clock,
@@ -145,12 +147,13 @@ impl Coordinator {
         }
     }
 
-    /// Handles an event of EventBridge or of SQS within the time that is left, and
-    /// returns what Lambda is to be answered.
+    /// Handles an event of EventBridge or of SQS within the remaining time, and
+    /// returns the response for Lambda.
     ///
     /// # Errors
     /// When the event does not ask for a run, there is no time for one, or a
-    /// scheduled run failed as a whole. Segments that failed are in the answer.
+    /// scheduled run failed as a whole. Segments that failed are named in the
+    /// response.
     pub async fn handle(&self, event: Value, remaining: Duration) -> Result<Value, SweepError> {
         let limit = remaining.saturating_sub(self.aftermath());
         if limit.is_zero() {
@@ -180,10 +183,9 @@ impl Coordinator {
         }
     }
 
-    /// How much is left of an invocation that ends at `until`, less a reserve for a
-    /// clean end. One that should have ended before it began lasts as long as the
-    /// settings allow: `cargo lambda watch` tells every invocation that it ends in
-    /// 1970.
+    /// The time left of an invocation that ends at `until`, less a reserve for
+    /// a clean end. If the deadline has already passed, it is what the settings
+    /// allow: `cargo lambda watch` gives every invocation a deadline in 1970.
     pub fn remaining(&self, until: Timestamp) -> Duration {
         match Duration::try_from(until.duration_since(self.clock.now())) {
             Ok(left) => left.saturating_sub(RESERVE),
@@ -197,17 +199,18 @@ impl Coordinator {
         NOTIFYING + remediating.unwrap_or_default()
     }
 
-    /// Makes the run that is due now, as the schedule of a server would.
+    /// Makes the run that is due now, for a process that schedules runs itself.
     ///
     /// # Errors
-    /// As for a [scheduled](Self::run_scheduled) one.
+    /// As for [`Self::run_scheduled`].
     pub async fn run_now(&self) -> Result<Outcome, SweepError> {
         let deadline = Instant::now() + self.settings.time_limit;
         self.run_scheduled(self.clock.now(), deadline).await
     }
 
-    /// Makes the run of a time, which is rounded down to the interval: here, or in
-    /// segments if there is a queue and much to do.
+    /// Makes the run of a time, which is rounded down to the interval, in this
+    /// process; or hands it out in segments if there is a queue and the last
+    /// run met many instances.
     ///
     /// # Errors
     /// When the instances cannot be read, or segments cannot be handed out.
@@ -223,7 +226,7 @@ impl Coordinator {
                 tracing::warn!(sweep = %scheduled_at, %newest, "a newer sweep has begun: this one is left out");
                 return Ok(Outcome::Outdated(newest));
             }
-            // The states that newer runs wrote hold off older ones as well.
+            // The conditional writes of states refuse an older run as well.
             Err(error) => {
                 tracing::error!(%error, "cannot tell whether a sweep is the newest");
                 1
@@ -246,7 +249,7 @@ impl Coordinator {
         }
     }
 
-    /// Makes a segment that was handed out, unless it arrives too late.
+    /// Makes a segment that was handed out, unless it is too old.
     async fn run_message(
         &self,
         message: &SegmentMessage,
@@ -274,9 +277,10 @@ impl Coordinator {
         Ok(Some(report))
     }
 
-    /// A run over a segment and what follows it: its agents are visited, people
-    /// alerted, agents remediated, and its figures published. It ends some seconds
-    /// after the deadline at the latest, after which no agent is visited any more.
+    /// Takes a segment through all steps of a run: its agents are visited,
+    /// alerts sent, agents remediated, and figures published. No agent is
+    /// visited after the deadline; the other steps may take some seconds
+    /// longer.
     async fn run_segment(
         &self,
         scheduled_at: Timestamp,
@@ -334,8 +338,9 @@ impl Coordinator {
         }
     }
 
-    /// Agents that are down since then may have been found down by this run or by the
-    /// one before: a failure in the middle of a run is noticed by two of them.
+    /// Agents that went down since then may have been found down by this run or
+    /// by the one before: a failure in the middle of a run is noticed by two
+    /// runs.
     fn down_since(&self, scheduled_at: Timestamp) -> Timestamp {
         let failures = i32::try_from(self.settings.policy.failures).unwrap_or(i32::MAX);
         let noticing: SignedDuration = self.settings.interval.saturating_mul(failures);
@@ -344,8 +349,8 @@ impl Coordinator {
             .unwrap_or(Timestamp::MIN)
     }
 
-    /// Into how many segments the next run is to be divided, by what this one met: a
-    /// segment is a sample of all instances. A run that met only some of its
+    /// Into how many segments to divide the next run, estimated from this one:
+    /// a segment is a sample of all instances. A run that met only some of its
     /// instances never reduces the number. `None` if it stays as it is.
     fn next_segments(&self, summary: &Summary, complete: bool) -> Option<u32> {
         self.queue.as_ref()?;
@@ -359,7 +364,8 @@ impl Coordinator {
         (segments != summary.segments).then_some(segments)
     }
 
-    /// Has the next run divided, within the time that there is for alerting.
+    /// Records into how many segments to divide the next run, within the time
+    /// that alerting has.
     async fn divide_next(&self, scheduled_at: Timestamp, segments: Option<u32>) {
         let Some(segments) = segments else {
             return;

@@ -1,5 +1,5 @@
-//! A run's figures for CloudWatch: one line of JSON in its embedded metric format,
-//! from which it makes metrics as it ingests the log.
+//! A run's metrics for CloudWatch: one line of JSON in the embedded metric
+//! format, which CloudWatch turns into metrics when it ingests the log.
 
 use std::io::{self, Write};
 
@@ -7,18 +7,17 @@ use serde_json::{Map, Value, json};
 
 use super::Summary;
 
-/// The namespace of the metrics.
 const NAMESPACE: &str = "OpenclawMaintenance";
 
-/// Writes the line to stdout, beside the log.
+/// Writes the line to stdout, as the log is.
 pub(crate) fn to_stdout(summary: &Summary) {
     if let Err(error) = writeln!(io::stdout(), "{}", line(summary)) {
         tracing::error!(%error, "the metrics are not written");
     }
 }
 
-/// The counts of segments add up to those of the fleet, summed over a minute. What
-/// was not measured is left out.
+/// Summed over a minute, the counts of segments add up to those of the fleet.
+/// What was not measured is left out.
 fn line(summary: &Summary) -> Value {
     let conditions = &summary.conditions;
     let count = |number: u32| ("Count", Some(u64::from(number)));

@@ -1,7 +1,7 @@
 //! The events that invoke the sweep.
 //!
-//! Of both kinds of events two fields are read, with types of our own: those
-//! of `aws_lambda_events` bring in a second date and time library.
+//! Two fields of each kind are read, with types of our own: those of
+//! `aws_lambda_events` bring a second date and time library.
 
 use std::fmt;
 
@@ -9,44 +9,40 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// An event that is understood.
 pub(crate) enum Event {
-    /// Of EventBridge: the time for which it was scheduled.
+    /// From EventBridge: the scheduled time.
     Schedule(Timestamp),
-    /// Of SQS: some segments.
+    /// From SQS: segments.
     Queue(Vec<Message>),
 }
 
-/// A message of a queue.
 pub(crate) struct Message {
-    /// SQS's name for it.
+    /// SQS's message id.
     pub(crate) id: String,
-    /// What it says.
     pub(crate) segment: Result<SegmentMessage, BadEvent>,
 }
 
-/// A segment of a sweep, as it is handed out.
+/// A segment of a run, as it is handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SegmentMessage {
-    /// When the run was scheduled.
     #[serde(rename = "sweep")]
     pub(crate) scheduled_at: Timestamp,
-    /// Which segment, from 0 on.
+    /// Counts from 0.
     pub(crate) segment: u32,
-    /// Of how many.
+    /// How many segments the run has.
     pub(crate) of: u32,
 }
 
 /// The event does not ask for a run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadEvent {
-    /// It is of neither kind.
+    /// It comes from neither EventBridge nor SQS.
     #[error(
         "the event must be a scheduled one of EventBridge, an object with an ISO 8601 `time`, \
          or one of SQS, an object with `Records`"
     )]
     Unknown,
-    /// A message of the queue is no segment.
+    /// A message of the queue is not a segment.
     #[error(
         "the message must be an object with the ISO 8601 time of a `sweep`, the number of a \
          `segment` and how many there are `of`, which is above that number"
@@ -54,7 +50,8 @@ pub enum BadEvent {
     NoSegment,
 }
 
-/// As EventBridge's rules send it; its scheduler sends what it is told to.
+/// As EventBridge's rules send it; its scheduler sends whatever payload it is
+/// given.
 #[derive(Deserialize)]
 struct ScheduledEvent {
     time: Timestamp,
@@ -113,7 +110,7 @@ impl SegmentMessage {
 }
 
 impl fmt::Display for SegmentMessage {
-    /// As the body of a message.
+    /// The body of its message.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             scheduled_at,

@@ -1,13 +1,13 @@
-//! Figures of probes that are not written yet.
+//! Buffers the figures of probes until they are written.
 //!
-//! A write for each probe would be most of a sweep's bill. So they are added up
-//! here and written once a heartbeat of each agent, and behind its transitions. A
-//! process that ends takes at most a heartbeat of them with it, and no uptime:
-//! that is made of transitions. An agent takes a few hundred bytes.
+//! A write for each probe would be most of a sweep's cost. So figures are added
+//! up here and written with each agent's refresh, and after its transitions. A
+//! process that ends loses one refresh interval of them at most, and no uptime,
+//! which is computed from transitions. An agent takes a few hundred bytes.
 //!
-//! What this process saw of an agent in an hour is one part of the history. It is
-//! written whole each time, in its own place, so that a write whose answer is lost
-//! counts once.
+//! What this process measured of an agent in an hour is one item of the
+//! history. It is written as a whole each time, so a write whose response is
+//! lost counts once.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,18 +20,19 @@ use common::watch::{Histogram, Policy};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-/// The figures of all agents that this process has asked.
+/// The figures of all agents that this process has probed.
 pub(crate) struct LatencyBuffer {
-    /// Whose parts they are.
+    /// Identifies this process in the history.
     process: Uuid,
     agents: Mutex<HashMap<InstanceId, Figures>>,
 }
 
 /// The figures of an agent.
 struct Figures {
-    /// The sweep of the oldest one that is not written; none when all are.
+    /// The sweep of the oldest figure that is not written; `None` if all are.
     begun: Option<Timestamp>,
-    /// Whether the agent has changed, so that they need not wait for the heartbeat.
+    /// Whether the agent has changed, so that its figures do not wait for the
+    /// refresh.
     hastened: bool,
     /// By hour, oldest first: those that are not written, and the last one.
     hours: Vec<Hour>,
@@ -50,8 +51,8 @@ impl LatencyBuffer {
         }
     }
 
-    /// Adds a probe: how long the agent took to answer well, or none if it did
-    /// not.
+    /// Adds a probe: how long the agent took to answer well, or `None` if it
+    /// did not.
     pub(crate) fn record(
         &self,
         agent: &InstanceId,
@@ -95,15 +96,15 @@ impl LatencyBuffer {
         }
     }
 
-    /// Has the figures of an agent written by this sweep, or by the next that can.
+    /// Makes the figures of an agent due now.
     pub(crate) fn hasten(&self, agent: &InstanceId) {
         if let Some(figures) = self.lock().get_mut(agent) {
             figures.hastened = figures.begun.is_some();
         }
     }
 
-    /// The agents whose figures are due: also such as this process does not sweep any
-    /// more, which it forgets in the hour after their last.
+    /// The agents whose figures are due. Agents that this process no longer
+    /// sweeps are included, and forgotten an hour after their last figure.
     pub(crate) fn due(&self, scheduled_at: Timestamp, policy: &Policy) -> Vec<InstanceId> {
         let mut agents = self.lock();
         let goes_on = |hour: &Hour| hour.bucket.hour >= hour_of(scheduled_at);
@@ -116,7 +117,7 @@ impl LatencyBuffer {
         due.map(|(agent, _)| agent.clone()).collect()
     }
 
-    /// What is not written of these agents.
+    /// The figures of these agents that are not written.
     pub(crate) fn parts(&self, of: &[InstanceId]) -> Vec<PartialBucket> {
         let agents = self.lock();
         let buffer = of.iter().filter_map(|agent| agents.get_key_value(agent));
@@ -131,8 +132,8 @@ impl LatencyBuffer {
         parts.collect()
     }
 
-    /// Notes that a part is written. If more has come to it meanwhile, it is written
-    /// again.
+    /// Notes that an item is written. If figures were added to it meanwhile, it
+    /// is written again.
     pub(crate) fn written(&self, part: &PartialBucket) {
         let mut agents = self.lock();
         let Some(figures) = agents.get_mut(&part.agent) else {
@@ -147,7 +148,7 @@ impl LatencyBuffer {
         }
     }
 
-    /// A panic of another holder leaves nothing half-done here.
+    /// A panic of another holder leaves nothing half done.
     fn lock(&self) -> MutexGuard<'_, HashMap<InstanceId, Figures>> {
         self.agents.lock().unwrap_or_else(PoisonError::into_inner)
     }

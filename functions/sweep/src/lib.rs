@@ -1,13 +1,15 @@
-//! The sweep: once a minute it visits every agent and keeps what it sees.
+//! The sweep: once a minute it probes every agent and records its condition.
 //!
 //! Privilege: reads and writes the states of instances and their history, lists
 //! Railway's services, probes agents, alerts people, and sends to its own queue.
 //! With self-healing also what a restart and a repair need: operations, gateway
 //! tokens, agents' variables.
 //!
-//! It is no HTTP function. EventBridge's schedule invokes it, and a queue by which
-//! a run over many instances is shared out in segments. [`Coordinator`] leads a run
-//! from its event to its metrics; `visit.rs` is an agent's way through it.
+//! It serves no HTTP. EventBridge invokes it on a schedule, and SQS with the
+//! segments into which a run over many instances is divided. A run goes from
+//! `main.rs` through [`Coordinator`] (`coordinator.rs`) and `run.rs`, which
+//! pages through the instances, to `visit.rs`, which takes one agent through
+//! the run.
 
 mod alert_sender;
 mod coordinator;
@@ -46,7 +48,7 @@ pub use services::ListingState;
 pub use settings::{PositiveInt, Settings};
 pub use summary::{Report, Summary};
 
-/// What a coordinator is made of.
+/// What a coordinator is built from.
 #[derive(Clone)]
 pub struct Dependencies {
     pub clock: SharedClock,
@@ -55,9 +57,9 @@ pub struct Dependencies {
     pub tables: SweepTables,
     pub prober: Prober,
     pub railway: Railway,
-    /// Where segments are sent; without it every run is made in one process.
+    /// Where segments are sent; without it one process makes each run.
     pub queue: Option<Queue>,
-    /// Who is alerted; without any, alerts are only logged.
+    /// Where alerts are sent; without any, they are only logged.
     pub webhooks: Webhooks,
     /// What agents are restarted and repaired with; `None` if self-healing is off.
     pub controls: Option<Controls>,
@@ -75,7 +77,7 @@ pub struct SweepTables {
     pub history: String,
 }
 
-/// What the environment says a coordinator is made of.
+/// Reads what a coordinator is built from.
 ///
 /// # Errors
 /// When a variable is missing or malformed.

@@ -1,8 +1,8 @@
-//! Alerting people to what a run has found, before its process is frozen.
+//! Sends the alerts of a run, before Lambda freezes the process.
 //!
 //! An alert is pending on record from the write that makes it due until it is
-//! delivered. What is not delivered here, because nobody accepted it or the time
-//! was short, a later run claims and sends again.
+//! delivered. If it is not delivered here, because no webhook accepted it or
+//! the time was short, a later run claims it and sends it again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,7 @@ pub(crate) const NOTIFYING: Duration = Duration::from_secs(8);
 /// How many alerts are sent at the same time.
 const AT_ONCE: usize = 8;
 
-/// Tells people what runs find.
+/// Sends the alerts of runs.
 pub(crate) struct Notifier {
     pub(crate) clock: SharedClock,
     pub(crate) agent_states: AgentStates,
@@ -62,17 +62,16 @@ impl OverdueAlert {
     }
 }
 
-/// What there is to tell after a run.
+/// What the alerts of a run are about.
 pub(crate) struct News {
-    /// The transitions that it found.
+    /// Transitions that it found and that need an alert.
     pub(crate) announcements: Vec<Announcement>,
-    /// What earlier runs have not delivered.
+    /// Alerts that earlier runs have not delivered.
     pub(crate) overdue: Vec<OverdueAlert>,
-    /// How the fleet is.
     pub(crate) fleet: FleetCount,
 }
 
-/// What became of an alert.
+/// The outcome of an alert.
 enum Delivery {
     /// It is settled: delivered, or not to be sent.
     Done,
@@ -89,7 +88,7 @@ impl Notifier {
         })
     }
 
-    /// Tells people the news of a run, within some seconds.
+    /// Sends the alerts of a run, within [`NOTIFYING`].
     pub(crate) async fn notify(
         &self,
         news: News,
@@ -179,12 +178,13 @@ impl Notifier {
             tracing::error!(%error, "an incident is not written");
             false
         });
-        // As it is now, whoever wrote it.
+        // The current record, whichever process wrote it.
         (self.last_incident().await, changed)
     }
 
-    /// The alert about the incident that this process has to deliver, by the run
-    /// that claims it: the one about its own change, or one that is overdue.
+    /// The run that has claimed the incident's alert, if this process has to
+    /// deliver it: because it opened or closed the incident, or because the
+    /// alert is overdue.
     async fn pending_of(
         &self,
         record: &IncidentRecord,
@@ -219,7 +219,8 @@ impl Notifier {
         if windows.iter().any(|window| window.silences(None, now)) {
             summary.alerts_silenced += 1;
             if incident.is_open() {
-                // If it still is when the window is over, people are told.
+                // If it is still open when the window is over, the alert is
+                // sent then.
                 return;
             }
         } else if self.sender.send(alert).await {
@@ -233,7 +234,7 @@ impl Notifier {
         }
     }
 
-    /// Claims what another run has not delivered.
+    /// Claims an alert that another run has not delivered.
     async fn claim(&self, overdue: OverdueAlert, scheduled_at: Timestamp) -> Option<Announcement> {
         let OverdueAlert {
             instance,
@@ -254,7 +255,7 @@ impl Notifier {
         }
     }
 
-    /// Does what was planned about a transition, and settles it on record.
+    /// Carries out the plan for an alert, and records the outcome.
     async fn deliver(&self, announcement: Announcement, plan: Plan) -> (Plan, Delivery) {
         let Announcement {
             instance,
@@ -279,7 +280,7 @@ impl Notifier {
             Plan::Postponed => Ok(()),
         };
         if let Err(error) = written {
-            // It stays pending for longer than it has to.
+            // The alert stays pending, and may be sent again.
             tracing::error!(%error, %instance, "what was told is not written");
         }
         (plan, Delivery::Done)

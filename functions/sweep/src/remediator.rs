@@ -1,8 +1,8 @@
-//! Self-healing: what is done about agents that fail, after a run, once it is known
-//! how the whole fleet is.
+//! Self-healing: restarts and repairs agents that fail, after a run, once the
+//! state of the whole fleet is known.
 //!
-//! What is not done now, because an operation or a maintenance window is in the way
-//! or the time is short, a later run does.
+//! A step that has to wait, for an operation, a maintenance window or time, is
+//! taken by a later run.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,7 +48,7 @@ pub(crate) struct Remediator {
     pub(crate) steps: usize,
 }
 
-/// An agent that something is to be done about.
+/// An agent that needs a step, or an alert.
 pub(crate) struct RemediationCase {
     instance: Instance,
     condition: Condition,
@@ -57,24 +57,24 @@ pub(crate) struct RemediationCase {
     decision: Decision,
 }
 
-/// What became of a case.
+/// The outcome of a case.
 enum CaseOutcome {
-    /// There was nothing to do after all, or another process did it.
+    /// Nothing was left to do, or another process did it.
     Nothing,
-    /// It has to wait.
+    /// It waits for a later run.
     Postponed,
     Taken(Step),
-    /// Railway refused or failed the step.
+    /// Railway rejected the step, or failed.
     Failed,
-    /// Nothing more is tried; whether people were told.
+    /// Nothing more is tried; whether the alert was delivered.
     GivenUp(GiveUpReason, bool),
-    /// An earlier run gave up; whether people were told of that now.
+    /// An earlier run gave up; whether its alert was delivered now.
     Notified(bool),
 }
 
 impl Remediator {
-    /// Notes what a run saw of an agent's process, and decides whether something is
-    /// to be done about the agent after the run.
+    /// Records what a run learned about an agent's process, and decides whether
+    /// the agent is a case for after the run.
     pub(crate) async fn assess(
         &self,
         instance: Instance,
@@ -99,8 +99,7 @@ impl Remediator {
         })
     }
 
-    /// Remediates the cases of a run, those that are down for longest first, within
-    /// some seconds.
+    /// Handles the cases of a run, longest down first, within [`REMEDIATING`].
     pub(crate) async fn remediate(
         &self,
         mut cases: Vec<RemediationCase>,
@@ -138,8 +137,8 @@ impl Remediator {
         summary.healing_postponed = u32::try_from(all - handled).unwrap_or(u32::MAX);
     }
 
-    /// The maintenance windows; `None` while a large part of the fleet is down, or
-    /// while that cannot be told: then no agent is remediated.
+    /// The maintenance windows; `None` during an incident, or if that cannot be
+    /// determined: then no agent is remediated.
     async fn unless_incident(&self, fleet: &FleetCount) -> Option<Vec<MaintenanceWindow>> {
         if fleet.is_incident(&self.fleet) {
             return None;
@@ -157,7 +156,8 @@ impl Remediator {
         }
     }
 
-    /// Does what was decided about an agent, unless it is in a maintenance window.
+    /// Carries out the decision about an agent, unless it is in a maintenance
+    /// window.
     async fn handle(
         &self,
         case: RemediationCase,
@@ -187,8 +187,8 @@ impl Remediator {
         }
     }
 
-    /// Takes a step, once: its idempotency key is the same for every process that
-    /// concludes that it is due.
+    /// Takes a step once: every process that concludes that it is due uses the
+    /// same idempotency key.
     async fn take_step(&self, case: RemediationCase, step: Step) -> CaseOutcome {
         let RemediationCase {
             instance,
@@ -236,7 +236,7 @@ impl Remediator {
         };
         let at = self.clock.now();
         remediation.attempts.push(Attempt { step, at, failure });
-        // A process that was overtaken got the other one's operation by its key.
+        // If another process was faster, the key returned its operation.
         let saved = self.save(&id, &remediation).await;
         saved.map_or(CaseOutcome::Nothing, |_| outcome)
     }
@@ -276,8 +276,9 @@ impl Remediator {
         })
     }
 
-    /// Claims the alert that nothing more is tried, and delivers it. `None` if
-    /// another process claimed it, or it is not needed any more.
+    /// Claims the alert that nothing more is tried, and delivers it. Returns
+    /// whether it was delivered; `None` if another process claimed it, or it is
+    /// no longer needed.
     async fn page(
         &self,
         case: &RemediationCase,

@@ -1,10 +1,10 @@
-//! A run over the agents of a segment. Pages of instances are read, agents probed
-//! and states written at the same time, and nothing is kept of an agent once it
-//! has been visited.
+//! A run over the agents of a segment, called by `coordinator.rs`; `visit.rs`
+//! is the visit to one agent. Pages of instances are read, agents probed and
+//! states written concurrently, and nothing is kept of an agent once it has
+//! been visited.
 //!
-//! Each thread takes a share of the agents: it takes one after the other from
-//! those that are left and does all the work for it, so that no thread waits for
-//! another to wake up.
+//! Each thread takes one agent after the other from those that are left and
+//! does all the work for it, so no thread waits for another to wake up.
 
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -38,7 +38,7 @@ const LAST_PROBE: Duration = Duration::from_secs(7);
 /// How many requests write figures at the same time at the end of a run.
 const WRITES: usize = 8;
 
-/// What runs need, made once per process.
+/// What all runs of a process share.
 pub(crate) struct Runner {
     pub(crate) clock: SharedClock,
     pub(crate) agent_states: AgentStates,
@@ -54,7 +54,7 @@ pub(crate) struct Runner {
     pub(crate) runtimes: Vec<Handle>,
 }
 
-/// What a run is about.
+/// What a run covers.
 pub(crate) struct Scope {
     pub(crate) scheduled_at: Timestamp,
     pub(crate) segment: Segment,
@@ -75,10 +75,10 @@ pub(crate) struct Run {
     tally: Mutex<Tally>,
 }
 
-/// What a run came to.
+/// The result of a run.
 pub(crate) struct Finished {
     pub(crate) tally: Tally,
-    /// Whether it was ended by its deadline.
+    /// Whether the deadline ended it.
     pub(crate) cut_off: bool,
 }
 
@@ -96,7 +96,7 @@ enum Position {
     End,
 }
 
-/// What the table yields next.
+/// The next instance of the table.
 enum Next {
     Agent(Result<Box<Watched>, StoreError>),
     /// The rest cannot be read.
@@ -104,8 +104,9 @@ enum Next {
 }
 
 impl Runner {
-    /// Visits every agent of a segment and writes the figures that are due. Agents
-    /// that the time before the deadline does not suffice for are counted.
+    /// Visits every agent of a segment and writes the figures that are due.
+    /// Agents for which the time before the deadline does not suffice are only
+    /// counted.
     pub(crate) async fn visit_all(
         self: &Arc<Self>,
         scope: Scope,
@@ -148,7 +149,7 @@ impl Runner {
 }
 
 impl Remaining {
-    /// The next instance, or why there is none; `None` at the end.
+    /// The next instance, or why the rest cannot be read; `None` at the end.
     async fn next(&mut self, agent_states: &AgentStates) -> Option<Next> {
         loop {
             if let Some(watched) = self.page.next() {
@@ -253,7 +254,7 @@ impl Run {
             .await;
     }
 
-    /// Takes what was counted. A share that was cut off may still be counting.
+    /// Takes the tally. A share that was cut off may still be counting.
     fn take_tally(&self) -> Tally {
         let mut tally = self.tally();
         let summary = tally.summary.clone();

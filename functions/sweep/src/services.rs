@@ -1,4 +1,4 @@
-//! What Railway says of agents, before they are asked.
+//! Railway's services, listed before agents are probed.
 
 use std::collections::HashMap;
 
@@ -9,21 +9,21 @@ use common::watch::{HostedService, Hosting, Policy};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-/// How much is known of Railway's services.
+/// How current the listing of Railway's services is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ListingState {
-    /// They were listed for this sweep, or lately enough.
+    /// Listed for this sweep, or recently enough.
     Listed,
-    /// They could not be listed: those of an earlier listing are used.
+    /// The listing failed, and an earlier one is used.
     Old,
-    /// They could not be listed, and the last listing is too old.
+    /// The listing failed, and the last one is too old.
     Unavailable,
     /// Railway is not configured.
     NotConfigured,
 }
 
-/// Services by their ids and names.
+/// Services by id and by name.
 pub(crate) struct Services {
     pub(crate) state: ListingState,
     services: Vec<HostedService>,
@@ -37,7 +37,7 @@ impl Services {
         let mut by_name = HashMap::with_capacity(services.len());
         for (index, service) in services.iter().enumerate() {
             by_id.insert(service.id.clone(), index);
-            // Of two of a name the first one counts, as when one is resolved.
+            // The first service of a name counts, as in resolution.
             by_name.entry(service.name.clone()).or_insert(index);
         }
         Self {
@@ -48,8 +48,8 @@ impl Services {
         }
     }
 
-    /// The service of an agent, unless it is simply up or there is none. It is
-    /// found as controls find it.
+    /// The service of an agent, by the rules that controls use. `None` if it is
+    /// simply up, or there is none.
     pub(crate) fn service_of(&self, instance: &Instance) -> Option<&HostedService> {
         let index = ServiceReference::of(instance).find(&self.by_id, &self.by_name)?;
         self.services.get(*index)
@@ -61,7 +61,7 @@ impl Services {
     }
 }
 
-/// Lists Railway's services, and keeps the last listing for when it cannot.
+/// Lists Railway's services, and falls back to the last listing.
 pub(crate) struct ServiceLister {
     pub(crate) railway: Railway,
     pub(crate) sweep_runs: SweepRuns,
@@ -140,9 +140,10 @@ impl ServiceLister {
     }
 }
 
-/// A service that is not simply up, so that listings are small.
+/// A service in the sweep's terms; `None` if it is simply up, so that listings
+/// are small.
 fn hosted(service: &FleetService, now: Timestamp, policy: &Policy) -> Option<HostedService> {
-    /// A deployment that is on its way for longer is stuck.
+    /// A deployment that is in progress for longer is stuck.
     const LONGEST: SignedDuration = SignedDuration::from_mins(30);
 
     let current = service.current()?;
@@ -151,7 +152,7 @@ fn hosted(service: &FleetService, now: Timestamp, policy: &Policy) -> Option<Hos
         .as_ref()
         .map_or(current.created_at, |it| it.created_at);
     let age = now.duration_since(made_at);
-    // A restart of the process leaves the deployment as old as it is.
+    // A restart of the process does not change the deployment's age.
     let deploying = service.is_deploying() && age < LONGEST;
     let hosting = match current.state {
         _ if deploying => Hosting::Deploying,

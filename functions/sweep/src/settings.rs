@@ -1,4 +1,4 @@
-//! How runs are made.
+//! The settings of the sweep.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub struct Settings {
     pub interval: SignedDuration,
     /// How long one invocation may take.
     pub time_limit: Duration,
-    /// After how long a segment is too old to be made.
+    /// The age at which a segment is dropped.
     pub outdated: SignedDuration,
     /// How many agents are probed at the same time.
     pub concurrency: usize,
@@ -37,9 +37,9 @@ pub struct Settings {
     pub listing_max_age: SignedDuration,
     /// Whether agents that fail are restarted and repaired.
     pub self_healing: bool,
-    /// After how many failing runs.
+    /// After how many failing runs an agent is restarted.
     pub self_healing_after: u32,
-    /// How long a step has until the next one.
+    /// The time between a step and the next one.
     pub self_healing_pause: SignedDuration,
     /// How many steps are taken after one run.
     pub self_healing_steps: usize,
@@ -69,7 +69,6 @@ impl Default for Settings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PositiveInt(u32);
 
-/// The text is no such number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a whole number from 1 to 1000000")]
 pub struct NotPositiveInt;
@@ -89,7 +88,6 @@ impl FromStr for PositiveInt {
 /// A share in percent, from 1 to 100.
 struct Percent(u32);
 
-/// The text is no such share.
 #[derive(Debug, thiserror::Error)]
 #[error("must be a whole number from 1 to 100")]
 struct NotPercent;
@@ -113,7 +111,6 @@ enum SelfHealing {
     Off,
 }
 
-/// The text is neither.
 #[derive(Debug, thiserror::Error)]
 #[error("must be on or off")]
 struct NotSelfHealing;
@@ -135,7 +132,7 @@ impl Settings {
     pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let default = Self::default();
         let mut number = |name| reader.optional::<PositiveInt>(name);
-        // All are read before the first one is missed, so that all are noted.
+        // All are read before the first `?`, so that every problem is noted.
         let interval = number(SWEEP_INTERVAL);
         let time_limit = number(SWEEP_TIME_LIMIT);
         let outdated = number(SWEEP_OUTDATED);
@@ -175,7 +172,7 @@ impl Settings {
                 failures: count(failures?, default.policy.failures),
                 successes: count(successes?, default.policy.successes),
                 grace: seconds(grace?, default.policy.grace),
-                // Who is seen less often than that has no gap for it.
+                // A refresh more often than the interval would make gaps.
                 heartbeat: seconds(heartbeat?, default.policy.heartbeat).max(interval),
             },
             fleet: FleetPolicy {
@@ -203,13 +200,13 @@ impl Settings {
         self.self_healing && switch == ControlsSwitch::On
     }
 
-    /// How patient self-healing is.
+    /// The thresholds of self-healing.
     pub fn remediation_policy(&self) -> RemediationPolicy {
-        /// Longer than a flapping agent is up in between.
+        /// Longer than a flapping agent stays up.
         const STABLE: SignedDuration = SignedDuration::from_mins(30);
 
-        // The first of so many failing sweeps is no time ago; half an interval for
-        // sweeps that come a little late or early.
+        // Of N failing sweeps the first and the last are N - 1 intervals apart;
+        // half an interval is for sweeps that are a little early or late.
         let seconds = self.interval.as_secs();
         let after = i64::from(self.self_healing_after) * seconds - seconds * 3 / 2;
         RemediationPolicy {
@@ -220,7 +217,7 @@ impl Settings {
         }
     }
 
-    /// Makes runs follow each other at this interval, each with a listing of its own.
+    /// Sets the interval between runs, each with a listing of its own.
     pub fn every(&mut self, interval: Duration) {
         let seconds = i64::try_from(interval.as_secs()).unwrap_or(i64::MAX).max(1);
         self.interval = SignedDuration::from_secs(seconds);
@@ -229,7 +226,7 @@ impl Settings {
         self.listing_interval = self.listing_interval.min(self.interval);
     }
 
-    /// When the run was scheduled that a moment belongs to.
+    /// The scheduled time of the run that this time belongs to.
     pub fn slot(&self, at: Timestamp) -> Timestamp {
         let interval = self.interval.as_secs().max(1);
         let second = at.as_second().div_euclid(interval) * interval;

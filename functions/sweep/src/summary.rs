@@ -1,4 +1,4 @@
-//! What a run did, in one line.
+//! The figures of a run, logged as one line.
 
 use common::watch::{Announcement, Condition, Histogram};
 use jiff::Timestamp;
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::ListingState;
 
-/// What came of a run, or of a segment of one.
+/// The result of a run, or of a segment of one.
 #[derive(Debug)]
 pub struct Report {
     pub summary: Summary,
@@ -18,72 +18,63 @@ pub struct Report {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
-    /// The time for which it was scheduled.
     #[serde(rename = "sweep")]
     pub scheduled_at: Timestamp,
     /// Which segment of the instances it visited.
     pub segment: u32,
     /// Of how many segments.
     pub segments: u32,
-    /// How much it knew of Railway's services.
+    /// How current the listing of Railway's services was.
     pub listing: ListingState,
-    /// How many instances it met.
     pub instances: u32,
-    /// How many of their records are damaged.
+    /// Records that are damaged.
     pub unreadable: u32,
-    /// How many agents it probed.
     pub probed: u32,
-    /// How many it did not probe because they sleep, or did when Railway was last
-    /// heard from.
+    /// Agents that were not probed because they are asleep, by the last
+    /// listing.
     pub skipped_sleeping: u32,
-    /// How many it did not probe because they are stopped on purpose, likewise.
+    /// Agents that were not probed because they are stopped on purpose, by the
+    /// last listing.
     pub skipped_stopped: u32,
-    /// How many it had no time for.
+    /// Agents that were not probed because the time was up.
     pub not_reached: u32,
-    /// How many are in each condition.
     pub conditions: Conditions,
-    /// How many changed their condition.
     pub transitions: u32,
-    /// How many states it wrote.
+    /// States that were written.
     pub writes: u32,
-    /// How many hourly figures it wrote.
+    /// Hourly figures that were written.
     pub figures: u32,
-    /// How many states a run of the same time or a newer one had already written.
+    /// States that this run or a newer one had already written.
     pub refused_as_older: u32,
-    /// How many instances went away meanwhile.
+    /// Instances that were deleted meanwhile.
     pub gone: u32,
-    /// How many reads and writes failed.
     pub store_errors: u32,
-    /// How many alerts were delivered.
     pub alerts_sent: u32,
-    /// How many were accepted by nobody: later runs send them again.
+    /// Alerts that no webhook accepted: later runs send them again.
     pub alerts_failed: u32,
-    /// How many a maintenance window holds back.
+    /// Alerts that a maintenance window postponed or suppressed.
     pub alerts_silenced: u32,
-    /// How many belong to the incident, which people are alerted to once.
+    /// Alerts that the incident's own alert covers.
     pub alerts_in_incident: u32,
-    /// How many agents it restarted.
     pub healing_restarts: u32,
-    /// How many it repaired.
     pub healing_repairs: u32,
-    /// How many restarts and repairs Railway refused or failed.
+    /// Restarts and repairs that Railway rejected or that failed.
     pub healing_failed: u32,
-    /// How many have to wait: for an operation, for the end of an incident or of a
-    /// maintenance window, or for their turn.
+    /// Cases that have to wait: for an operation, the end of an incident or of
+    /// a maintenance window, or their turn.
     pub healing_postponed: u32,
-    /// How many it gave up on, because no step helped.
+    /// Agents that self-healing gave up, because no step helped.
     pub healing_given_up: u32,
-    /// How many crash again and again.
+    /// Agents that self-healing gave up, because they are in a crash loop.
     pub crash_loops: u32,
-    /// Whether a large part of the fleet is down.
+    /// Whether an incident is open.
     pub incident: bool,
-    /// How long it took, in milliseconds.
     pub duration_ms: u64,
-    /// How long a probe took at the median, in milliseconds.
+    /// Latency of a probe, in milliseconds: the median.
     pub p50_ms: Option<u32>,
-    /// The same for 95 of 100.
+    /// The 95th percentile.
     pub p95_ms: Option<u32>,
-    /// The same for 99 of 100.
+    /// The 99th percentile.
     pub p99_ms: Option<u32>,
 }
 
@@ -99,7 +90,6 @@ pub struct Conditions {
 }
 
 impl Conditions {
-    /// Counts one.
     pub(crate) fn count(&mut self, condition: Condition) {
         *match condition {
             Condition::Up => &mut self.up,
@@ -113,7 +103,7 @@ impl Conditions {
 }
 
 impl Summary {
-    /// Of a run that has not begun.
+    /// The summary of a run that has not begun.
     pub(crate) fn new(
         scheduled_at: Timestamp,
         segment: u32,
@@ -162,7 +152,6 @@ impl Summary {
         self.p99_ms = histogram.percentile(99);
     }
 
-    /// One structured line.
     pub(crate) fn log(&self) {
         let whole = self.not_reached == 0 && self.store_errors == 0 && self.unreadable == 0;
         let text = if whole { "swept" } else { "swept in part" };

@@ -1,4 +1,4 @@
-//! What a run counts, and what it finds for the parts that follow it.
+//! What a run counts, and what it collects for alerting and self-healing.
 
 use common::store::StoreError;
 use common::watch::{AgentState, Announcement, Condition, FleetCount, Histogram};
@@ -8,17 +8,15 @@ use super::Summary;
 use super::notifier::OverdueAlert;
 use super::remediator::RemediationCase;
 
-/// What a run has counted so far.
 pub(crate) struct Tally {
     pub(crate) summary: Summary,
     pub(crate) latency: Histogram,
     /// The transitions that this run has written.
     pub(crate) transitions: Vec<Announcement>,
-    /// Those of them that people are to be alerted to.
+    /// Those of them that need an alert.
     pub(crate) announcements: Vec<Announcement>,
-    /// Alerts of earlier runs that nobody has delivered.
+    /// Alerts that earlier runs have not delivered.
     pub(crate) overdue: Vec<OverdueAlert>,
-    /// Agents that self-healing has to do something about.
     pub(crate) cases: Vec<RemediationCase>,
     pub(crate) fleet: FleetCount,
     /// Why the instances could not all be read.

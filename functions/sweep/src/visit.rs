@@ -1,5 +1,6 @@
-//! An agent's way through a run, from top to bottom: it is observed, what that
-//! means is applied to its record, and whether it needs help is assessed.
+//! One agent's way through a run, called by `run.rs`, from top to bottom: it is
+//! observed, the sighting is applied to its record, and whether it needs
+//! self-healing is assessed.
 
 use common::model::Instance;
 use common::probe::{self, ProbeReport, Status};
@@ -18,12 +19,12 @@ use super::services::ListingState;
 /// How often a sighting is judged again because another run wrote the state first.
 const ATTEMPTS: usize = 4;
 
-/// What a sighting has changed.
+/// The effect of a sighting.
 #[derive(Default)]
 struct Applied {
     /// Whether this run has written a transition.
     transition: bool,
-    /// The agent's state; `None` where another run knows better.
+    /// The agent's state; `None` if a newer run has written one.
     state: Option<AgentState>,
 }
 
@@ -71,8 +72,8 @@ impl Run {
         }
     }
 
-    /// Sees how an agent and its process are. `None` if the agent must not be
-    /// probed and nobody else can tell.
+    /// Observes an agent and its process. `None` if the agent must not be
+    /// probed and Railway's listing is not available.
     async fn observe(
         &self,
         instance: &Instance,
@@ -97,7 +98,7 @@ impl Run {
             Some(Hosting::Deployed | Hosting::Deploying) => {
                 self.probe(instance, &mut process).await
             }
-            // Nobody knows whether it still sleeps, and a probe would wake it.
+            // It may still be asleep, and a probe would wake it.
             None if !self.services.is_known() => match state.map(|state| state.condition) {
                 Some(condition @ (Condition::Sleeping | Condition::Stopped)) => {
                     let summary = &mut self.tally().summary;
@@ -122,7 +123,7 @@ impl Run {
         Some((sighting, process))
     }
 
-    /// Probes an agent, and counts how long that took.
+    /// Probes an agent, and records the latency.
     async fn probe(&self, instance: &Instance, process: &mut Process) -> (Finding, Timestamp) {
         let begun = Instant::now();
         let report = self.runner.prober.probe(&instance.url()).await;
@@ -141,8 +142,9 @@ impl Run {
         (finding, at)
     }
 
-    /// Judges a sighting by what is on record, and writes what has changed. If
-    /// another run wrote in between, the sighting is judged again by what it wrote.
+    /// Judges a sighting by the state on record, and writes what has changed.
+    /// If another run wrote in between, the sighting is judged again by what it
+    /// wrote.
     async fn apply(
         &self,
         instance: &Instance,
@@ -225,8 +227,9 @@ impl Run {
     }
 }
 
-/// A probe's report in the terms of the state machine. What the process does counts
-/// before the status: an agent that is starting by its status may be up, or ending.
+/// What a probe's report means for the agent's condition. What the process does
+/// counts before the status: an agent that is starting by its status may be up,
+/// or ending.
 fn finding_of(report: ProbeReport) -> Finding {
     let degraded = report.degraded_names();
     if !degraded.is_empty() {
