@@ -1,8 +1,8 @@
-//! What sweeps see of agents: the state, which is an attribute of the instance's
-//! own item, and with each change of it an item of the history.
+//! The states of agents, as sweeps record them: an attribute of the instance's
+//! own item, and with each transition an item of the history.
 //!
-//! The state lives in the instance's item so that one scan gives a sweep all it
-//! needs, and a state answer needs no further read.
+//! The state is in the instance's item so that one scan gives a sweep all it
+//! needs, and an endpoint that shows the state needs no second read.
 
 use std::collections::HashMap;
 
@@ -24,7 +24,7 @@ use crate::watch::{
 
 const OBSERVED: &str = "observed";
 
-/// What a sweep reads of an item: no more than it needs.
+/// The attributes that a sweep reads: no more than it needs.
 const PROJECTION: &str =
     "instanceId, ownerId, openclawUrl, runtimeServiceId, observed, owed, alerted, healing";
 
@@ -35,12 +35,12 @@ pub struct AgentStates {
     pub(super) history: History,
 }
 
-/// A part of the table: this one of so many.
+/// A part of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Segment {
-    /// Which one, from 0 on.
+    /// Counts from 0.
     pub number: u32,
-    /// Of how many; at least 1.
+    /// How many segments there are; at least 1.
     pub of: u32,
 }
 
@@ -53,51 +53,46 @@ impl Segment {
 #[derive(Clone, Debug)]
 pub struct Cursor(Item);
 
-/// Some instances.
+/// A page of instances.
 #[derive(Debug)]
 pub struct Page {
-    /// They, or which record is damaged.
+    /// Instances, and errors for records that are damaged.
     pub instances: Vec<Result<Watched, StoreError>>,
-    /// Where the next page begins; none behind the last one.
+    /// Where the next page begins; `None` after the last one.
     pub next: Option<Cursor>,
 }
 
-/// An instance with what is on record about it. Of the instance itself only the
-/// id, the owner, the address and the service are there.
+/// An instance with what sweeps have on record about it. Of the instance itself
+/// it has only the id, the owner, the address and the service.
 #[derive(Clone, Debug)]
 pub struct Watched {
-    /// The instance.
     pub instance: Instance,
-    /// Its state; none where no sweep has seen it.
+    /// `None` until a sweep has seen it.
     pub state: Option<AgentState>,
-    /// What people know of it.
     pub outbox: AlertOutbox,
-    /// What self-healing knows of it.
     pub remediation: RemediationState,
 }
 
-/// What became of a write.
+/// The outcome of a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stored {
-    /// It is done.
     Written,
-    /// The record is another one than was judged by: this one, or none.
+    /// The record has changed since it was read: to this, or to none.
     Overtaken(Option<AgentState>),
-    /// The instance is not there any more.
+    /// The instance has been deleted.
     Gone,
 }
 
 impl AgentStates {
-    /// The states of these instances, with their history.
     pub fn new(instances: Instances, history: History) -> Self {
         Self { instances, history }
     }
 
-    /// The next instances of a segment. The read is an eventually consistent
-    /// one: what it misses, a write finds out.
+    /// The next instances of a segment. The read is eventually consistent: a
+    /// write that was based on an old state is refused.
     ///
     /// # Errors
-    /// When DynamoDB fails. A damaged record is no error of the page.
+    /// When DynamoDB fails. A damaged record does not fail the page.
     pub async fn page(
         &self,
         segment: Segment,
@@ -130,7 +125,8 @@ impl AgentStates {
         })
     }
 
-    /// An instance with what is on record about it, after the last write.
+    /// An instance with what sweeps have on record about it. The read is
+    /// consistent.
     ///
     /// # Errors
     /// When DynamoDB fails, or the record is damaged.
@@ -141,23 +137,22 @@ impl AgentStates {
         item.map(|item| self.watched(item)).transpose()
     }
 
-    /// Writes what a judgement says, if the record is still the one that was
-    /// judged by, which the sweep `read` had written. So a record never goes
-    /// back to an older sweep, and of all who find the same transition one wins:
-    /// the transition goes into the history in the same transaction. `news` says
-    /// whether people are owed word of it; with any other transition nothing is
-    /// owed any more.
+    /// Writes a judgement, if the record is still the one that was judged,
+    /// which the sweep `read` wrote. So a record never goes back to an older
+    /// sweep, and of all processes that find the same transition one writes it,
+    /// into the history too, in the same transaction. `alert` says whether its
+    /// alert becomes pending; any other transition removes a pending alert.
     ///
     /// # Errors
-    /// When DynamoDB fails: then nothing was written, or the answer is lost.
+    /// When DynamoDB fails: nothing was written, or the response was lost.
     pub async fn save(
         &self,
         id: &InstanceId,
         read: Option<Timestamp>,
         judgement: &Judgement,
-        news: bool,
+        alert: bool,
     ) -> Result<Stored, StoreError> {
-        let write = Write::of(read, judgement, news)?;
+        let write = Write::of(read, judgement, alert)?;
         let events = self.history.events(id, judgement)?;
         if events.is_empty() {
             self.update(id, write).await
@@ -232,7 +227,7 @@ impl AgentStates {
         }
     }
 
-    /// What refused a write.
+    /// The record that refused a write.
     fn overtaken(&self, id: &InstanceId, item: Option<Item>) -> Result<Stored, StoreError> {
         match item.filter(|item| item.contains_key(instances::KEY)) {
             None => Ok(Stored::Gone),
@@ -258,7 +253,6 @@ impl AgentStates {
         })
     }
 
-    /// Takes the state out of an item.
     fn state(&self, key: &str, item: &mut Item) -> Result<Option<AgentState>, StoreError> {
         let corrupt = |reason: String| {
             let reason = format!("{OBSERVED}: {reason}");
@@ -281,12 +275,12 @@ struct Write {
 }
 
 impl Write {
-    fn of(read: Option<Timestamp>, judgement: &Judgement, news: bool) -> Result<Self, StoreError> {
+    fn of(read: Option<Timestamp>, judgement: &Judgement, alert: bool) -> Result<Self, StoreError> {
         let next = value(StateRecord::from(&judgement.next))?;
         let mut values = HashMap::from([(":next".to_owned(), next)]);
         let update = match &judgement.transition {
             None => "SET observed = :next",
-            Some(transition) if news => {
+            Some(transition) if alert => {
                 values.insert(
                     ":owed".to_owned(),
                     value(PendingAlertRecord::of(transition))?,
@@ -318,7 +312,7 @@ fn value(record: impl Serialize) -> Result<AttributeValue, StoreError> {
     })
 }
 
-/// The attribute, before its rules are checked. Times are texts.
+/// The attribute as stored, not yet validated. Times are strings.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct StateRecord {
@@ -401,7 +395,7 @@ impl TryFrom<CauseStreakRecord> for CauseStreak {
 }
 
 impl TryFrom<StateRecord> for AgentState {
-    /// Which attribute breaks which rule.
+    /// The error names the attribute and the rule that it breaks.
     type Error = String;
 
     fn try_from(record: StateRecord) -> Result<Self, Self::Error> {

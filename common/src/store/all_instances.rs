@@ -1,19 +1,19 @@
-//! All records of agents at once, for those who look after the whole fleet.
+//! All instance records at once, for the endpoints about the whole fleet.
 
 use super::{Instances, StoreError};
 use crate::model::Instance;
 
-/// Every instance, and the records that are none.
+/// All instances, and how many records are damaged.
 #[derive(Clone, Debug, Default)]
 pub struct AllInstances {
-    /// The instances, by their ids.
+    /// Sorted by id.
     pub instances: Vec<Instance>,
-    /// How many records are damaged. Each one is in the log, with the reason.
+    /// How many records are damaged. Each is logged, with the reason.
     pub damaged: usize,
 }
 
 impl Instances {
-    /// Reads the whole table. A damaged record hides no other one.
+    /// Reads the whole table. A damaged record is counted and hides no others.
     ///
     /// # Errors
     /// When DynamoDB fails.

@@ -1,4 +1,4 @@
-//! Agents that check in.
+//! Check-ins of agents (`POST /api/heartbeat`).
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
@@ -8,19 +8,18 @@ use super::{Instances, StoreError};
 use crate::clock::iso8601;
 use crate::model::{InstanceId, OpenclawVersion};
 
-/// What an agent said of itself. Whatever it does not mention stays as it is.
+/// What an agent reported. Fields that it leaves out stay as they are.
 #[derive(Clone, Debug, Default)]
 pub struct CheckIn {
-    /// How its gateway process is.
+    /// The status of its gateway process.
     pub gateway_process_status: Option<String>,
-    /// The release that it runs.
     pub version: Option<OpenclawVersion>,
 }
 
 impl Instances {
-    /// Records that an agent checked in, unless it is gone or did so after
-    /// `before` already, and returns whether it was recorded: of many beats at
-    /// once one is.
+    /// Records a check-in, unless the instance is gone or has one later than
+    /// `before`. Returns whether it was recorded: of concurrent check-ins, one
+    /// is.
     ///
     /// # Errors
     /// When DynamoDB fails.

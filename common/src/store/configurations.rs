@@ -1,4 +1,4 @@
-//! What agents are set up with, in a table of its own: it holds their keys.
+//! Agents' configurations, in a table of its own: they contain keys.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
@@ -10,11 +10,11 @@ use crate::model::{AgentSetup, InstanceId};
 
 const KEY: &str = "instanceId";
 
-/// How large a setup may be as JSON, in bytes: below the 400 KB of a DynamoDB
-/// item, with room for attributes of later versions.
+/// The largest setup as JSON, in bytes: below the 400 KB of a DynamoDB item,
+/// with room for attributes of later versions.
 const LIMIT: usize = 320 * 1024;
 
-/// How often a change is tried that others overtake.
+/// How often a change is retried when others write first.
 const ATTEMPTS: usize = 16;
 
 /// The table of agents' setups.
@@ -27,14 +27,13 @@ pub struct Configurations {
 /// A setup as it is stored.
 #[derive(Clone, Debug)]
 pub struct StoredSetup {
-    /// The setup.
     pub setup: AgentSetup,
-    /// Grows with every change.
+    /// Incremented by each change.
     pub revision: u64,
 }
 
-/// JSON is kept as text: DynamoDB's own maps nest less deep and have
-/// smaller numbers.
+/// JSON is stored as text: DynamoDB's own maps allow less nesting and smaller
+/// numbers.
 #[derive(Deserialize)]
 struct SetupRecord {
     configuration: String,
@@ -43,7 +42,6 @@ struct SetupRecord {
 }
 
 impl Configurations {
-    /// The setups in `table`.
     pub fn new(connection: Connection, table: String) -> Self {
         Self { connection, table }
     }
@@ -78,13 +76,13 @@ impl Configurations {
         }))
     }
 
-    /// Changes a setup as `change` says, which is given the stored one and
-    /// returns none to leave it alone. When somebody else writes meanwhile it is
-    /// asked anew, so that no change is lost. Returns what is stored then.
+    /// Changes a setup. `change` gets the stored one, and returns `None` to
+    /// leave it as it is; it is called again if somebody else writes in
+    /// between, so no change is lost. Returns what is stored then.
     ///
     /// # Errors
-    /// When DynamoDB fails, the record is damaged, others are faster again and
-    /// again, or the setup is too large to be stored.
+    /// When DynamoDB fails, the record is damaged, others keep writing first,
+    /// or the setup is too large to be stored.
     pub async fn update(
         &self,
         instance: &InstanceId,
@@ -111,8 +109,8 @@ impl Configurations {
         })
     }
 
-    /// Writes a setup unless the stored one is of another revision than was
-    /// read, 0 being none.
+    /// Writes a setup if the stored one still has the revision that was read; 0
+    /// means that there was none.
     async fn replace(
         &self,
         instance: &InstanceId,

@@ -23,8 +23,8 @@ pub struct Connection {
 pub(super) type Item = HashMap<String, AttributeValue>;
 
 impl Connection {
-    /// The item of this key, as it was after the last write: an eventually
-    /// consistent read could miss what its caller has just written.
+    /// The item of this key, by a consistent read: an eventually consistent one
+    /// could miss what its caller has just written.
     pub(super) async fn item(
         &self,
         table: &str,
@@ -53,9 +53,9 @@ impl Connection {
         }
     }
 
-    /// The same connection under a name, which each request tells in its
-    /// `User-Agent` as `app/NAME`. The SDK takes letters, digits and hyphens; any
-    /// other name is not told.
+    /// The same connection with a name, which each request has in its
+    /// `User-Agent` as `app/NAME`. The SDK accepts letters, digits and hyphens;
+    /// any other name is left out.
     #[must_use]
     pub fn named(&self, name: &'static str) -> Self {
         let mut config = self.client.config().to_builder();
@@ -65,9 +65,9 @@ impl Connection {
         }
     }
 
-    /// The same connection for somebody whom nobody waits for: a request that is
-    /// throttled or gets no answer is repeated more often, for as long as all
-    /// attempts of a request may take together.
+    /// The same connection for work that nobody waits for: a request that is
+    /// throttled or gets no response is retried more often, within the time
+    /// limit of all its attempts.
     #[must_use]
     pub fn persistent(&self) -> Self {
         const ATTEMPTS: u32 = 6;

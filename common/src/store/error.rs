@@ -1,4 +1,4 @@
-//! How the store fails.
+//! Errors of the store.
 
 use std::collections::HashMap;
 use std::fmt::{Debug, Display};
@@ -10,31 +10,28 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::aws;
 
-/// Why the store could not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// DynamoDB refused or did not answer.
+    /// DynamoDB rejected the request, or did not respond.
     #[error("{operation} failed: {cause}")]
     Failed {
-        /// What was asked of DynamoDB.
+        /// The operation.
         operation: &'static str,
         /// The SDK's chain of causes.
         cause: String,
     },
-    /// A record is there, and it breaks a rule of the model.
+    /// A record exists, but breaks a rule of the model.
     #[error("the record {key} of {table} is damaged: {reason}")]
     Corrupt {
-        /// The table it is in.
         table: String,
-        /// Its key.
         key: String,
-        /// Which attribute is wrong, and how.
+        /// The attribute, and the rule that it breaks.
         reason: String,
     },
 }
 
 impl StoreError {
-    /// What somebody is told who may not see causes, tables and keys.
+    /// The message for callers, who may not see causes, tables and keys.
     pub fn for_strangers(&self) -> &'static str {
         match self {
             Self::Failed { .. } => "Internal server error",
@@ -44,7 +41,7 @@ impl StoreError {
         }
     }
 
-    /// Keeps the whole chain of causes, which names no attribute values.
+    /// Keeps the whole chain of causes, which contains no attribute values.
     pub(super) fn failed<E, R>(operation: &'static str) -> impl FnOnce(SdkError<E, R>) -> Self
     where
         E: std::error::Error + 'static,
@@ -56,7 +53,7 @@ impl StoreError {
         }
     }
 
-    /// A request that could not be put together.
+    /// A request that could not be built.
     pub(super) fn build(error: BuildError) -> Self {
         Self::Failed {
             operation: "building a request",
@@ -64,8 +61,8 @@ impl StoreError {
         }
     }
 
-    /// The item that made DynamoDB refuse a conditional update, unless the
-    /// error is something else.
+    /// The item whose condition failed; any other error is returned as an
+    /// error.
     pub(super) fn refused_item<R: Debug + 'static>(
         error: SdkError<UpdateItemError, R>,
     ) -> Result<Option<HashMap<String, AttributeValue>>, Self> {
@@ -77,7 +74,7 @@ impl StoreError {
         }
     }
 
-    /// For conditional updates that may as well not happen.
+    /// Ignores a failed condition, for updates that need not happen then.
     pub(super) fn unless_refused<T, R: Debug + 'static>(
         answer: Result<T, SdkError<UpdateItemError, R>>,
     ) -> Result<(), Self> {
@@ -96,7 +93,7 @@ pub(super) fn corrupt(table: &str, key: &str, reason: String) -> StoreError {
     }
 }
 
-/// Reads an attribute, or says which rule of the model it breaks.
+/// Parses an attribute, or says which rule of the model it breaks.
 pub(super) fn parse<T: FromStr<Err: Display>>(name: &str, text: &str) -> Result<T, String> {
     text.parse().map_err(|error| format!("{name} {error}"))
 }

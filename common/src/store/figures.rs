@@ -1,9 +1,9 @@
 //! Hourly figures of agents, in the history.
 //!
-//! The figures of an hour are in an item for each process that saw the agent, and
-//! whoever reads them adds them up. To add to one item instead would take a request
-//! for each agent, where this way one has many, and a request whose answer is lost
-//! could count twice.
+//! Each process that probed an agent in an hour has an item of its own, and a
+//! reader adds them up. Adding to one shared item would take a request for each
+//! agent, where a batch has many, and a request whose response is lost could
+//! count twice.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
@@ -15,22 +15,22 @@ use super::parse;
 use crate::model::InstanceId;
 use crate::watch::Histogram;
 
-/// Of the sort keys of figures.
+/// The prefix of their sort keys.
 pub(super) const KIND: &str = "hour#";
 
-/// Of attributes that count a step of a [`Histogram`].
+/// The prefix of attributes that count a bucket of a [`Histogram`].
 const STEP: &str = "step";
 
 /// The figures of an hour.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bucket {
-    /// The hour's beginning.
+    /// The beginning of the hour.
     pub hour: Timestamp,
-    /// How often the agent was asked.
+    /// How often the agent was probed.
     pub probes: u64,
     /// How often it did not answer well.
     pub failures: u64,
-    /// How long it took to answer well.
+    /// How long the good answers took.
     pub latency: Histogram,
 }
 
@@ -43,14 +43,12 @@ impl Bucket {
     }
 }
 
-/// What one process saw of an agent in an hour, or has seen so far.
+/// The figures of one agent, hour and process, so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartialBucket {
-    /// The agent.
     pub agent: InstanceId,
-    /// The process. What it puts there again takes the place of what it put there.
+    /// The process. A later write of it replaces an earlier one.
     pub writer: Uuid,
-    /// The figures.
     pub bucket: Bucket,
 }
 
@@ -79,7 +77,7 @@ impl PartialBucket {
     }
 }
 
-/// Adds parts up, of which those of an hour follow each other.
+/// Adds up the parts of each hour; those of an hour follow each other.
 pub(super) fn added_up(parts: Vec<Bucket>) -> Vec<Bucket> {
     let mut hours: Vec<Bucket> = Vec::new();
     for part in parts {
@@ -91,7 +89,6 @@ pub(super) fn added_up(parts: Vec<Bucket>) -> Vec<Bucket> {
     hours
 }
 
-/// Reads one part.
 pub(super) fn bucket(item: Item) -> Result<Bucket, String> {
     let number = |name: &str| match item.get(name) {
         Some(AttributeValue::N(text)) => parse::<u64>(name, text),
@@ -103,7 +100,7 @@ pub(super) fn bucket(item: Item) -> Result<Bucket, String> {
         _ => None,
     };
     let hour = hour.ok_or("sortKey is missing")?;
-    // What an earlier version put there has no writer.
+    // Items of an earlier version name no process.
     let hour = hour.split_once('#').map_or(hour, |(hour, _)| hour);
     let mut latency = Histogram::default();
     for name in item.keys() {

@@ -1,9 +1,9 @@
-//! What became of agents over time, for ninety days.
+//! The history of agents, which is kept for ninety days.
 //!
-//! An instance has three kinds of items: its transitions (`transition#` and the
-//! sweep that found it), the times in which nobody looked (`gap#` and its end),
-//! and hourly [figures](super::Bucket) (`hour#`). Transitions and gaps are written
-//! together with the state, by [`AgentStates`](super::AgentStates).
+//! An instance has three kinds of items: transitions (`transition#` and the
+//! sweep that found it), gaps in which no sweep saw it (`gap#` and the end),
+//! and hourly [figures](super::Bucket) (`hour#`). Transitions and gaps are
+//! written together with the state, by [`AgentStates`](super::AgentStates).
 
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use jiff::Timestamp;
@@ -15,14 +15,14 @@ use super::{Bucket, Connection, PartialBucket, StoreError, corrupt, figures, par
 use crate::model::InstanceId;
 use crate::watch::{Condition, Gap, Judgement, Symptom, Transition, Trouble};
 
-/// The table of what sweeps saw.
+/// The table of agents' history.
 #[derive(Clone, Debug)]
 pub struct History {
     pub(super) connection: Connection,
     pub(super) table: String,
 }
 
-/// All that is on record of a time.
+/// The history of a time range.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
     /// Oldest first, by the sweep that found them.
@@ -34,13 +34,12 @@ pub struct Record {
 }
 
 impl History {
-    /// The history in `table`.
     pub fn new(connection: Connection, table: String) -> Self {
         Self { connection, table }
     }
 
-    /// What is on record of an instance since a time; of the hour in which that
-    /// lies, the whole.
+    /// The history of an instance since a time, with the whole of the hour that
+    /// it lies in.
     ///
     /// # Errors
     /// When DynamoDB fails, or a record is damaged.
@@ -73,11 +72,11 @@ impl History {
         Ok(found.into_iter().next())
     }
 
-    /// Puts figures there, at most [`BATCH`](super::BATCH) of them, and gives those
-    /// that the table did not take, because it is throttled.
+    /// Writes figures, at most [`BATCH`](super::BATCH) of them, and returns
+    /// those that DynamoDB did not accept because it is throttling.
     ///
     /// # Errors
-    /// When DynamoDB fails: then some may have been put there, or all.
+    /// When DynamoDB fails: some or all may have been written.
     pub async fn put<'a>(
         &self,
         parts: &'a [PartialBucket],
@@ -206,7 +205,6 @@ fn item(
     Ok(item)
 }
 
-/// Both are there, or neither.
 pub(super) fn trouble(symptom: Option<Symptom>, reason: Option<String>) -> Option<Trouble> {
     Some(Trouble {
         symptom: symptom?,

@@ -1,4 +1,4 @@
-//! What all items of the history have in common: keys, and when they go.
+//! What all items of the history have in common: keys and expiry.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};

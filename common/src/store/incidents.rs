@@ -1,6 +1,6 @@
-//! The failure of a large part of the fleet: one item in the table of history,
-//! the last one. Every change of it is a conditional write, so that of all
-//! processes which find the same one tells people.
+//! The last incident of the fleet: one item in the table of history. Every
+//! change of it is a conditional write, so of all processes that find the same,
+//! one sends the alert.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::{History, StoreError, corrupt, history_keys, parse};
 use crate::watch::Incident;
 
-/// Instances' ids have no `#`.
+/// Ids of instances contain no `#`.
 const PARTITION: &str = "#fleet";
 const SORT_KEY: &str = "incident";
 
@@ -19,12 +19,12 @@ pub struct Incidents {
     history: History,
 }
 
-/// The last incident, with what people have yet to be told of it.
+/// The last incident, and whether its alert is pending.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IncidentRecord {
-    /// The incident.
     pub incident: Incident,
-    /// The sweep that took it on to tell people how it is, while nobody may know.
+    /// The sweep that claimed the alert, while that is pending. The attribute
+    /// is named `owed`.
     pub pending: Option<Timestamp>,
 }
 
@@ -33,7 +33,7 @@ pub struct IncidentRecord {
 struct StoredIncident {
     opened: String,
     since: String,
-    /// `extended` and `of` are words of DynamoDB's own.
+    /// `extended` and `of` are reserved words of DynamoDB.
     going_on_at: String,
     closed: Option<String>,
     fallen: u32,
@@ -62,7 +62,6 @@ impl TryFrom<StoredIncident> for IncidentRecord {
 }
 
 impl Incidents {
-    /// The record beside this history.
     pub fn new(history: History) -> Self {
         Self { history }
     }
@@ -86,8 +85,8 @@ impl Incidents {
         IncidentRecord::try_from(stored).map(Some).map_err(damaged)
     }
 
-    /// Opens an incident, and owes it to people, unless one is open or was
-    /// closed later. Whether it did.
+    /// Opens an incident with a pending alert, unless one is open or was closed
+    /// later. Returns whether it was opened.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -107,7 +106,7 @@ impl Incidents {
         .await
     }
 
-    /// Notes that an incident goes on.
+    /// Records that an incident is still open.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -127,8 +126,8 @@ impl Incidents {
         .await
     }
 
-    /// Closes an incident, and owes that to people, unless it was closed or found
-    /// going on meanwhile. Whether it did.
+    /// Closes an incident with a pending alert, unless it was closed or
+    /// extended meanwhile. Returns whether it was closed.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -149,8 +148,8 @@ impl Incidents {
         .await
     }
 
-    /// Takes on to tell people what another sweep owes them. Whether nobody else
-    /// did.
+    /// Claims the alert that another sweep has not delivered. Returns whether
+    /// no other process did.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -167,7 +166,7 @@ impl Incidents {
         .await
     }
 
-    /// Notes that people know what was owed to them.
+    /// Records that the alert was delivered.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -205,7 +204,7 @@ impl Incidents {
     }
 }
 
-/// Times of sweeps are whole seconds, so that as texts they sort as times do.
+/// Times of sweeps are whole seconds, so as strings they sort as times do.
 fn text(at: Timestamp) -> AttributeValue {
     AttributeValue::S(at.to_string())
 }

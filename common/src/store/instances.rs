@@ -1,4 +1,4 @@
-//! Records of agents.
+//! Instance records.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -27,46 +27,35 @@ pub struct Instances {
 /// What a write does to one attribute.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Change<T> {
-    /// It stays as it is.
     #[default]
     Keep,
-    /// It is removed.
     Clear,
-    /// It gets this value.
     Set(T),
 }
 
-/// What a platform's provisioner says of an instance. Whatever it does not
-/// mention stays as it is.
+/// What the platform registers about an instance. Fields that are left out stay
+/// as they are.
 #[derive(Clone, Debug)]
 pub struct Registration {
-    /// Who owns it.
     pub owner: UserId,
-    /// Where it answers.
     pub openclaw_url: Change<AgentUrl>,
-    /// The owner's plan.
     pub plan: Change<String>,
-    /// The Railway service that runs it.
     pub runtime_service_id: Change<String>,
-    /// What the billing says.
     pub subscription_status: Change<String>,
-    /// When it was provisioned.
     pub provisioned_at: Change<Timestamp>,
-    /// The platform's own notes.
     pub metadata: Change<Map<String, Value>>,
 }
 
 /// The outcome of a registration.
 #[derive(Clone, Debug)]
 pub struct Saved {
-    /// The instance as it is now.
     pub instance: Instance,
-    /// Whether there was none of this id before.
+    /// Whether the record is new.
     pub created: bool,
 }
 
 impl Registration {
-    /// One that sets the owner and nothing else.
+    /// A registration that sets the owner and nothing else.
     pub fn of_owner(owner: UserId) -> Self {
         Self {
             owner,
@@ -115,7 +104,6 @@ impl<T: ToString> Change<T> {
 }
 
 impl Instances {
-    /// The instance records in `table`.
     pub fn new(connection: Connection, table: String) -> Self {
         Self { connection, table }
     }
@@ -131,8 +119,8 @@ impl Instances {
     }
 
     /// The instance of this owner; of several, the one created last: a platform
-    /// that provisions anew means the new one. Found through an index, which
-    /// may lag behind a write by a moment; what it finds is read anew.
+    /// that provisions again means the new one. It is found through an index,
+    /// which may lag behind a write by a moment, and then read consistently.
     ///
     /// # Errors
     /// When DynamoDB fails, or the record is damaged.
@@ -161,8 +149,8 @@ impl Instances {
         Ok(instance.filter(|instance| instance.owner == *owner))
     }
 
-    /// Makes a record, or changes what the registration mentions of it, in one
-    /// write.
+    /// Creates a record, or updates the fields that the registration has, in
+    /// one write.
     ///
     /// # Errors
     /// When DynamoDB fails, or the record is damaged in an attribute that the
@@ -232,8 +220,7 @@ impl Instances {
         })
     }
 
-    /// Records which Railway service runs an instance, unless a record says so
-    /// already.
+    /// Records which Railway service runs an instance, unless one is on record.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -256,7 +243,8 @@ impl Instances {
         StoreError::unless_refused(answer)
     }
 
-    /// Records that an instance was deployed: what it told before may hold no more.
+    /// Records that an instance was deployed: what it reported before may no
+    /// longer be true.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -341,7 +329,7 @@ impl Instances {
     }
 }
 
-/// An item of the table, before its rules are checked.
+/// An item as stored, not yet validated.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct InstanceRecord {
@@ -359,11 +347,11 @@ struct InstanceRecord {
     reported_version: Option<String>,
     deployed_at: Option<String>,
     observed: Option<Observed>,
-    /// JSON text: DynamoDB's own maps nest less deep and have smaller numbers.
+    /// JSON text: DynamoDB's own maps allow less nesting and smaller numbers.
     metadata: Option<String>,
 }
 
-/// The part of a sweep's record that is told with the instance.
+/// The part of the sweep's record that is shown with the instance.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Observed {
@@ -371,7 +359,7 @@ struct Observed {
 }
 
 impl TryFrom<InstanceRecord> for Instance {
-    /// Which attribute breaks which rule.
+    /// The error names the attribute and the rule that it breaks.
     type Error = String;
 
     fn try_from(record: InstanceRecord) -> Result<Self, Self::Error> {

@@ -1,7 +1,7 @@
-//! Leases: who may control an instance now.
+//! Leases: which operation may control an instance.
 //!
-//! They live in the table of operations, in an item of their own, so that a
-//! control touches no other table to exclude the others.
+//! Each is an item of its own in the table of operations, so mutual exclusion
+//! needs no access to another table.
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use jiff::{SignedDuration, Timestamp};
@@ -11,34 +11,28 @@ use super::operations::{self, Operations};
 use super::{StoreError, corrupt};
 use crate::model::{Control, InstanceId, OperationId};
 
-/// How long a lease lasts unless it is given back: longer than a function may
-/// run, so that only the lease of a dead holder ever expires.
+/// How long a lease lasts unless it is released: longer than a function may
+/// run, so only the lease of a dead holder ever expires.
 pub const LEASE: SignedDuration = SignedDuration::from_secs(60);
 
 const SORT_KEY: &str = "lease";
 
-/// The right to control an instance, until it expires or is given back.
+/// The right to control an instance, until it expires or is released.
 #[derive(Debug)]
 pub struct Lease {
-    /// The instance that it is for.
     pub instance: InstanceId,
-    /// The operation that holds it.
     pub operation: OperationId,
-    /// Grows with every lease of an instance: a write with a smaller number
-    /// comes from a holder whose time is over.
+    /// A fencing token: it grows with every lease of an instance, and a write
+    /// with a smaller number comes from a holder whose lease is over.
     pub fence: u64,
-    /// Until when it holds.
     pub expires_at: Timestamp,
 }
 
 /// The operation that holds the lease now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
-    /// What it does.
     pub control: Control,
-    /// Its id.
     pub operation: String,
-    /// When its lease ends at the latest.
     pub expires_at: Timestamp,
 }
 
@@ -53,8 +47,8 @@ struct LeaseRecord {
 }
 
 impl Operations {
-    /// Takes the lease of an instance in one conditional write, or tells who
-    /// has it.
+    /// Acquires the lease of an instance in one conditional write, or returns
+    /// its holder.
     ///
     /// # Errors
     /// When DynamoDB fails, or the record is damaged.
@@ -72,8 +66,8 @@ impl Operations {
             .update_item()
             .table_name(&self.table)
             .set_key(Some(operations::key(instance, SORT_KEY)))
-            // The SDK may send this twice, when the first answer is lost: what
-            // the operation has already it may take again.
+            // The SDK may send this twice, if the first response is lost: an
+            // operation may acquire its own lease again.
             .condition_expression(
                 "attribute_not_exists(operationId) OR expiresAtMs <= :now \
                  OR operationId = :operation",
@@ -118,8 +112,9 @@ impl Operations {
         })
     }
 
-    /// Gives a lease back. One that expired and went to somebody else stays
-    /// theirs. The fence number stays behind, for the next lease to grow.
+    /// Releases a lease, unless it has expired and another operation has it.
+    /// The fencing token stays in the item, so that the next lease has a higher
+    /// one.
     ///
     /// # Errors
     /// When DynamoDB fails.

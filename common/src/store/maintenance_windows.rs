@@ -8,10 +8,10 @@ use super::connection::Item;
 use super::{History, StoreError, corrupt, history_keys, parse};
 use crate::model::{MaintenanceWindow, WindowId};
 
-/// Instances' ids have no `#`.
+/// Ids of instances contain no `#`.
 const PARTITION: &str = "#maintenance-windows";
 
-/// How long a window is kept when it is over.
+/// How long a window is kept after its end.
 const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// The maintenance windows.
@@ -26,7 +26,7 @@ struct StoredWindow {
     id: String,
     from: String,
     until: String,
-    /// The agent. `instanceId` is the partition's name.
+    /// The agent; `instanceId` is the name of the partition key.
     agent: Option<String>,
 }
 
@@ -47,12 +47,11 @@ impl TryFrom<StoredWindow> for MaintenanceWindow {
 }
 
 impl MaintenanceWindows {
-    /// The windows beside this history.
     pub fn new(history: History) -> Self {
         Self { history }
     }
 
-    /// All windows, by their ids; such as are over go after a week.
+    /// All windows, sorted by id; past ones are kept for a week.
     ///
     /// # Errors
     /// When DynamoDB fails, or a record is damaged.
@@ -80,7 +79,8 @@ impl MaintenanceWindows {
         Ok(windows)
     }
 
-    /// Stores a window, over the one of its id. Whether there was none.
+    /// Stores a window, and replaces the one with its id. Returns whether it is
+    /// new.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -113,7 +113,7 @@ impl MaintenanceWindows {
         Ok(answer.attributes.is_none())
     }
 
-    /// Removes a window. Whether it was there.
+    /// Removes a window. Returns whether it existed.
     ///
     /// # Errors
     /// When DynamoDB fails.

@@ -1,4 +1,4 @@
-//! What agents remember of their owners.
+//! Agents' memories.
 
 use std::time::Duration;
 
@@ -16,17 +16,16 @@ pub struct Memories {
 }
 
 impl Memories {
-    /// The memories in `table`.
     pub fn new(connection: Connection, table: String) -> Self {
         Self { connection, table }
     }
 
-    /// Deletes every memory of an owner, page by page, and tells how many there
-    /// were. What DynamoDB leaves unprocessed is sent again.
+    /// Deletes every memory of an owner, page by page, and returns how many
+    /// there were. Items that DynamoDB leaves unprocessed are sent again.
     ///
     /// # Errors
     /// When DynamoDB fails, or keeps leaving items unprocessed. Some memories
-    /// may be gone then; to call it again goes on with the rest.
+    /// may be deleted then; another call deletes the rest.
     pub async fn delete_all(&self, owner: &UserId) -> Result<usize, StoreError> {
         let mut pages = self
             .connection

@@ -1,8 +1,7 @@
-//! What the platform remembers, in DynamoDB: one file for each kind of record.
+//! The platform's records in DynamoDB: one file for each kind.
 //!
-//! No other module names the DynamoDB SDK. Writes set the attributes that they
-//! mean and leave all others alone, so that attributes which this version does
-//! not know survive.
+//! No other module names the DynamoDB SDK. Writes set only the attributes that
+//! they are about, so attributes which this version does not know survive.
 
 mod agent_states;
 mod all_instances;

@@ -1,4 +1,4 @@
-//! What was done to agents, and under which idempotency keys.
+//! Operations on agents, and the idempotency keys that were used for them.
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -16,7 +16,6 @@ const KEY: &str = "instanceId";
 const SORT_KEY: &str = "sortKey";
 const EXPIRES_AT: &str = "expiresAt";
 
-/// How long an idempotency key is remembered.
 const KEY_MEMORY: SignedDuration = SignedDuration::from_hours(24);
 
 /// The table of operations. An instance has three kinds of items in it: its
@@ -31,28 +30,24 @@ pub struct Operations {
 /// What an idempotency key was used for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UsedKey {
-    /// What was to be done.
     pub control: Control,
-    /// The operation that did it.
     pub operation: OperationId,
 }
 
-/// Some operations, newest first.
+/// A page of operations, newest first.
 #[derive(Clone, Debug)]
 pub struct OperationPage {
-    /// The operations.
     pub operations: Vec<Operation>,
-    /// The last of them, where there are more.
+    /// The last of them, if there are more.
     pub next: Option<OperationId>,
 }
 
 impl Operations {
-    /// The operations in `table`.
     pub fn new(connection: Connection, table: String) -> Self {
         Self { connection, table }
     }
 
-    /// Writes an operation: a new one, or what is known of it now.
+    /// Creates or updates an operation.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -65,8 +60,8 @@ impl Operations {
         Ok(())
     }
 
-    /// Writes the outcome of an operation, unless somebody else found one out
-    /// since `before` was read: of two watchers the first one decides.
+    /// Writes the outcome of an operation, unless another caller has written
+    /// one since `before` was read: the first one counts.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -173,7 +168,7 @@ impl Operations {
         Ok(OperationPage { operations, next })
     }
 
-    /// What a key was used for, unless that is forgotten by now.
+    /// What a key was used for, unless that has expired.
     ///
     /// # Errors
     /// When DynamoDB fails, or the record is damaged.
@@ -199,7 +194,7 @@ impl Operations {
         }))
     }
 
-    /// Remembers what a key was used for.
+    /// Records what a key was used for.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -274,7 +269,7 @@ struct UsedKeyRecord {
     expires_at: i64,
 }
 
-/// An item of the table, before its rules are checked.
+/// An item as stored, not yet validated.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct OperationRecord {
@@ -292,7 +287,7 @@ struct OperationRecord {
 }
 
 impl OperationRecord {
-    /// The operation, or which attribute breaks which rule.
+    /// The error names the attribute and the rule that it breaks.
     fn decode(self, instance: &InstanceId) -> Result<Operation, String> {
         let state = match self.state.as_str() {
             "running" => OperationState::Running,

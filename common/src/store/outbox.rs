@@ -1,9 +1,9 @@
-//! What people were told of an agent, and what they have yet to be: two
-//! attributes of the instance's own item.
+//! The outbox of an agent's alerts: two attributes of the instance's own item.
 //!
-//! `owed` names a transition, and is set by the write that makes it. It goes when
-//! people know, so that a process which ends in between loses nothing: a later
-//! sweep finds it. `alerted` names the trouble that they were told of.
+//! `owed` is the pending alert. It is set by the write that records the
+//! transition and removed on delivery, so a process that ends in between loses
+//! nothing: a later sweep claims it. `alerted` names the failure that was
+//! announced last.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
@@ -18,8 +18,9 @@ const OWED: &str = "owed";
 const ALERTED: &str = "alerted";
 
 impl AgentStates {
-    /// Takes on to tell people of a transition that another sweep owes them;
-    /// none where somebody else did, or it is not to be told any more.
+    /// Claims a pending alert that another sweep has not delivered, and returns
+    /// its transition. `None` if another process claimed it, or it is no longer
+    /// pending.
     ///
     /// # Errors
     /// When DynamoDB fails, or the transition's record is damaged.
@@ -52,7 +53,7 @@ impl AgentStates {
         Ok(transition)
     }
 
-    /// Notes that people know of trouble.
+    /// Records that the alert about a failure was delivered.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -65,7 +66,7 @@ impl AgentStates {
             .await
     }
 
-    /// Notes that trouble is over, whether people know or not.
+    /// Records that a failure is over, whether that was announced or not.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -77,7 +78,7 @@ impl AgentStates {
         self.settle(id, transition, "REMOVE owed, alerted").await
     }
 
-    /// Notes that people are not told of a transition.
+    /// Records that a transition gets no alert of its own.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -89,7 +90,7 @@ impl AgentStates {
         self.settle(id, transition, "REMOVE owed").await
     }
 
-    /// Does nothing where a newer transition took the place.
+    /// Does nothing if a newer transition has replaced this one.
     async fn settle(
         &self,
         id: &InstanceId,
@@ -129,7 +130,6 @@ impl AgentStates {
         }
     }
 
-    /// Takes the two attributes out of an item.
     pub(super) fn outbox(&self, key: &str, item: &mut Item) -> Result<AlertOutbox, StoreError> {
         let corrupt = |reason: String| corrupt(&self.instances.table, key, reason);
         let pending = match item.remove(OWED) {

@@ -1,10 +1,10 @@
-//! The alert that people are owed of an agent, as its item has it.
+//! A pending alert, as stored in the agent's item.
 
 use serde::{Deserialize, Serialize};
 
 use crate::watch::Transition;
 
-/// Times are texts.
+/// Times are strings.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PendingAlertRecord {

@@ -76,7 +76,7 @@ impl From<&RemediationState> for RemediationRecord {
 }
 
 impl TryFrom<RemediationRecord> for RemediationState {
-    /// Which attribute breaks which rule.
+    /// The error names the attribute and the rule that it breaks.
     type Error = String;
 
     fn try_from(record: RemediationRecord) -> Result<Self, Self::Error> {
@@ -158,7 +158,6 @@ impl AgentStates {
         }
     }
 
-    /// Takes the attribute out of an item.
     pub(super) fn remediation(
         &self,
         key: &str,

@@ -1,8 +1,9 @@
-//! Gateway tokens that are to replace another one, once they are proved.
+//! Pending gateway tokens, which replace the agent's token once they are
+//! proved.
 //!
-//! A pending token lies beside the token in one item, with the operation that
-//! made it, so that one conditional write decides: whoever promotes or withdraws
-//! it first, and all others find out what was decided.
+//! A pending token is in the same item as the token, with its operation, so one
+//! conditional write decides: the first caller promotes or withdraws it, and
+//! all others get that outcome.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Deserialize;
@@ -11,14 +12,14 @@ use super::tokens::{self, TOKEN};
 use super::{StoreError, Tokens, corrupt, parse};
 use crate::model::{GatewayToken, InstanceId, OperationId};
 
-/// How far a rotation is.
+/// The status of a rotation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rotation {
-    /// This token is still to be proved.
+    /// This token is not proved yet.
     Pending(GatewayToken),
     /// Its token became the agent's.
     Done,
-    /// Its token never will: it was withdrawn, or something took its place.
+    /// Its token was withdrawn, or replaced by another pending one.
     GivenUp,
 }
 
@@ -31,7 +32,7 @@ struct RotationRecord {
 }
 
 impl Tokens {
-    /// Stores a token that is to be proved, in place of any other such token.
+    /// Stores a pending token, in place of any other.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -55,7 +56,7 @@ impl Tokens {
         Ok(())
     }
 
-    /// The operation whose token is still to be proved, if there is one.
+    /// The operation whose token is pending, if there is one.
     ///
     /// # Errors
     /// When DynamoDB fails, or the record is damaged.
@@ -71,7 +72,7 @@ impl Tokens {
             .map_err(|reason| corrupt(&self.table, instance.as_str(), reason))
     }
 
-    /// How far the rotation of an operation is.
+    /// The status of an operation's rotation.
     ///
     /// # Errors
     /// When DynamoDB fails, or the record is damaged.
@@ -96,7 +97,7 @@ impl Tokens {
     }
 
     /// Makes the pending token of an operation the agent's, in one write, and
-    /// returns what holds then: somebody else may have decided otherwise.
+    /// returns the status then: another caller may have decided otherwise.
     ///
     /// # Errors
     /// When DynamoDB fails, or the record is damaged.
@@ -124,8 +125,8 @@ impl Tokens {
         self.rotation(instance, operation).await
     }
 
-    /// Drops the pending token of an operation, and returns what holds then:
-    /// somebody else may have decided otherwise.
+    /// Withdraws the pending token of an operation, and returns the status
+    /// then: another caller may have decided otherwise.
     ///
     /// # Errors
     /// When DynamoDB fails, or the record is damaged.
@@ -149,8 +150,7 @@ impl Tokens {
         self.rotation(instance, operation).await
     }
 
-    /// Drops any pending token, for those who are about to bring the agent its
-    /// present one.
+    /// Withdraws any pending token, for controls that deploy the current one.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -168,8 +168,8 @@ impl Tokens {
         StoreError::unless_refused(answer)
     }
 
-    /// Whether an agent presents its own token, or the one that is to become
-    /// its own. A record that holds neither, or is not there, accepts nothing.
+    /// Whether an agent presents its token or its pending one. Without a
+    /// record, or with a damaged one, nothing is accepted.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -194,7 +194,7 @@ impl Tokens {
         let Some(item) = self.connection.item(&self.table, &key).await? else {
             return Ok(RotationRecord::default());
         };
-        // The cause is left out: it could repeat a part of a token.
+        // The cause is left out: it could contain a part of a token.
         let damaged = |_| corrupt(&self.table, instance.as_str(), "pendingToken".to_owned());
         serde_dynamo::from_item(item).map_err(damaged)
     }

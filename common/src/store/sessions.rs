@@ -12,8 +12,8 @@ use crate::model::UserId;
 
 const KEY: &str = "sessionHash";
 
-/// The SHA-256 of a session cookie, in hexadecimal: what the table knows of it.
-/// Who reads the table cannot act for its users.
+/// The SHA-256 of a session cookie, in hexadecimal. The table has nothing else
+/// of it, so whoever reads the table cannot act for its users.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SessionKey(String);
 
@@ -21,7 +21,7 @@ impl SessionKey {
     /// The longest cookie that is looked up, in bytes.
     const MAX_COOKIE_LEN: usize = 4096;
 
-    /// The key of a cookie's value, unless it is empty or absurdly long.
+    /// The key of a cookie's value, unless that is empty or too long.
     pub fn of_cookie(value: &str) -> Option<Self> {
         let plausible = (1..=Self::MAX_COOKIE_LEN).contains(&value.len());
         plausible.then(|| {
@@ -44,7 +44,7 @@ pub struct Sessions {
     table: String,
 }
 
-/// `expiresAt` is in seconds since 1970, as DynamoDB's time-to-live wants it.
+/// `expiresAt` is in seconds since 1970, as DynamoDB's time-to-live requires.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct SessionRecord {
@@ -53,13 +53,12 @@ struct SessionRecord {
 }
 
 impl Sessions {
-    /// The sessions in `table`.
     pub fn new(connection: Connection, table: String) -> Self {
         Self { connection, table }
     }
 
-    /// Whose session this is, unless there is none or it has expired. DynamoDB
-    /// deletes expired items within days, not at once.
+    /// The user of this session, unless there is none or it has expired.
+    /// DynamoDB deletes expired items within days, not at once.
     ///
     /// # Errors
     /// When DynamoDB fails, or the record is damaged.
@@ -92,7 +91,7 @@ impl Sessions {
         Ok(Some(user))
     }
 
-    /// Stores a session, or prolongs it.
+    /// Stores or extends a session.
     ///
     /// # Errors
     /// When DynamoDB fails.

@@ -1,8 +1,8 @@
-//! What sweeps know of each other, in the table of history: which one is the
-//! newest and into how many segments the next one is divided, and the last listing
-//! of Railway's services, which a sweep in many parts makes once for all of them.
+//! What sweeps share, in the table of history: the newest sweep, the number of
+//! segments of the next one, and the last listing of Railway's services, which
+//! is made once for all segments.
 //!
-//! The key of these items is no instance's id.
+//! The partition key of these items cannot be an instance's id.
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
@@ -13,10 +13,10 @@ use super::connection::Item;
 use super::{History, StoreError, corrupt, parse};
 use crate::watch::HostedService;
 
-/// Instances' ids have no `#`.
+/// Ids of instances contain no `#`.
 const PARTITION: &str = "#sweeps";
 
-/// How large a part of a listing may be, in bytes: below the 400 KB of an item.
+/// The largest part of a listing, in bytes: below the 400 KB of an item.
 const PART: usize = 300 * 1024;
 
 /// How long the parts of a listing are kept.
@@ -31,19 +31,17 @@ pub struct SweepRuns {
 /// Whether a sweep is the newest one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BeginOutcome {
-    /// It is, or it is the same one again. Into so many segments an earlier one had
-    /// it divided, if one did.
+    /// It is, or it is the newest one again. An earlier sweep may have divided
+    /// it into this many segments.
     Newest(Option<u32>),
-    /// This one is newer.
+    /// This newer one has begun.
     Outdated(Timestamp),
 }
 
-/// Services that are not simply up, at one time.
+/// The services that were not simply up at one time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing {
-    /// When they were listed.
     pub taken_at: Timestamp,
-    /// The services.
     pub services: Vec<HostedService>,
 }
 
@@ -60,7 +58,6 @@ struct ListingPart {
 }
 
 impl SweepRuns {
-    /// The records beside this history.
     pub fn new(history: History) -> Self {
         Self { history }
     }
@@ -95,8 +92,8 @@ impl SweepRuns {
         }
     }
 
-    /// Has the sweep after this one divided into so many segments, unless that one
-    /// has begun.
+    /// Records into how many segments to divide the next sweep, unless that has
+    /// begun.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -114,7 +111,7 @@ impl SweepRuns {
         Ok(())
     }
 
-    /// An update of what is on record of the newest sweep, by this one as `:sweep`.
+    /// An update of the newest sweep's record, with `:sweep` as this one.
     fn update_newest(&self, sweep: Timestamp) -> UpdateItemFluentBuilder {
         self.history
             .connection
@@ -140,7 +137,8 @@ impl SweepRuns {
         }
     }
 
-    /// Stores a listing: its parts first, so that whoever finds it finds all.
+    /// Stores a listing: its parts first, so that a reader who finds the header
+    /// finds them all.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -181,8 +179,8 @@ impl SweepRuns {
             .map_err(|reason| self.damaged("listing", reason))
     }
 
-    /// The last listing; none before the first one, and where a part of it is
-    /// gone by now.
+    /// The last listing; `None` before the first one, and if a part of it has
+    /// expired.
     ///
     /// # Errors
     /// When DynamoDB fails, or a record is damaged.

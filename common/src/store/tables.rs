@@ -1,5 +1,4 @@
-//! The tables: their names, and how they are made on a machine without a
-//! template.
+//! The tables: their names, and how they are created without the template.
 
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
@@ -15,21 +14,15 @@ use crate::config::{
 /// The names of all tables.
 #[derive(Clone, Debug)]
 pub struct Tables {
-    /// Of instance records.
     pub instances: String,
-    /// Of sessions.
     pub sessions: String,
-    /// Of operations, leases and idempotency keys.
+    /// Operations, leases and idempotency keys.
     pub operations: String,
-    /// Of gateway tokens.
     pub tokens: String,
-    /// Of agents' memories.
     pub memories: String,
-    /// Of agents' setups.
     pub configurations: String,
-    /// Of what sweeps saw.
+    /// Agents' history, and what sweeps share.
     pub history: String,
-    /// Of tickets for WebSockets.
     pub tickets: String,
 }
 
@@ -58,37 +51,37 @@ impl Tables {
     }
 }
 
-/// A table whose keys are all texts.
+/// A table whose keys are all strings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Definition {
     /// Its name.
     pub name: String,
-    /// The attribute that an item is found by.
+    /// The partition key.
     pub key: String,
-    /// The one that items of one key are sorted by.
+    /// The sort key.
     pub sort_key: Option<String>,
-    /// Its other keys.
+    /// Its secondary indexes.
     pub indexes: Vec<Index>,
-    /// The attribute with the second at which an item may go.
+    /// The time-to-live attribute.
     pub expiry: Option<String>,
 }
 
-/// Another key of a table.
+/// A secondary index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Index {
     /// Its name.
     pub name: String,
-    /// The attribute that items are found by.
+    /// The partition key.
     pub key: String,
-    /// What else an item has there, beside the keys.
+    /// The projected attributes, beside the keys.
     pub attributes: Vec<String>,
 }
 
-/// Makes the tables that are not there yet. Tables on AWS are the template's
-/// business; this is for DynamoDB servers on this machine.
+/// Creates the tables that do not exist yet, on a local DynamoDB server. On AWS
+/// the template creates them.
 ///
 /// # Errors
-/// When DynamoDB refuses or does not answer.
+/// When DynamoDB rejects a request or does not respond.
 pub async fn create_missing_tables(
     connection: &Connection,
     tables: &[Definition],
@@ -102,7 +95,7 @@ pub async fn create_missing_tables(
     Ok(())
 }
 
-/// Whether the table was made, and not there before.
+/// Whether the table was created now.
 async fn create(connection: &Connection, table: &Definition) -> Result<bool, StoreError> {
     let mut request = connection
         .client

@@ -16,14 +16,14 @@ use crate::random::{self, RandomError};
 const KEY: &str = "ticketHash";
 const EXPIRES_AT: &str = "expiresAt";
 
-/// How long a ticket is good for: a page asks for one right before it connects.
+/// How long a ticket is valid: a page asks for one right before it connects.
 const LIFETIME: SignedDuration = SignedDuration::from_secs(60);
 
-/// 256 random bits in hexadecimal, good for one connection to one agent.
+/// 256 random bits in hexadecimal, valid for one connection to one agent.
 #[derive(Clone)]
 pub struct Ticket(String);
 
-/// The text is no ticket.
+/// The text is not a ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be 64 hexadecimal digits")]
 pub struct InvalidTicket;
@@ -33,12 +33,13 @@ impl Ticket {
         Ok(Self(hexadecimal(&random::bytes()?)))
     }
 
-    /// The ticket itself, for its user and never to be logged.
+    /// The ticket itself, for its user and never for a log.
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// What the table knows of it: who reads the table cannot connect.
+    /// Its hash, which is all that the table has of it: whoever reads the table
+    /// cannot connect.
     fn key(&self) -> AttributeValue {
         AttributeValue::S(hexadecimal(&Sha256::digest(self.0.as_bytes())))
     }
@@ -75,21 +76,19 @@ pub struct Tickets {
 /// Why no ticket was issued.
 #[derive(Debug, thiserror::Error)]
 pub enum NotIssued {
-    /// DynamoDB failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// There is no randomness to make one of.
+    /// The system has no randomness.
     #[error(transparent)]
     Random(#[from] RandomError),
 }
 
 impl Tickets {
-    /// The tickets in `table`.
     pub fn new(connection: Connection, table: String) -> Self {
         Self { connection, table }
     }
 
-    /// Issues a ticket for an agent, and tells until when it is good.
+    /// Issues a ticket for an agent, and returns it with its expiry.
     ///
     /// # Errors
     /// When DynamoDB fails, or there is no randomness.
@@ -113,9 +112,9 @@ impl Tickets {
         Ok((ticket, expires_at))
     }
 
-    /// Takes a ticket away, and tells whether it was good for this agent: of
-    /// any number who present it at once, one gets a yes. Presented for another
-    /// agent, or too late, it is left to expire.
+    /// Redeems a ticket, and returns whether it was valid for this agent: of
+    /// any number of concurrent callers, one gets `true`. A ticket for another
+    /// agent, or an expired one, is left to expire.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -150,7 +149,7 @@ impl Tickets {
     }
 }
 
-/// Seconds since 1970, as DynamoDB's time-to-live wants them.
+/// Seconds since 1970, as DynamoDB's time-to-live requires.
 fn seconds(at: Timestamp) -> AttributeValue {
     AttributeValue::N(at.as_second().to_string())
 }

@@ -1,5 +1,5 @@
-//! Gateway tokens, in a table of their own: only the functions that need one
-//! may read it.
+//! Gateway tokens, in a table of their own, which only the functions that need
+//! tokens may read.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Deserialize;
@@ -19,12 +19,11 @@ pub struct Tokens {
 
 #[derive(Deserialize)]
 struct TokenRecord {
-    /// Missing while the first token is still to be proved.
+    /// Missing while the first token is still pending.
     token: Option<String>,
 }
 
 impl Tokens {
-    /// The tokens in `table`.
     pub fn new(connection: Connection, table: String) -> Self {
         Self { connection, table }
     }
@@ -32,15 +31,15 @@ impl Tokens {
     /// The agent's token.
     ///
     /// # Errors
-    /// When DynamoDB fails, or the record is damaged: never a reason to make a
-    /// new token.
+    /// When DynamoDB fails, or the record is damaged: never a reason to
+    /// generate a new token.
     pub async fn get(&self, instance: &InstanceId) -> Result<Option<GatewayToken>, StoreError> {
         let key = [(KEY, instance.as_str())];
         let item = self.connection.item(&self.table, &key).await?;
         let Some(item) = item else {
             return Ok(None);
         };
-        // The cause is left out: it could repeat a part of the token.
+        // The cause is left out: it could contain a part of the token.
         let damaged = |_| corrupt(&self.table, instance.as_str(), "token".to_owned());
         let record: TokenRecord = serde_dynamo::from_item(item).map_err(damaged)?;
         record
@@ -50,8 +49,8 @@ impl Tokens {
             .map_err(|reason| corrupt(&self.table, instance.as_str(), reason))
     }
 
-    /// Stores this token, unless the agent has one: then that one is returned.
-    /// However many do this at once, all get the same token.
+    /// Stores this token unless the agent has one, and returns the one that is
+    /// stored then. Concurrent callers all get the same token.
     ///
     /// # Errors
     /// When DynamoDB fails, or the record is damaged.
