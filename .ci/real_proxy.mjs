@@ -27,7 +27,7 @@ function connectRequest(nonce) {
   const { key, publicKey, id } = identity(device)
   const signed = ['v2', id, client.id, client.mode, role, scopes.join(','), signedAt, token, nonce].join('|')
   const signature = sign(null, Buffer.from(signed), key).toString('base64url')
-  const params = { minProtocol: 3, maxProtocol: 3, client, role, scopes, caps: [], auth: { token } }
+  const params = { minProtocol: 3, maxProtocol: 4, client, role, scopes, caps: [], auth: { token } }
   params.device = { id, publicKey, signature, signedAt, nonce }
   return { type: 'req', id: randomUUID(), method: 'connect', params }
 }
