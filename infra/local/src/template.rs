@@ -60,7 +60,7 @@ pub fn tables(environment: &dyn Environment) -> Result<Vec<Definition>, Template
             };
             let table = Table::deserialize(&resource.properties)
                 .map_err(|error| unknown(error.to_string()))?;
-            let name = reader.required(&variable(&id)).unwrap_or_default();
+            let name = reader.required(&variable(id)).unwrap_or_default();
             definitions.push(table.define(name).map_err(unknown)?);
         }
     }
