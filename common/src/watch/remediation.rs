@@ -93,7 +93,7 @@ pub struct RemediationState {
     pub revision: u64,
     /// When the process that was seen last began, if it reports that.
     pub process: Option<Timestamp>,
-    /// At most [`LOOP`] of them, oldest first.
+    /// At most `LOOP` of them, oldest first.
     pub crashes: Vec<Timestamp>,
     /// Since when the agent had been down when the first step was taken.
     pub since: Option<Timestamp>,
