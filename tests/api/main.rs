@@ -40,6 +40,8 @@ mod maintenance {
 
 mod sweep {
     mod alerts;
+    mod degraded;
+    mod draining;
     mod dynamodb_faults;
     mod hosting;
     mod hourly_figures;

@@ -95,6 +95,7 @@ pub(crate) fn instance(id: &str, service: Option<&str>) -> Instance {
         reported_version: None,
         deployed_at: None,
         observed_at: None,
+        degraded: Vec::new(),
         metadata: None,
     }
 }

@@ -41,6 +41,8 @@ pub struct Instance {
     /// When a sweep last recorded what it saw of the agent: at each change, and
     /// once a heartbeat.
     pub observed_at: Option<Timestamp>,
+    /// What does not work of the agent although it is up, as sweeps have it on record.
+    pub degraded: Vec<String>,
     /// The platform's own notes.
     pub metadata: Option<Map<String, Value>>,
 }

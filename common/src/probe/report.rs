@@ -208,6 +208,7 @@ mod tests {
             reported_version: None,
             deployed_at: None,
             observed_at: None,
+            degraded: Vec::new(),
             metadata: None,
         }
     }

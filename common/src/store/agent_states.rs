@@ -244,7 +244,10 @@ impl AgentStates {
         let outbox = self.outbox(&key, &mut item)?;
         let remediation = self.remediation(&key, &mut item)?;
         let mut instance = self.instances.decode(item)?;
-        instance.observed_at = state.as_ref().map(|state| state.seen_at);
+        if let Some(state) = &state {
+            instance.observed_at = Some(state.seen_at);
+            instance.degraded.clone_from(&state.degraded.causes);
+        }
         Ok(Watched {
             instance,
             state,

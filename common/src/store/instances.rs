@@ -356,6 +356,8 @@ struct InstanceRecord {
 #[serde(rename_all = "camelCase")]
 struct Observed {
     seen_at: String,
+    #[serde(default)]
+    degraded: Vec<String>,
 }
 
 impl TryFrom<InstanceRecord> for Instance {
@@ -379,8 +381,12 @@ impl TryFrom<InstanceRecord> for Instance {
             deployed_at: optional("deployedAt", record.deployed_at)?,
             observed_at: record
                 .observed
+                .as_ref()
                 .map(|observed| parse("observed.seenAt", &observed.seen_at))
                 .transpose()?,
+            degraded: record
+                .observed
+                .map_or_else(Vec::new, |observed| observed.degraded),
             metadata: record
                 .metadata
                 .map(|text| serde_json::from_str(&text))

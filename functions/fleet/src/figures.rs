@@ -188,6 +188,18 @@ impl Figures {
         )?;
         family(
             encoder,
+            "agent_degraded",
+            "What does not work of an agent that is up",
+            None,
+            states().flat_map(|(it, state)| {
+                state.degraded.causes.iter().map(|cause| {
+                    let [agent] = it.labels();
+                    ([agent, ("cause", cause.clone())], 1.0)
+                })
+            }),
+        )?;
+        family(
+            encoder,
             "agent_healing_steps",
             "Steps of self-healing since an agent was last well for long",
             None,

@@ -54,6 +54,10 @@ pub(crate) struct ListedInstance {
     status: String,
     /// The same as one word.
     state: ContainerState,
+    /// What does not work although the agent is up, as recorded by the last sweeps;
+    /// sorted.
+    #[schema(example = json!(["telegram"]))]
+    degraded: Vec<String>,
     /// When the container was created; null if there is none.
     #[schema(required, format = DateTime)]
     created_at: Option<String>,
@@ -181,6 +185,7 @@ fn view(
         version: version.map_or_else(|| UNKNOWN.to_owned(), |it| it.to_string()),
         plan: instance.plan().to_owned(),
         agent_id: instance.id.to_string(),
+        degraded: instance.degraded,
         metadata: instance.metadata,
     }
 }

@@ -27,7 +27,7 @@ pub(crate) struct Wanted {
 ///
 /// The state of the fleet and of each agent, as recorded by the last sweeps, in
 /// the text format of Prometheus. All metrics are gauges, with up to seven
-/// series for each agent.
+/// series for each agent, and one for each cause of its being degraded.
 #[utoipa::path(
     get,
     path = "/api/openclaw/metrics",

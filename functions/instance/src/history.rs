@@ -40,6 +40,10 @@ pub(crate) struct InstanceHistory {
     /// When the condition began.
     #[schema(required, format = DateTime)]
     since: Option<String>,
+    /// What does not work although the agent is up: seen by three sweeps in a row,
+    /// and not yet seen to work by two. Sorted.
+    #[schema(example = json!(["telegram"]))]
+    degraded: Vec<String>,
     /// When a sweep last recorded what it saw of the agent.
     #[schema(required, format = DateTime)]
     observed_at: Option<String>,
@@ -49,7 +53,7 @@ pub(crate) struct InstanceHistory {
     uptime_percent: Option<f64>,
     /// The time in each condition. It adds up to the whole period.
     seconds: Availability,
-    /// The changes of its condition, newest first, at most 500.
+    /// The changes of its condition and of `degraded`, newest first, at most 500.
     transitions: Vec<Transition>,
     /// The number of older changes that are omitted.
     transitions_omitted: usize,
@@ -57,7 +61,7 @@ pub(crate) struct InstanceHistory {
     buckets: Vec<HourlyFigures>,
 }
 
-/// A change of an agent's condition.
+/// A change of an agent's condition, or of what does not work while it stays up.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ConditionChange)]
 #[serde(rename_all = "camelCase")]
@@ -78,6 +82,8 @@ pub(crate) struct Transition {
     /// Why.
     #[schema(required)]
     reason: Option<String>,
+    /// What did not work from then on, although the agent was up; sorted.
+    degraded: Vec<String>,
 }
 
 /// The probes of one hour. Those of the last minutes may be missing: they are
@@ -132,8 +138,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Hours {
 /// Get instance history
 ///
 /// The agent's availability over the last hours, each change of its condition
-/// with the reason, and hourly latency and error counts. History is kept for 90
-/// days.
+/// with the reason and of what is degraded, and hourly latency and error counts.
+/// History is kept for 90 days.
 #[utoipa::path(
     get,
     path = "/api/instance/{userId}/history",
@@ -189,6 +195,7 @@ fn view(watched: &Watched, record: Record, range: TimeRange) -> InstanceHistory 
         until: iso8601(range.until),
         condition: state.map(|state| state.condition),
         since: state.map(|state| iso8601(state.since)),
+        degraded: watched.instance.degraded.clone(),
         observed_at: state.map(|state| iso8601(state.seen_at)),
         uptime_percent: seconds.uptime_percent(),
         seconds,
@@ -246,6 +253,7 @@ impl From<WatchedTransition> for Transition {
             to: transition.to,
             symptom: trouble.as_ref().map(|trouble| trouble.symptom),
             reason: trouble.map(|trouble| trouble.reason),
+            degraded: transition.degraded,
         }
     }
 }

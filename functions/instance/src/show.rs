@@ -21,6 +21,10 @@ pub(crate) struct InstanceState {
     /// Why the status is not plainly running or healthy.
     #[schema(required)]
     status_reason: Option<String>,
+    /// What does not work although the agent is up: names of channels, or of ways to
+    /// it; sorted.
+    #[schema(example = json!(["telegram"]))]
+    degraded: Vec<String>,
     probe_checks: [Check; 3],
     /// When the agent was first registered, else created.
     #[schema(required, format = DateTime)]
@@ -93,6 +97,7 @@ fn view(
     InstanceState {
         user_id: instance.id.to_string(),
         status: report.status,
+        degraded: report.degraded_names(),
         status_reason: report.reason,
         probe_checks: report.checks,
         started_at: instance.started_at().map(iso8601),

@@ -29,6 +29,7 @@ fn line(summary: &Summary) -> Value {
         ("AgentsSetup", count(conditions.setup)),
         ("AgentsStopped", count(conditions.stopped)),
         ("AgentsSleeping", count(conditions.sleeping)),
+        ("AgentsDegraded", count(summary.degraded)),
         ("AgentsNotReached", count(summary.not_reached)),
         ("DamagedRecords", count(summary.unreadable)),
         ("Probes", count(summary.probed)),

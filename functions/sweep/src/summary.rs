@@ -39,6 +39,9 @@ pub struct Summary {
     /// Agents that were not probed because the time was up.
     pub not_reached: u32,
     pub conditions: Conditions,
+    /// Agents that are up and degraded.
+    pub degraded: u32,
+    /// Changes of a condition, or of what is degraded.
     pub transitions: u32,
     /// States that were written.
     pub writes: u32,
@@ -122,6 +125,7 @@ impl Summary {
             skipped_stopped: 0,
             not_reached: 0,
             conditions: Conditions::default(),
+            degraded: 0,
             transitions: 0,
             writes: 0,
             figures: 0,
@@ -172,6 +176,7 @@ impl Summary {
             setup = self.conditions.setup,
             stopped = self.conditions.stopped,
             sleeping = self.conditions.sleeping,
+            degraded = self.degraded,
             transitions = self.transitions,
             writes = self.writes,
             figures = self.figures,

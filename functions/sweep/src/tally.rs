@@ -41,6 +41,7 @@ impl Tally {
     /// counts towards an incident of the fleet.
     pub(crate) fn count(&mut self, state: &AgentState, down_since: Timestamp) {
         self.summary.conditions.count(state.condition);
+        self.summary.degraded += u32::from(!state.degraded.causes.is_empty());
         let fleet = &mut self.fleet;
         match state.condition {
             Condition::Up | Condition::Starting => fleet.up_or_starting += 1,

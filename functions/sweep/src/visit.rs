@@ -209,6 +209,7 @@ impl Run {
             to = ?transition.to,
             since = %transition.since,
             reason = transition.trouble.as_ref().map(|trouble| trouble.reason.as_str()),
+            degraded = ?transition.degraded,
             "an agent changed"
         );
         let announcement = Announcement {

@@ -85,6 +85,8 @@ pub enum Trouble {
     LockedOut,
     /// A wrapper puts its own token into every request.
     LetsEverybodyIn,
+    /// A wrapper says that the gateway runs, and does not reach it.
+    Detached,
 }
 
 /// One simulated agent. It ends when it is dropped.
@@ -352,6 +354,9 @@ fn in_trouble(
         }
         (Trouble::LetsEverybodyIn, "/tools/invoke") => {
             answer(StatusCode::OK, json!({"ok": true, "result": {}}))
+        }
+        (Trouble::Detached, "/healthz" | "/readyz" | "/startupz") => {
+            Some((StatusCode::BAD_GATEWAY, "Bad Gateway").into_response())
         }
         (_, "/startupz") => startup(StatusCode::OK, "started"),
         _ => None,

@@ -30,6 +30,7 @@ fn demo(id: &str) -> Value {
         "image": IMAGE,
         "status": "Up About an hour",
         "state": "running",
+        "degraded": [],
         "createdAt": "2026-04-04T02:10:00.000Z",
         "version": "2026.4.11",
         "plan": "solo",
@@ -92,6 +93,7 @@ async fn metadata_plan_and_the_recorded_service_are_told() {
         "image": "ghcr.io/openclaw/openclaw:latest",
         "status": "Up About an hour",
         "state": "running",
+        "degraded": [],
         "createdAt": "2026-04-04T02:10:00.000Z",
         // A tag that floats names no release.
         "version": "unknown",
@@ -119,7 +121,7 @@ async fn an_instance_without_a_service_or_a_deployment_is_listed_as_such() {
     let row = |id: &str, name: &str, status: &str, state: &str| {
         json!({
             "agentId": id, "name": name, "image": "unknown", "status": status, "state": state,
-            "createdAt": null, "version": "unknown", "plan": "free", "metadata": null,
+            "degraded": [], "createdAt": null, "version": "unknown", "plan": "free", "metadata": null,
         })
     };
     let list = json!({

@@ -103,6 +103,8 @@ openclaw_agent_consecutive_failures{agent=\"demo-running\"} 0.0
 openclaw_agent_consecutive_failures{agent=\"demo-starting\"} 2.0
 openclaw_agent_consecutive_failures{agent=\"demo-stopped\"} 2.0
 openclaw_agent_consecutive_failures{agent=\"demo-unreachable\"} 2.0
+# HELP openclaw_agent_degraded What does not work of an agent that is up
+# TYPE openclaw_agent_degraded gauge
 # HELP openclaw_agent_healing_steps Steps of self-healing since an agent was last well for long
 # TYPE openclaw_agent_healing_steps gauge
 # HELP openclaw_agent_healing_given_up Why self-healing does nothing more about an agent

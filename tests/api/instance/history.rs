@@ -18,6 +18,7 @@ async fn an_agent_that_nobody_has_seen_has_nulls() {
             "until": "2026-04-04T03:10:00.000Z",
             "condition": null,
             "since": null,
+            "degraded": [],
             "observedAt": null,
             "uptimePercent": null,
             "seconds": {

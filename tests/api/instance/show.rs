@@ -120,6 +120,7 @@ async fn the_example_of_the_spec_is_answered() {
             "userId": "abc123",
             "status": "running",
             "statusReason": null,
+            "degraded": [],
             "probeChecks": [
                 {"path": "/healthz", "ok": true, "status": 200, "reason": null},
                 {"path": "/readyz", "ok": true, "status": 200, "reason": null},
@@ -152,6 +153,7 @@ fn state(world: &World, expected: &Expected) -> Value {
         "userId": id,
         "status": expected.status,
         "statusReason": expected.reason,
+        "degraded": [],
         "probeChecks": expected.checks,
         "startedAt": "2026-04-04T03:10:00.000Z",
         "subdomain": "127.0.0.1",
@@ -220,6 +222,7 @@ async fn a_record_without_anything_has_nulls_and_the_fallbacks_of_the_spec() {
             "userId": "abc123",
             "status": "unreachable",
             "statusReason": format!("No probe succeeded: {refused}"),
+            "degraded": [],
             "probeChecks": all_failed(refused),
             "startedAt": null,
             "subdomain": "agentbot-agent-abc123-production.up.railway.app",

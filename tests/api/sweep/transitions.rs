@@ -102,6 +102,7 @@ async fn a_killed_agent_is_down_after_three_failures_and_up_after_two_successes(
         json!({
             "at": format!("2026-04-04T{at}.000Z"), "detectedAt": format!("2026-04-04T{detected}.000Z"),
             "from": from, "to": to, "symptom": why.map(|_| "unreachable"), "reason": why,
+            "degraded": [],
         })
     };
     let mut history = world.history(ID).await;
@@ -114,6 +115,7 @@ async fn a_killed_agent_is_down_after_three_failures_and_up_after_two_successes(
             "until": "2026-04-04T03:16:00.000Z",
             "condition": "up",
             "since": "2026-04-04T03:15:00.000Z",
+            "degraded": [],
             "observedAt": "2026-04-04T03:16:00.000Z",
             // Up for a minute, down for three, up for another one.
             "uptimePercent": 40.0,
