@@ -3,9 +3,9 @@ what `openclaw config schema` prints: common/src/compat/schemas.json.
 
 openclaw_schemas.py RELEASE=FILE... > common/src/compat/schemas.json
 
-Titles, descriptions and patterns are left out, as are the settings of channels
-and plugins: plugins have versions of their own. Parts that are equal are kept
-once, also of several releases.
+Titles, descriptions and patterns are left out. Of channels and plugins there are
+those that the release brings along. Parts that are equal are kept once, also of
+several releases.
 """
 
 import json
@@ -19,7 +19,7 @@ KEYWORDS = {
 }  # fmt: skip
 # zod's word for "any safe integer", which says nothing.
 LIMITS = {9007199254740991, -9007199254740991}
-OPEN = {("channels",), ("plugins", "entries"), ("plugins", "installs")}
+OPEN = {("plugins", "installs")}
 
 
 class Nodes:

@@ -93,6 +93,9 @@ pub const ENABLE_CONTROLS: &str = "ENABLE_OPENCLAW_CONTROLS";
 pub const PUBLIC_ENABLE_CONTROLS: &str = "NEXT_PUBLIC_ENABLE_OPENCLAW_CONTROLS";
 /// Variables that every agent has, as a JSON object of texts; none when unset.
 pub const AGENT_VARIABLES: &str = "AGENT_VARIABLES";
+/// The networks that requests reach agents from, comma-separated: agents may
+/// believe what they say of the client. None when unset.
+pub const AGENT_TRUSTED_PROXIES: &str = "AGENT_TRUSTED_PROXIES";
 /// The image of new agents; the managed baseline when unset.
 pub const OPENCLAW_IMAGE: &str = "OPENCLAW_IMAGE";
 /// The hosts that agents may live on; Railway's domains when unset.

@@ -6,6 +6,7 @@
 
 mod compatibility {
     mod configure;
+    mod edge;
     mod ensure;
 }
 

@@ -14,10 +14,12 @@ mod plugins;
 mod roster;
 mod rules;
 mod search;
+mod trusted_proxies;
 mod web_tools;
 mod x_search;
 
 pub use json::Misshapen;
+pub use trusted_proxies::{AgentTrustedProxies, Edge, InvalidAgentTrustedProxies};
 
 use std::borrow::Cow;
 
@@ -114,6 +116,9 @@ const ROSTER: &str = "Moved agents.list to agents.entries";
 /// The first release that was run and keeps agents by their ids.
 const WITH_ENTRIES: &str = "2026.8.1";
 
+const TRUSTED_PROXIES: &str = "Added trusted proxies";
+const CONTROL_UI_ORIGIN: &str = "Added control UI origin";
+
 /// A setup after all fixes that it needed.
 #[derive(Debug, PartialEq)]
 pub struct Fixed {
@@ -139,13 +144,17 @@ impl Fixed {
     }
 }
 
-/// Applies every fix that a setup needs for a release. To do it again changes
-/// nothing.
+/// Applies every fix that a setup needs for a release, and for the edge that the
+/// agent is behind, if the platform names it. To do it again changes nothing.
 ///
 /// # Errors
 /// When a fix finds something in the place where it has to write: all or
 /// nothing, so all such places are told and nothing is fixed.
-pub fn fix(setup: &AgentSetup, target: &OpenclawVersion) -> Result<Fixed, Vec<Misshapen>> {
+pub fn fix(
+    setup: &AgentSetup,
+    target: &OpenclawVersion,
+    edge: &Edge,
+) -> Result<Fixed, Vec<Misshapen>> {
     let since = |release: &str| release.parse().is_ok_and(|release| *target >= release);
     let mut fixed = Fixed {
         setup: setup.clone(),
@@ -165,6 +174,14 @@ pub fn fix(setup: &AgentSetup, target: &OpenclawVersion) -> Result<Fixed, Vec<Mi
     }
     for rule in RULES.iter().filter(|rule| rule.holds_for(target)) {
         results.push(fixed.apply(rule.name(), |setup| rule.apply(&mut setup.configuration)));
+    }
+    if edge.is_named() {
+        results.push(fixed.apply(TRUSTED_PROXIES, |setup| {
+            edge.trust(&mut setup.configuration)
+        }));
+        results.push(fixed.apply(CONTROL_UI_ORIGIN, |setup| {
+            edge.allow_origin(&mut setup.configuration)
+        }));
     }
     let mut problems: Vec<Misshapen> = results.into_iter().filter_map(Result::err).collect();
     // Several fixes write to one place.

@@ -1,8 +1,17 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::{Fixed, fix, judge};
+use super::{Edge, Fixed, Misshapen, judge};
 use crate::model::{AgentSetup, OpenclawVersion};
+
+/// Behind an edge, so that its fixes are tried as well.
+fn fix(setup: &AgentSetup, target: &OpenclawVersion) -> Result<Fixed, Vec<Misshapen>> {
+    let edge = Edge {
+        trusted_proxies: "192.0.2.0/24,2001:db8::1".parse().unwrap_or_default(),
+        origin: Some("https://agent.example".to_owned()),
+    };
+    super::fix(setup, target, &edge)
+}
 
 /// The releases that differ in their rules.
 fn release() -> impl Strategy<Value = OpenclawVersion> {
@@ -20,10 +29,12 @@ fn release() -> impl Strategy<Value = OpenclawVersion> {
 fn json_value() -> impl Strategy<Value = Value> {
     let name = prop::sample::select(vec![
         "apiKey",
+        "allowedOrigins",
         "approvedScopes",
         "bind",
         "brave",
         "config",
+        "controlUi",
         "core",
         "deny",
         "enabled",
@@ -39,6 +50,7 @@ fn json_value() -> impl Strategy<Value = Value> {
         "search",
         "tokens",
         "tools",
+        "trustedProxies",
         "web",
         "webFetch",
         "webSearch",

@@ -1,10 +1,10 @@
 use serde_json::{Value, json};
 
-use super::{Fixed, Misshapen};
+use super::{Edge, Fixed, Misshapen};
 use crate::model::{AgentSetup, OpenclawVersion};
 
 fn fix(setup: &AgentSetup) -> Result<Fixed, Vec<Misshapen>> {
-    super::fix(setup, &OpenclawVersion::BASELINE)
+    super::fix(setup, &OpenclawVersion::BASELINE, &Edge::default())
 }
 
 fn setup_of(configuration: Value, device: Value) -> AgentSetup {
@@ -339,10 +339,10 @@ fn a_setup_shows_nothing() {
 #[track_caller]
 fn check_for(target: &str, before: Value, after: Value, fixes: &[&str]) {
     let target: OpenclawVersion = target.parse().unwrap();
-    let fixed = super::fix(&setup_of(before, Value::Null), &target).unwrap();
+    let fixed = super::fix(&setup_of(before, Value::Null), &target, &Edge::default()).unwrap();
     assert_eq!(Value::Object(fixed.setup.configuration.clone()), after);
     assert_eq!(fixed.fixes, fixes);
-    let again = super::fix(&fixed.setup, &target).unwrap();
+    let again = super::fix(&fixed.setup, &target, &Edge::default()).unwrap();
     assert_eq!(again.fixes, Vec::<String>::new());
     let verdict = super::judge(&fixed.setup, &target);
     assert_eq!(verdict.refusals, Vec::<String>::new());

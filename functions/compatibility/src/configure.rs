@@ -3,7 +3,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use common::compat;
+use common::compat::{self, AgentTrustedProxies, Edge};
 use common::http::{
     ApiError, Bearer, BodyErrors, ErrorBody, InstancePath, JsonObject, OperatorErrors,
 };
@@ -69,7 +69,7 @@ pub(crate) async fn handler(
     InstancePath(id): InstancePath,
     JsonObject(body): JsonObject,
 ) -> Result<(StatusCode, Json<StoredConfiguration>), ApiError> {
-    let (configuration, device) = read(body)?;
+    let (configuration, device) = read(body, &state.trusted_proxies)?;
     if state.instances.get(&id).await?.is_none() {
         return Err(ApiError::NoInstance);
     }
@@ -107,7 +107,10 @@ type Object = Map<String, Value>;
 
 /// Reads the body, and names everything that is wrong with it at once: also what
 /// would be in a fix's way, as far as this version can tell.
-fn read(mut body: Object) -> Result<(Object, Change<Object>), ApiError> {
+fn read(
+    mut body: Object,
+    trusted_proxies: &AgentTrustedProxies,
+) -> Result<(Object, Change<Object>), ApiError> {
     let mut problems = Vec::new();
     let configuration = match body.remove("configuration") {
         Some(Value::Object(configuration)) => configuration,
@@ -146,7 +149,12 @@ fn read(mut body: Object) -> Result<(Object, Change<Object>), ApiError> {
             Change::Keep | Change::Clear => None,
         },
     };
-    let in_the_way = compat::fix(&setup, &OpenclawVersion::BASELINE)
+    let edge = Edge {
+        trusted_proxies: trusted_proxies.clone(),
+        // Which one it is makes no difference to what is in its way.
+        origin: None,
+    };
+    let in_the_way = compat::fix(&setup, &OpenclawVersion::BASELINE, &edge)
         .err()
         .unwrap_or_default();
     problems.extend(in_the_way.iter().map(ToString::to_string));

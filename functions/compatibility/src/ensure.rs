@@ -7,10 +7,10 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
-use common::compat::{self, Misshapen, Verdict};
+use common::compat::{self, Edge, Misshapen, Verdict};
 use common::control::ControlError;
 use common::http::{ApiError, CallersAgentErrors, ErrorBody, Session, SessionRefused};
-use common::model::{Instance, OpenclawVersion};
+use common::model::{AgentSetup, Instance, OpenclawVersion};
 use common::random;
 use common::store::TokenState;
 use http::StatusCode;
@@ -216,6 +216,35 @@ pub(crate) async fn handler(
     Ok(Json(Compatibility::of(outcome, &target, dry_run)))
 }
 
+/// What becomes of a stored setup. Where none is stored, the agent has one that the
+/// platform does not know, and a part of it would be worse than nothing.
+fn outcome_of(
+    state: &crate::State,
+    instance: &Instance,
+    target: &Target,
+    stored: Option<&AgentSetup>,
+) -> Result<(AgentSetup, Outcome), Vec<Misshapen>> {
+    let edge = stored.map(|_| edge_of(state, instance)).unwrap_or_default();
+    let setup = stored.cloned().unwrap_or_default();
+    let fixed = compat::fix(&setup, &target.release, &edge)?;
+    let outcome = Outcome {
+        verdict: compat::judge(&fixed.setup, &target.release),
+        fixes: fixed.fixes,
+    };
+    Ok((fixed.setup, outcome))
+}
+
+/// The edge that an agent is behind. A constructed address is a guess, which is no
+/// origin to allow.
+fn edge_of(state: &crate::State, instance: &Instance) -> Edge {
+    let recorded = instance.openclaw_url.as_ref();
+    let public = recorded.filter(|url| url.scheme() == "https");
+    Edge {
+        trusted_proxies: state.trusted_proxies.clone(),
+        origin: public.map(ToString::to_string),
+    }
+}
+
 /// What would become of the setup. Nothing is changed.
 async fn needed(
     state: &crate::State,
@@ -223,12 +252,8 @@ async fn needed(
     target: &Target,
 ) -> Result<Outcome, Failure> {
     let stored = state.configurations.get(&instance.id).await?;
-    let setup = stored.map(|stored| stored.setup).unwrap_or_default();
-    let fixed = compat::fix(&setup, &target.release).map_err(Failure::InTheWay)?;
-    let mut outcome = Outcome {
-        verdict: compat::judge(&fixed.setup, &target.release),
-        fixes: fixed.fixes,
-    };
+    let (_, mut outcome) = outcome_of(state, instance, target, stored.map(|it| it.setup).as_ref())
+        .map_err(Failure::InTheWay)?;
     let token = state.tokens.state(&instance.id).await?;
     outcome.fixes.extend(fix_of_token(&token));
     Ok(outcome)
@@ -253,17 +278,12 @@ async fn apply(
     state
         .configurations
         .update(&instance.id, state.clock.now(), |stored| {
-            let setup = stored.cloned().unwrap_or_default();
             // Asked anew, what an earlier attempt found no longer counts.
-            match compat::fix(&setup, &target.release) {
-                Ok(fixed) => {
-                    let verdict = compat::judge(&fixed.setup, &target.release);
-                    let changed = !fixed.fixes.is_empty();
-                    outcome = Ok(Outcome {
-                        fixes: fixed.fixes,
-                        verdict,
-                    });
-                    changed.then_some(fixed.setup)
+            match outcome_of(state, instance, target, stored) {
+                Ok((fixed, found)) => {
+                    let changed = !found.fixes.is_empty();
+                    outcome = Ok(found);
+                    changed.then_some(fixed)
                 }
                 Err(problems) => {
                     outcome = Err(problems);

@@ -9,8 +9,10 @@ mod ensure;
 use axum::Router;
 use axum::extract::FromRef;
 use common::clock::SharedClock;
+use common::compat::AgentTrustedProxies;
 use common::config::{
-    CONFIGURATIONS_TABLE, Environment, INSTANCES_TABLE, INTERNAL_API_KEY, Reader, TOKENS_TABLE,
+    AGENT_TRUSTED_PROXIES, CONFIGURATIONS_TABLE, Environment, INSTANCES_TABLE, INTERNAL_API_KEY,
+    Reader, TOKENS_TABLE,
 };
 use common::http::{Authenticator, InternalKey, SessionSettings};
 use common::platform::Platform;
@@ -27,6 +29,8 @@ pub struct State {
     instances: Instances,
     configurations: Configurations,
     tokens: Tokens,
+    /// The edge that agents are behind, as far as the platform names it.
+    trusted_proxies: AgentTrustedProxies,
 }
 
 common::endpoints!(State: ensure, configure);
@@ -44,13 +48,22 @@ pub fn from_environment(
     platform: &Platform,
 ) -> Result<Router, StartError> {
     let mut reader = Reader::new(environment);
-    let (Some(internal_key), Some(sessions), Some(instances), Some(configurations), Some(tokens)) = (
+    let (
+        Some(internal_key),
+        Some(sessions),
+        Some(instances),
+        Some(configurations),
+        Some(tokens),
+        Some(trusted_proxies),
+    ) = (
         reader.required::<InternalKey>(INTERNAL_API_KEY),
         SessionSettings::read(&mut reader),
         reader.required(INSTANCES_TABLE),
         reader.required(CONFIGURATIONS_TABLE),
         reader.required(TOKENS_TABLE),
-    ) else {
+        reader.optional::<AgentTrustedProxies>(AGENT_TRUSTED_PROXIES),
+    )
+    else {
         return Err(reader.into_error().into());
     };
     let connection = platform.dynamodb();
@@ -61,5 +74,6 @@ pub fn from_environment(
         instances: Instances::new(connection.clone(), instances),
         configurations: Configurations::new(connection.clone(), configurations),
         tokens: Tokens::new(connection, tokens),
+        trusted_proxies: trusted_proxies.unwrap_or_default(),
     }))
 }

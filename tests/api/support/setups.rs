@@ -58,10 +58,15 @@ pub(crate) async fn agent() -> (World, Caller) {
 /// An agent with a token and a setup, and its owner.
 pub(crate) async fn agent_with(setup: &Value) -> (World, Caller) {
     let (world, owner) = agent().await;
+    set_up(&world, setup).await;
+    (world, owner)
+}
+
+/// Gives the agent a token and a setup.
+pub(crate) async fn set_up(world: &World, setup: &Value) {
     let token = json!({"instanceId": "abc123", "token": "a1".repeat(32)});
     world.records.put_token(&token).await;
-    assert_eq!(put(&world, setup).await.status, 201);
-    (world, owner)
+    assert_eq!(put(world, setup).await.status, 201);
 }
 
 pub(crate) async fn put(world: &World, setup: &Value) -> Answer {
