@@ -93,6 +93,7 @@ pub(crate) fn instance(id: &str, service: Option<&str>) -> Instance {
         last_seen_at: None,
         gateway_process_status: None,
         reported_version: None,
+        told_version: None,
         deployed_at: None,
         observed_at: None,
         degraded: Vec::new(),

@@ -1,8 +1,7 @@
 //! What a configuration may have in it, by release.
 //!
 //! `schemas.json` was made by `.ci/openclaw_schemas.py` from what each release
-//! prints of itself. Settings of channels and plugins are not in it: plugins have
-//! versions of their own.
+//! prints of itself, with the channels and plugins that it brings along.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -10,6 +9,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 use serde_json::{Map, Number, Value};
 
+use super::json::object;
 use crate::model::OpenclawVersion;
 
 static SCHEMAS: LazyLock<Schemas> =
@@ -97,10 +97,36 @@ impl KnownRelease {
         let mut refusals = Vec::new();
         let place = Place::root();
         // Judged as an object, so that nothing is cloned.
-        object(self.root, configuration, &place, &mut refusals);
+        fields(self.root, configuration, &place, &mut refusals);
         let version = &self.version;
         let of_release = |refusal| format!("{refusal} OpenClaw {version}");
         refusals.into_iter().map(of_release).collect()
+    }
+
+    /// The settings of channels and plugins that the release does not bring along:
+    /// what it makes of them depends on what is installed beside it.
+    pub(super) fn not_judged(&self, configuration: &Map<String, Value>) -> Vec<String> {
+        let channels = self.unknown(configuration, &["channels"]);
+        let channels = channels.map(|(name, _)| format!("channels.{name}"));
+        let plugins = self.unknown(configuration, &["plugins", "entries"]);
+        // What is not of the plugin's own making is the same for all of them.
+        let plugins = plugins.filter(|(_, entry)| entry.get("config").is_some());
+        let plugins = plugins.map(|(name, _)| format!("plugins.entries.{name}.config"));
+        channels.chain(plugins).collect()
+    }
+
+    /// What is at a path under names that the release does not have there.
+    fn unknown<'a>(
+        &self,
+        configuration: &'a Map<String, Value>,
+        path: &[&str],
+    ) -> impl Iterator<Item = (&'a String, &'a Value)> {
+        let known = path.iter().try_fold(self.root, |number, name| {
+            node(number)?.properties.get(*name).copied()
+        });
+        let known = known.and_then(node);
+        let there = object(configuration, path).into_iter().flatten();
+        there.filter(move |(name, _)| known.is_none_or(|it| !it.properties.contains_key(*name)))
     }
 }
 
@@ -145,7 +171,7 @@ fn value(number: usize, value: &Value, place: &Place<'_>, refusals: &mut Vec<Str
         return;
     }
     match value {
-        Value::Object(fields) => object(number, fields, place, refusals),
+        Value::Object(object) => fields(number, object, place, refusals),
         Value::Array(items) => {
             if let Some(of_items) = node.items {
                 for (index, item) in items.iter().enumerate() {
@@ -160,9 +186,9 @@ fn value(number: usize, value: &Value, place: &Place<'_>, refusals: &mut Vec<Str
 }
 
 /// Judges an object's fields.
-fn object(
+fn fields(
     number: usize,
-    fields: &Map<String, Value>,
+    object: &Map<String, Value>,
     place: &Place<'_>,
     refusals: &mut Vec<String>,
 ) {
@@ -170,11 +196,11 @@ fn object(
     for name in node
         .required
         .iter()
-        .filter(|name| !fields.contains_key(*name))
+        .filter(|name| !object.contains_key(*name))
     {
         refusals.push(format!("{} is required by", place.below(name).path()));
     }
-    for (name, field) in fields {
+    for (name, field) in object {
         let place = place.below(name);
         match (node.properties.get(name), &node.additional_properties) {
             (Some(of_field), _) | (None, Some(Others::Of(of_field))) => {
@@ -187,7 +213,7 @@ fn object(
         }
     }
     if node.any_of.is_some() || node.one_of.is_some() || node.all_of.is_some() {
-        alternatives(node, &Value::Object(fields.clone()), place, refusals);
+        alternatives(node, &Value::Object(object.clone()), place, refusals);
     }
 }
 
@@ -310,15 +336,29 @@ mod tests {
     }
 
     #[test]
-    fn settings_of_channels_and_plugins_are_not_judged() {
+    fn channels_and_plugins_that_a_release_brings_along_are_judged_and_others_are_named() {
         let configuration = json!({
-            "channels": {"telegram": {"anything": 1}},
-            "plugins": {"entries": {"xai": {"config": {"anything": 1}}}},
+            "channels": {"telegram": {"botToken": "1:a", "nope": 1}, "custom": {"nope": 1}},
+            "plugins": {"entries": {
+                "xai": {"config": {"nope": 1}},
+                "other": {"enabled": true, "config": {"nope": 1}},
+                "third": {"enabled": true},
+                "fourth": {"nope": 1},
+            }},
         });
-        for target in ["2026.4.11", "2026.9.6"] {
+        for target in ["2026.4.11", "2026.6.11", "2026.8.2", "2026.9.6"] {
+            let refused = [
+                "channels.telegram.nope",
+                "plugins.entries.fourth.nope",
+                "plugins.entries.xai.config.nope",
+            ];
+            let refused =
+                refused.map(|path| format!("configuration.{path} is no key of OpenClaw {target}"));
+            assert_eq!(refusals(target, configuration.clone()), refused);
+            let known = KnownRelease::for_target(&target.parse().unwrap()).unwrap();
             assert_eq!(
-                refusals(target, configuration.clone()),
-                Vec::<String>::new()
+                known.not_judged(configuration.as_object().unwrap()),
+                ["channels.custom", "plugins.entries.other.config"]
             );
         }
     }

@@ -201,15 +201,21 @@ pub struct Verdict {
     pub judged_as: OpenclawVersion,
     /// Each place that it refuses, with the reason; empty where it would start.
     pub refusals: Vec<String>,
+    /// The settings of channels and plugins that it does not bring along, of which
+    /// nothing is known.
+    pub not_judged: Vec<String>,
 }
 
 /// Judges a configuration as a release would when it starts.
 pub fn judge(setup: &AgentSetup, target: &OpenclawVersion) -> Verdict {
     let known = KnownRelease::for_target(target);
-    let refusals = known.as_ref().map(|it| it.refusals(&setup.configuration));
+    let configuration = &setup.configuration;
+    let refusals = known.as_ref().map(|it| it.refusals(configuration));
+    let not_judged = known.as_ref().map(|it| it.not_judged(configuration));
     Verdict {
         judged_as: known.map_or_else(|| target.clone(), |it| it.version),
         refusals: refusals.unwrap_or_default(),
+        not_judged: not_judged.unwrap_or_default(),
     }
 }
 

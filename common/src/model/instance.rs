@@ -36,6 +36,8 @@ pub struct Instance {
     pub gateway_process_status: Option<String>,
     /// The release that it last reported.
     pub reported_version: Option<OpenclawVersion>,
+    /// The release that the platform last told it to run, where its image names one.
+    pub told_version: Option<OpenclawVersion>,
     /// When the platform last had it deployed.
     pub deployed_at: Option<Timestamp>,
     /// When a sweep last recorded what it saw of the agent: at each change, and

@@ -81,6 +81,7 @@ mod tests {
             last_seen_at: None,
             gateway_process_status: None,
             reported_version: None,
+            told_version: None,
             deployed_at: None,
             observed_at: None,
             degraded: Vec::new(),

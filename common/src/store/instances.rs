@@ -345,6 +345,7 @@ struct InstanceRecord {
     last_seen_at: Option<String>,
     gateway_process_status: Option<String>,
     reported_version: Option<String>,
+    openclaw_version: Option<String>,
     deployed_at: Option<String>,
     observed: Option<Observed>,
     /// JSON text: DynamoDB's own maps allow less nesting and smaller numbers.
@@ -378,6 +379,8 @@ impl TryFrom<InstanceRecord> for Instance {
             last_seen_at: optional("lastSeenAt", record.last_seen_at)?,
             gateway_process_status: record.gateway_process_status,
             reported_version: optional("reportedVersion", record.reported_version)?,
+            // An image may have a tag that is no release.
+            told_version: record.openclaw_version.and_then(|text| text.parse().ok()),
             deployed_at: optional("deployedAt", record.deployed_at)?,
             observed_at: record
                 .observed

@@ -41,6 +41,11 @@ pub(crate) struct Compatibility {
     fixes: Fixes,
     /// What went wrong, or what the target would refuse; empty on success.
     errors: Vec<String>,
+    /// Settings of channels and plugins that the target does not bring along, and
+    /// that `compatible` says nothing about. Omitted where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Option<Vec<String>>, example = json!(["channels.custom"]))]
+    not_judged: Vec<String>,
     #[schema(example = "Applied 2 compatibility fixes")]
     message: String,
     /// True in the answer to a dry run, omitted otherwise.
@@ -76,20 +81,25 @@ enum TargetSource {
     Request,
     /// The agent said so when it checked in.
     CheckIn,
+    /// The platform told the agent to run it, in its last update.
+    Record,
     /// Nobody said which release the agent runs: the managed baseline.
     Default,
 }
 
 impl Target {
     fn of(asked: Option<&str>, instance: &Instance) -> Result<Self, ApiError> {
-        let (release, source) = match (asked, instance.checked_in_version(None)) {
-            (Some(asked), _) => {
-                let release = asked.parse();
-                let release =
-                    release.map_err(|error| ApiError::BadRequest(format!("target {error}")))?;
-                (release, TargetSource::Request)
-            }
-            (None, Some(release)) => (release.clone(), TargetSource::CheckIn),
+        if let Some(asked) = asked {
+            let release = asked.parse();
+            let release =
+                release.map_err(|error| ApiError::BadRequest(format!("target {error}")))?;
+            let source = TargetSource::Request;
+            return Ok(Self { release, source });
+        }
+        let checked_in = instance.checked_in_version(None);
+        let (release, source) = match (checked_in, &instance.told_version) {
+            (Some(release), _) => (release.clone(), TargetSource::CheckIn),
+            (None, Some(release)) => (release.clone(), TargetSource::Record),
             (None, None) => (OpenclawVersion::BASELINE, TargetSource::Default),
         };
         Ok(Self { release, source })
@@ -120,6 +130,7 @@ impl Compatibility {
             message,
             fixes,
             errors: verdict.refusals,
+            not_judged: verdict.not_judged,
             dry_run,
             target: said.then(|| target.release.to_string()),
             target_source: said.then_some(target.source),
@@ -132,6 +143,7 @@ impl Compatibility {
             compatible: false,
             fixes: Vec::new(),
             errors,
+            not_judged: Vec::new(),
             message: "Failed to ensure compatibility".to_owned(),
             dry_run: false,
             target: None,
@@ -174,11 +186,12 @@ impl IntoResponse for Failure {
 ///
 /// Applies to the stored setup of the caller's agent what its OpenClaw release
 /// needs: settings where it looks for them, the pairing scope of the agent's own
-/// device, and a gateway token. The release is the target that is asked for, else
-/// the one that the agent told when it checked in, else the managed baseline,
-/// 2026.4.11. What that release would refuse all the same is in `errors`, and the
-/// setup is then not compatible. Idempotent. When one fix cannot be applied, none
-/// is. An agent of which no configuration is stored gets its gateway token alone.
+/// device, the edge that the platform names, and a gateway token. The release is the
+/// target that is asked for, else the one that the agent told when it checked in,
+/// else the one that an update told it to run, else the managed baseline, 2026.4.11.
+/// What that release would refuse all the same is in `errors`, and the setup is then
+/// not compatible. Idempotent. When one fix cannot be applied, none is. An agent of
+/// which no configuration is stored gets its gateway token alone.
 #[utoipa::path(
     post,
     path = "/api/openclaw/ensure-compatibility",

@@ -164,6 +164,65 @@ async fn a_setup_is_judged_for_the_release_that_is_asked_for() {
 }
 
 #[tokio::test]
+async fn what_a_release_does_not_bring_along_is_named_as_not_judged() {
+    let (_world, owner) = agent_with(&json!({"configuration": {
+        "channels": {"custom": {"nope": 1}, "telegram": {"botToken": "1:a"}},
+        "plugins": {"entries": {"other": {"config": {"nope": 1}}, "xai": {"enabled": true}}},
+    }}))
+    .await;
+    let mut expected = nothing_needed();
+    expected["notJudged"] = json!(["channels.custom", "plugins.entries.other.config"]);
+    ensure(&owner).await.is(200, expected);
+
+    let (_world, owner) = agent_with(&json!({"configuration": {
+        "channels": {"telegram": {"nope": 1}},
+    }}))
+    .await;
+    let error = "configuration.channels.telegram.nope is no key of OpenClaw 2026.4.11";
+    ensure(&owner).await.is(
+        200,
+        json!({
+            "compatible": false, "fixes": [], "errors": [error],
+            "message": "No fixes needed; OpenClaw 2026.4.11 would not start",
+        }),
+    );
+}
+
+#[tokio::test]
+async fn the_release_is_the_one_of_the_last_check_in_or_else_of_the_last_update() {
+    let (world, owner) = agent_with(&json!({"configuration": {}})).await;
+    let judged_for = |release: &str, source: &str, judged_as: &str| {
+        let mut expected = nothing_needed();
+        expected["target"] = json!(release);
+        expected["targetSource"] = json!(source);
+        expected["judgedAs"] = json!(judged_as);
+        expected
+    };
+    let mut record = world.records.instance("abc123").await;
+    record["openclawVersion"] = json!("2026.9.4");
+    world.records.put_instance(&record).await;
+    let expected = judged_for("2026.9.4", "record", "2026.9.1");
+    ensure(&owner).await.is(200, expected);
+
+    record["reportedVersion"] = json!("2026.8.2");
+    record["lastSeenAt"] = json!("2026-01-02T00:00:00Z");
+    world.records.put_instance(&record).await;
+    let expected = judged_for("2026.8.2", "check-in", "2026.8.2");
+    ensure(&owner).await.is(200, expected);
+
+    // The agent was deployed since.
+    record["deployedAt"] = json!("2026-01-03T00:00:00Z");
+    world.records.put_instance(&record).await;
+    let expected = judged_for("2026.9.4", "record", "2026.9.1");
+    ensure(&owner).await.is(200, expected);
+
+    // An image whose tag is no release says nothing.
+    record["openclawVersion"] = json!("sha-1a2b3c4");
+    world.records.put_instance(&record).await;
+    ensure(&owner).await.is(200, nothing_needed());
+}
+
+#[tokio::test]
 async fn a_target_is_a_concrete_release() {
     let (_world, owner) = agent().await;
     for target in ["latest", "2026.5", ""] {

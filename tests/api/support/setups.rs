@@ -12,7 +12,7 @@ pub(crate) fn legacy() -> Value {
     json!({
         "configuration": {
             "tools": {"web": {"x_search": {"apiKey": "xai-key", "model": "grok-4"}}},
-            "channels": {"custom": {"kept": [1, 2.5, null]}},
+            "plugins": {"installs": {"custom": {"kept": [1, 2.5, null]}}},
         },
         "device": {
             "deviceId": "d1", "publicKey": "p", "scopes": ["operator.read"],
@@ -28,8 +28,7 @@ pub(crate) fn migrated() -> Value {
     json!({
         "configuration": {
             "tools": {"web": {"x_search": {"model": "grok-4"}}},
-            "channels": {"custom": {"kept": [1, 2.5, null]}},
-            "plugins": {"entries": {"xai": {
+            "plugins": {"installs": {"custom": {"kept": [1, 2.5, null]}}, "entries": {"xai": {
                 "enabled": true, "config": {"webSearch": {"apiKey": "xai-key"}},
             }}},
         },
