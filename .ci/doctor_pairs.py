@@ -73,6 +73,92 @@ CORPUS = [
     {"gateway": {"nodes": {"denyCommands": ["x"], "commands": {"deny": ["y"]}}}},
     {"session": {"maintenance": {"pruneDays": 30, "rotateBytes": 1}}},
     {"tools": {"exec": {"timeoutSec": 3}, "web": {"x_search": {"enabled": True}}}},
+    {"channels": {"telegram": {"botToken": "1:a", "dmPolicy": "pairing"}}},
+    {"channels": {"telegram": {"nope": 1}}},
+    {"channels": {"discord": {"token": "t"}, "slack": {"nope": 1}}},
+    {"channels": {"whatsapp": {"dmPolicy": "pairing"}}},
+    {"channels": {"twitch": {"nope": 1}}},
+    {"channels": {"irc": {"host": "irc.example", "nick": "a"}, "signal": {"account": "+1"}}},
+    {"plugins": {"entries": {"deepgram": {"config": {"nope": 1}}}}},
+    {"plugins": {"entries": {"unknown": {"config": {"nope": 1}}}}},
+    {"plugins": {"entries": {"unknown": {"nope": 1}}}},
+]
+# What the doctor of 2026.9.6 makes of settings that have another form from 2026.8.1 on.
+REFORMED_SINCE = (2026, 8, 1)
+REFORMED = [
+    (
+        {"audio": {"transcription": {"command": ["whisper", "{input}"], "timeoutSeconds": 30}}},
+        {
+            "tools": {
+                "media": {
+                    "audio": {"enabled": True, "preferredModel": "cli:whisper"},
+                    "models": [
+                        {
+                            "command": "whisper",
+                            "type": "cli",
+                            "args": ["{{AttachmentPath}}"],
+                            "timeoutSeconds": 30,
+                            "capabilities": ["audio"],
+                        }
+                    ],
+                }
+            }
+        },
+    ),
+    (
+        {
+            "tools": {
+                "media": {
+                    "models": [{"provider": "openai", "model": "gpt-5.5"}],
+                    "audio": {
+                        "enabled": True,
+                        "models": [{"provider": "deepgram", "model": "nova-3"}],
+                    },
+                    "image": {"models": [{"provider": "google", "model": "gemini-3"}]},
+                }
+            }
+        },
+        {
+            "tools": {
+                "media": {
+                    "audio": {"enabled": True},
+                    "models": [
+                        {"provider": "google", "model": "gemini-3", "capabilities": ["image"]},
+                        {"provider": "deepgram", "model": "nova-3", "capabilities": ["audio"]},
+                        {"provider": "openai", "model": "gpt-5.5"},
+                    ],
+                }
+            }
+        },
+    ),
+    (
+        {"tools": {"media": {"audio": {"deepgram": {"detectLanguage": True, "punctuate": True}}}}},
+        {
+            "tools": {
+                "media": {
+                    "audio": {
+                        "providerOptions": {
+                            "deepgram": {"detect_language": True, "punctuate": True}
+                        }
+                    }
+                }
+            }
+        },
+    ),
+    (
+        {"session": {"idleMinutes": 45}},
+        {"session": {"reset": {"mode": "idle", "idleMinutes": 45}}},
+    ),
+    (
+        {"tools": {"message": {"allowCrossContextSend": True}}},
+        {
+            "tools": {
+                "message": {
+                    "crossContext": {"allowWithinProvider": True, "allowAcrossProviders": True}
+                }
+            }
+        },
+    ),
 ]
 # So that a gateway leaves this machine alone.
 QUIET = {
@@ -194,6 +280,15 @@ def compare(agent, folder, release):
     return made
 
 
+def expect_reformed(agent, release):
+    if tuple(int(part) for part in release.split(".")) < REFORMED_SINCE:
+        return
+    for before, after in REFORMED:
+        found, fixes = agent.fixed(before, release)
+        equal(found, after, f"{fixes} for {release}, compared with the doctor of 2026.9.6")
+    print(f"{len(REFORMED)} settings get the form that {release} has for them")
+
+
 def merged(one, other):
     both = copy.deepcopy(one)
     for key, value in other.items():
@@ -277,7 +372,7 @@ def expect_agreement(folder, agent, pairs, release):
     """The release accepts what we call compatible, and refuses what we do not:
     as it was stored, and as it is after all fixes."""
     accepted = refused = 0
-    for before in [*pairs, *CORPUS]:
+    for before in [*pairs, *CORPUS, *(before for before, _ in REFORMED)]:
         agent.store(before)
         judged = agent.judged(release)
         after = agent.read()
@@ -297,6 +392,7 @@ def run():
         for release in RELEASES:
             folder = pairs if release == BASELINE else pairs / release
             made = compare(agent, folder, release)
+            expect_reformed(agent, release)
             if not os.access(script, os.X_OK):
                 print(f"skipped: a real gateway: {script} is not there")
                 continue

@@ -9,6 +9,8 @@ mod fetch;
 mod gateway;
 mod json;
 mod known_keys;
+mod media;
+mod older_values;
 mod pairing;
 mod plugins;
 mod roster;
@@ -116,6 +118,32 @@ const ROSTER: &str = "Moved agents.list to agents.entries";
 /// The first release that was run and keeps agents by their ids.
 const WITH_ENTRIES: &str = "2026.8.1";
 
+/// What 2026.8.1 has elsewhere and in another form, in the order of application.
+const REFORMED: [Fix; 5] = [
+    Fix {
+        name: "Moved deepgram to providerOptions.deepgram",
+        apply: |setup| media::move_deepgram(&mut setup.configuration),
+    },
+    Fix {
+        name: "Moved audio.transcription to tools.media.models",
+        apply: |setup| media::move_transcription(&mut setup.configuration),
+    },
+    Fix {
+        name: "Moved tools.media.*.models to tools.media.models",
+        apply: |setup| media::gather_models(&mut setup.configuration),
+    },
+    Fix {
+        name: "Moved session.idleMinutes to session.reset.idleMinutes",
+        apply: |setup| older_values::move_idle_minutes(&mut setup.configuration),
+    },
+    Fix {
+        name: "Moved tools.message.allowCrossContextSend to tools.message.crossContext",
+        apply: |setup| older_values::divide_cross_context(&mut setup.configuration),
+    },
+];
+/// The first release that was run and has them in that form.
+const WITH_REFORMED: &str = "2026.8.1";
+
 const TRUSTED_PROXIES: &str = "Added trusted proxies";
 const CONTROL_UI_ORIGIN: &str = "Added control UI origin";
 
@@ -171,6 +199,9 @@ pub fn fix(
     }
     if since(WITH_ENTRIES) {
         results.push(fixed.apply(ROSTER, |setup| roster::apply(&mut setup.configuration)));
+    }
+    for Fix { name, apply } in REFORMED.iter().filter(|_| since(WITH_REFORMED)) {
+        results.push(fixed.apply(*name, apply));
     }
     for rule in RULES.iter().filter(|rule| rule.holds_for(target)) {
         results.push(fixed.apply(rule.name(), |setup| rule.apply(&mut setup.configuration)));
