@@ -23,6 +23,7 @@ mod pending_alert;
 mod remediations;
 mod rotations;
 mod sessions;
+mod state_record;
 mod sweep_runs;
 mod tables;
 mod tickets;

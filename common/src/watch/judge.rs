@@ -74,12 +74,7 @@ pub fn judge(
     if previous.is_some_and(|previous| previous.scheduled_at >= sighting.scheduled_at) {
         return None;
     }
-    let gap = previous
-        .filter(|previous| previous.expected_by < sighting.at)
-        .map(|previous| Gap {
-            from: previous.seen_at,
-            until: sighting.at,
-        });
+    let gap = gap_before(sighting, previous);
     // Sightings before and after a gap are not consecutive.
     let unbroken = previous.filter(|_| gap.is_none());
     let before = previous.map(|previous| Before {
@@ -88,20 +83,17 @@ pub fn judge(
         streak: unbroken.and_then(|previous| previous.streak),
     });
     let draining_since = draining_since(unbroken, sighting);
-    let sighting = &in_time(sighting, draining_since);
+    let sighting = &with_bounded_drain(sighting, draining_since);
     let (condition, since, streak) = condition_of(before.as_ref(), sighting, policy);
-    let (degraded, degraded_since) = degraded_of(condition, unbroken, previous, sighting, policy);
+    let known = match unbroken {
+        Some(previous) => previous.degraded.clone(),
+        None => previous.map_or_else(Degraded::default, |it| it.degraded.after_unknown()),
+    };
+    let (degraded, degraded_since) = degraded_of(condition, &known, sighting, policy);
     let next = AgentState {
         condition,
         since,
-        trouble: match &sighting.finding {
-            Finding::Failing(trouble) | Finding::Draining(trouble) => Some(trouble.clone()),
-            // The reason stays on record until the agent is up again.
-            Finding::Well | Finding::Degraded(_) if condition == Condition::Down => {
-                previous.and_then(|previous| previous.trouble.clone())
-            }
-            _ => None,
-        },
+        trouble: trouble_of(condition, previous, sighting),
         streak,
         degraded,
         draining_since,
@@ -113,10 +105,7 @@ pub fn judge(
     let write = transition.is_some()
         || gap.is_some()
         || previous.is_none_or(|previous| {
-            previous.streak != next.streak
-                || previous.since != next.since
-                || previous.degraded != next.degraded
-                || previous.draining_since != next.draining_since
+            differ(previous, &next)
                 || policy.heartbeat_is_due(agent, previous.scheduled_at, sighting.scheduled_at)
         });
     Some(Judgement {
@@ -125,6 +114,40 @@ pub fn judge(
         gap,
         write,
     })
+}
+
+/// The time before a sighting in which no sweep saw the agent, if it was longer
+/// than a refresh may be late.
+fn gap_before(sighting: &Sighting, previous: Option<&AgentState>) -> Option<Gap> {
+    let overdue = previous.filter(|previous| previous.expected_by < sighting.at);
+    overdue.map(|previous| Gap {
+        from: previous.seen_at,
+        until: sighting.at,
+    })
+}
+
+/// Whether a state has to replace another one at once.
+fn differ(previous: &AgentState, next: &AgentState) -> bool {
+    previous.streak != next.streak
+        || previous.since != next.since
+        || previous.degraded != next.degraded
+        || previous.draining_since != next.draining_since
+}
+
+/// Why the agent does not answer well, or did not.
+fn trouble_of(
+    condition: Condition,
+    previous: Option<&AgentState>,
+    sighting: &Sighting,
+) -> Option<Trouble> {
+    match &sighting.finding {
+        Finding::Failing(trouble) | Finding::Draining(trouble) => Some(trouble.clone()),
+        // The reason stays on record until the agent is up again.
+        Finding::Well | Finding::Degraded(_) if condition == Condition::Down => {
+            previous.and_then(|previous| previous.trouble.clone())
+        }
+        _ => None,
+    }
 }
 
 /// The change between two states, if there is one.
@@ -162,7 +185,7 @@ fn draining_since(unbroken: Option<&AgentState>, sighting: &Sighting) -> Option<
 }
 
 /// The sighting, in which a drain that has lasted too long is a failure.
-fn in_time(sighting: &Sighting, draining_since: Option<Timestamp>) -> Sighting {
+fn with_bounded_drain(sighting: &Sighting, draining_since: Option<Timestamp>) -> Sighting {
     let mut sighting = sighting.clone();
     if let Finding::Draining(trouble) = &sighting.finding
         && !drain_may_last(draining_since, sighting.at)
@@ -175,19 +198,13 @@ fn in_time(sighting: &Sighting, draining_since: Option<Timestamp>) -> Sighting {
 /// What is degraded after a sighting, and since when if that has changed.
 fn degraded_of(
     condition: Condition,
-    unbroken: Option<&AgentState>,
-    previous: Option<&AgentState>,
+    known: &Degraded,
     sighting: &Sighting,
     policy: &Policy,
 ) -> (Degraded, Option<Timestamp>) {
     if condition != Condition::Up {
         return (Degraded::default(), None);
     }
-    let known = match (unbroken, previous) {
-        (Some(previous), _) => previous.degraded.clone(),
-        (None, Some(previous)) => previous.degraded.after_unknown(),
-        (None, None) => Degraded::default(),
-    };
     match &sighting.finding {
         Finding::Well => known.after(&[], sighting.at, policy),
         Finding::Degraded(causes) => known.after(causes, sighting.at, policy),

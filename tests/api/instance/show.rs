@@ -22,6 +22,7 @@ async fn newer(world: &World, trouble: Trouble) -> Value {
     json!([
         body["status"],
         body["statusReason"],
+        body["degraded"],
         body["openclawVersion"],
         body["openclawVersionSource"]
     ])
@@ -36,25 +37,27 @@ async fn an_agent_of_a_newer_release_is_told_by_what_it_says() {
                        gateway.trustedProxies";
     let draining = "The gateway is draining: it finishes its work, and ends then";
     let telegram = "/healthz responds, but /readyz does not: HTTP 503: telegram not ready";
-    for (trouble, reason, version, source) in [
+    for (trouble, reason, degraded, version, source) in [
         (
             Trouble::ProxyAttribution,
             attribution,
+            &["proxy_attribution_required"][..],
             "2026.4.11",
             "default",
         ),
-        (Trouble::Draining, draining, "2026.9.6", "startupz"),
+        (Trouble::Draining, draining, &[], "2026.9.6", "startupz"),
         (
             Trouble::Channel("telegram"),
             telegram,
+            &["telegram"],
             "2026.9.6",
             "startupz",
         ),
     ] {
-        let expected = json!(["starting", reason, version, source]);
+        let expected = json!(["starting", reason, degraded, version, source]);
         assert_eq!(newer(&world, trouble).await, expected);
     }
-    let well = json!(["healthy", null, "2026.9.6", "startupz"]);
+    let well = json!(["healthy", null, [], "2026.9.6", "startupz"]);
     assert_eq!(newer(&world, Trouble::LockedOut).await, well);
 }
 
