@@ -92,7 +92,7 @@ pub enum ClientError {
     /// The client of an API.
     #[error("cannot make an HTTP client")]
     Http(#[from] reqwest::Error),
-    /// What agents are asked with.
+    /// The TLS configuration of the prober.
     #[error("cannot set up TLS")]
     Tls(#[from] rustls::Error),
 }

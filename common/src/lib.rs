@@ -1,12 +1,11 @@
-//! Everything that more than one function needs, in layers.
+//! What more than one function needs, in layers.
 //!
-//! `model` is pure data, `compat` pure rules about an agent's setup, `watch` pure
-//! rules about what was seen of it; `net` is which hosts may be asked; `probe`,
-//! `railway` and `store` are the three outside worlds (the agents, Railway,
-//! DynamoDB) and know nothing of each other; `identity` reads what a login has
-//! sealed or signed; `http` is where causes become status codes.
-//! `ARCHITECTURE.md` lists what each layer may not do, and
-//! `tests/contracts/layering.rs` enforces it.
+//! `model` is pure data, `compat` pure rules about an agent's configuration,
+//! `watch` pure rules about sightings of it; `net` decides which hosts may be
+//! contacted; `probe`, `railway` and `store` speak to the three outside worlds
+//! (the agents, Railway, DynamoDB) and do not know each other; `identity`
+//! verifies logins; `http` maps causes to status codes. `ARCHITECTURE.md` lists
+//! what each layer may not do, and `tests/contracts/layering.rs` enforces it.
 
 pub mod alerts;
 pub mod aws;

@@ -1,10 +1,10 @@
-//! Where a function runs: what differs between Lambda, the stack on one machine,
-//! the relay, tests and benchmarks.
+//! The platform that a function runs on: what differs between Lambda, the local
+//! stack, the relay, tests and benchmarks.
 //!
-//! A function is made in the same way everywhere. Its `from_environment` reads
-//! all variables through a [`Reader`](crate::config::Reader) into settings, and
-//! `build` makes of these and a [`Platform`] what its endpoints work with. Only
-//! what a function uses is made: nothing here connects to anything.
+//! A function is constructed in the same way everywhere. Its `from_environment`
+//! reads all variables through a [`Reader`](crate::config::Reader) into
+//! settings, and builds the state of its endpoints from these and a
+//! [`Platform`]. Nothing here opens a connection.
 
 use std::sync::Arc;
 
@@ -20,29 +20,28 @@ use crate::queue::Queue;
 use crate::railway::{Limits, Railway, RailwaySettings};
 use crate::store::Connection;
 
-/// What a function finds around it. Clones share the same AWS and background.
+/// A function's environment. Clones share AWS's clients and the background
+/// tasks.
 #[derive(Clone)]
 pub struct Platform {
-    /// The time.
     pub clock: SharedClock,
-    /// How DynamoDB and SQS are reached.
     pub aws: Arc<Aws>,
-    /// The name that each request to DynamoDB carries, where several functions
-    /// share a process and what they ask has to be told apart.
+    /// A name that each request to DynamoDB carries, if several functions share
+    /// a process and their requests have to be told apart.
     pub app_name: Option<&'static str>,
-    /// How long Railway may take.
     pub railway_limits: Limits,
-    /// Root certificates of agents, which are trusted beside the usual ones.
+    /// Root certificates that are trusted for agents, besides the usual ones.
     pub agent_roots: Vec<CertificateDer<'static>>,
     /// Whether lines on standard output in CloudWatch's embedded metric format
     /// become metrics.
     pub embedded_metrics: bool,
-    /// What goes on when an answer is out. Whoever serves the function finishes it.
+    /// Tasks that go on after a response. Whoever serves the function finishes
+    /// them.
     pub background: Background,
 }
 
 impl Platform {
-    /// What a function finds on Lambda.
+    /// The platform on Lambda.
     pub fn new(aws: Aws) -> Self {
         Self {
             clock: Arc::new(SystemClock),
@@ -86,10 +85,10 @@ impl Platform {
         Railway::new(settings, self.railway_limits, self.clock.clone())
     }
 
-    /// What asks agents on these hosts.
+    /// A prober for agents on these hosts.
     ///
     /// # Errors
-    /// When one of the [roots](Self::agent_roots) is no certificate.
+    /// When one of the [roots](Self::agent_roots) is not a certificate.
     pub fn prober(&self, hosts: AllowedHosts) -> Result<Prober, ClientError> {
         Prober::trusting(hosts, self.agent_roots.clone())
     }

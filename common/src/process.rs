@@ -21,12 +21,11 @@ pub enum StartError {
     Client(#[from] ClientError),
 }
 
-/// Starts logging, and makes what the function works with, once its secrets are
-/// read.
+/// Starts logging, reads secrets, and constructs the function's state.
 ///
 /// # Errors
-/// When `LOG_LEVEL` is malformed or secrets cannot be read, and whatever `make`
-/// says.
+/// When `LOG_LEVEL` is malformed or secrets cannot be read, and the errors of
+/// `make`.
 pub async fn start<T, F>(make: F) -> Result<T, StartError>
 where
     F: FnOnce(&dyn Environment, &Platform) -> Result<T, StartError>,

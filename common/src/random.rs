@@ -10,7 +10,7 @@ use crate::model::GatewayToken;
 /// A new random gateway token.
 ///
 /// # Errors
-/// When the operating system has no randomness to give.
+/// When the operating system's random source fails.
 pub fn gateway_token() -> Result<GatewayToken, RandomError> {
     bytes().map(GatewayToken::from_random)
 }
@@ -18,15 +18,15 @@ pub fn gateway_token() -> Result<GatewayToken, RandomError> {
 /// 32 unpredictable bytes.
 ///
 /// # Errors
-/// When the operating system has none to give; nothing secret may be made then.
+/// When the operating system's random source fails; no secret may be made then.
 pub fn bytes() -> Result<[u8; 32], RandomError> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(RandomError)?;
     Ok(bytes)
 }
 
-/// An id that is given once, by this process or another one. It may be guessed, and
-/// opens nothing: the system is asked once, and then it is counted.
+/// An id that is unique across processes. It may be guessed, and grants
+/// nothing: the system's random source is read once, and then ids are counted.
 pub fn unique_id() -> Uuid {
     static PROCESS: OnceLock<[u8; 32]> = OnceLock::new();
     static COUNT: AtomicU64 = AtomicU64::new(0);

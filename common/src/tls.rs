@@ -8,10 +8,10 @@ use rustls::{ClientConfig, RootCertStore};
 use crate::config::{Environment, ProcessEnvironment, SSL_CERT_DIR, SSL_CERT_FILE};
 
 /// The root certificates that this program was built with, which are Mozilla's;
-/// or, where `SSL_CERT_FILE` or `SSL_CERT_DIR` is set, those that it names.
+/// or those that `SSL_CERT_FILE` or `SSL_CERT_DIR` names, if set.
 ///
-/// Reading the system's takes longer than all else that a function does before
-/// its first request, and every client would read them anew.
+/// Reading the system's takes longer than everything else that a function does
+/// before its first request, and every client would read them again.
 pub fn roots() -> Arc<RootCertStore> {
     static ROOTS: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| {
         Arc::new(trusted(&ProcessEnvironment, || {

@@ -1,4 +1,4 @@
-//! How a control fails.
+//! Errors of controls.
 
 use std::time::Duration;
 
@@ -39,10 +39,10 @@ pub enum ControlError {
     /// It was located, and Railway failed.
     #[error(transparent)]
     NotDone(#[from] OperationError),
-    /// The first half of a memory reset.
+    /// The memories were deleted, but the restart failed.
     #[error("The agent's memory was deleted, but it was not restarted: {0}")]
     OnlyMemoryReset(#[source] Box<Self>),
-    /// A rotation; the variable may be written all the same.
+    /// A rotation failed; the variable may have been written all the same.
     #[error("The token was not rotated, the old one stays: {0}")]
     NotRotated(#[source] OperationError),
     /// The outcome of an operation cannot be found out at present.

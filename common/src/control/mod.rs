@@ -1,4 +1,5 @@
-//! Controls of agents: one at a time, recorded, and honest about their outcome.
+//! Controls of agents: one at a time, each recorded as an operation with its
+//! real outcome.
 //!
 //! A control acquires the lease of its instance, records the operation, locates
 //! the Railway service, calls Railway, records the outcome, and releases the
@@ -122,7 +123,7 @@ impl Controls {
             Ok(()) => self.run_under(&lease, control, &order).await,
             Err(error) => Err(error),
         };
-        if let Err(error) = self.operations.give_back(lease).await {
+        if let Err(error) = self.operations.release_lease(lease).await {
             tracing::error!(%error, operation = %id, "a lease stays until it expires");
         }
         outcome
@@ -185,7 +186,7 @@ impl Controls {
                 });
             }
         }
-        // Railway has acted, so the caller is told so even though it is not
+        // Railway has acted, so the control succeeds even if that cannot be
         // recorded.
         if let Err(error) = self.operations.save(&operation).await {
             tracing::error!(%error, operation = %operation.id, "an outcome is not on record");

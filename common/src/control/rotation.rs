@@ -1,9 +1,9 @@
 //! Rotation of an agent's gateway token: the new one is pending until the agent
 //! has proved that it accepts it.
 //!
-//! The record of the token decides: a rotation has succeeded once its token was
-//! promoted there, in one write, and failed once its token was withdrawn. Until
-//! then all others keep using the old one.
+//! The token's record decides: a rotation has succeeded once its token was
+//! promoted there, in one write, and failed once it was withdrawn. Until then
+//! the old token stays in use.
 
 use std::time::Duration;
 

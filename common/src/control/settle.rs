@@ -1,4 +1,4 @@
-//! Settling: finding out the outcome of an operation that Railway has accepted.
+//! Settling: determines the outcome of an operation that Railway has accepted.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::probe::{ProbeReport, Process, SKEW, Status};
 use crate::railway::{DeploymentId, DeploymentState};
 use crate::store::LEASE;
 
-/// An agent that is not ready after this time will not become so.
+/// An agent that is not ready after this time will not become ready.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(15);
 
 /// The time limit for one check of Railway and the agent, whatever the caller's
@@ -175,8 +175,8 @@ pub(super) fn with_agent(
 ) -> Option<OperationState> {
     let agrees = match operation.control {
         Control::Stop => report.status == Status::Unreachable,
-        // What does not work of it, a channel or the way through a proxy, is no
-        // business of the control.
+        // A degradation, of a channel or of the way through a proxy, does not
+        // fail the control.
         _ => report.process == Process::Up && is_new_process(operation, report, now),
     };
     if agrees {

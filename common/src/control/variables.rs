@@ -1,4 +1,4 @@
-//! The variables that an agent's service has.
+//! The variables of an agent's service.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,10 +15,10 @@ const PORT: &str = "18789";
 /// The variable from which an agent reads its gateway token.
 pub(super) const GATEWAY_TOKEN: &str = "OPENCLAW_GATEWAY_TOKEN";
 
-/// Variables that every agent of the platform has, `AGENT_VARIABLES`: a JSON
-/// object of texts. What belongs to one agent, such as its token, is added to
-/// them; what belongs to the platform alone must not be among them, for agents
-/// are other people's code.
+/// The variables that every agent of the platform has, `AGENT_VARIABLES`: a
+/// JSON object of strings. An agent's own, such as its token, are added to
+/// them. The platform's secrets must not be among them, for agents run other
+/// people's code.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct AgentVariables(BTreeMap<String, String>);
 

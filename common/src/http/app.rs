@@ -1,4 +1,4 @@
-//! What every function does around its routes.
+//! What all functions have around their routes.
 
 use std::convert::Infallible;
 use std::process::ExitCode;
@@ -28,9 +28,9 @@ pub(super) const BODY_LIMIT: usize = 64 * 1024;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Puts around the routes what all functions share: JSON for unknown paths and
-/// methods, a bound on bodies, an `x-request-id` on every answer and a log line
-/// for every request.
+/// Wraps routes in what all functions share: JSON for unknown paths and
+/// methods, a limit on bodies, an `x-request-id` in every response and a log
+/// line for every request.
 pub fn app(routes: Router) -> Router {
     routes
         .fallback(async || ApiError::NotFound)
@@ -39,16 +39,16 @@ pub fn app(routes: Router) -> Router {
         .layer(middleware::from_fn(trace))
 }
 
-/// How long a function stays awake for what it does in the background. It comes
-/// on top of the answer, so the time that Lambda grants has to have room for it.
+/// How long a function waits for its background tasks. This is in addition to
+/// the request, so the function's timeout has to have room for it.
 const AFTER_ANSWER: Duration = Duration::from_secs(12);
 
-/// The whole life of a function: makes its routes, then answers Lambda's events
-/// until the runtime ends the process. What prevents the start is logged.
+/// Runs a function: builds its routes, then serves Lambda's events until the
+/// runtime ends the process. An error that prevents the start is logged.
 ///
-/// A function may go on working when an answer is out. Lambda has the answer
-/// before, and freezes the process when it asks for the next event: that is put
-/// off until the work is done.
+/// Background tasks may go on after a response was sent. Lambda freezes the
+/// process when it asks for the next event, so that is delayed until the tasks
+/// are done.
 pub async fn serve<F>(routes: F) -> ExitCode
 where
     F: FnOnce(&dyn Environment, &Platform) -> Result<Router, StartError>,
@@ -65,7 +65,8 @@ where
                     answered
                 }
             });
-            // The runtime wants answers that are `Sync`, as axum's bodies are not.
+            // The runtime requires bodies that are `Sync`, which axum's are
+            // not.
             let routes = AndThenLayer::new(async |answer: Response| {
                 Ok::<_, Infallible>(answer.into_response().await)
             })
@@ -85,14 +86,14 @@ where
 }
 
 async fn trace(request: Request, next: Next) -> Response {
-    // The route and not the path: a path may hold anything.
+    // The route and not the path: a path may contain anything.
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("none", MatchedPath::as_str);
     traced(request, route, |request| next.run(request)).await
 }
 
-/// Answers a request with what every answer has: an `x-request-id`, and a line in
-/// the log. For servers that need no router to find a route.
+/// Handles a request with what every response has: an `x-request-id`, and a log
+/// line. For servers that have no router.
 pub async fn traced<F>(request: Request, route: &str, answer: impl FnOnce(Request) -> F) -> Response
 where
     F: Future<Output = Response>,
@@ -119,7 +120,7 @@ where
     .await
 }
 
-/// The caller's own id where it is a sane one, else Lambda's, else a new one.
+/// The caller's own id if it is well-formed, else Lambda's, else a new one.
 fn request_id(request: &Request) -> HeaderValue {
     let sane = |id: &&HeaderValue| {
         let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
@@ -134,8 +135,7 @@ fn request_id(request: &Request) -> HeaderValue {
     of_lambda.unwrap_or_else(|| {
         let mut buffer = Uuid::encode_buffer();
         let id = random::unique_id().hyphenated().encode_lower(&mut buffer);
-        // A UUID is always a header value; without one there is no answer worth
-        // failing for.
+        // A UUID is always a valid header value.
         HeaderValue::from_str(id).unwrap_or(HeaderValue::from_static("none"))
     })
 }

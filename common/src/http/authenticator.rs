@@ -1,4 +1,4 @@
-//! All that can tell who is asking, in one order.
+//! Finds the session of a request, whichever kind it is.
 
 use ::http::{HeaderMap, header, request::Parts};
 use axum::extract::{FromRef, FromRequestParts};
@@ -15,7 +15,7 @@ use crate::identity::{EncryptedCookies, JwtSettings, JwtVerifier, Secrets};
 use crate::model::UserId;
 use crate::store::{Connection, SessionKey, Sessions};
 
-/// How sessions are found, as the environment says it.
+/// The settings of logins.
 #[derive(Clone, Debug)]
 pub struct SessionSettings {
     table: String,
@@ -46,10 +46,10 @@ impl SessionSettings {
         })
     }
 
-    /// Makes the keys and clients, once for a process.
+    /// Builds keys and clients, once per process.
     ///
     /// # Errors
-    /// When no HTTP client can be made.
+    /// When an HTTP client cannot be made.
     pub fn open(self, connection: &Connection) -> Result<Authenticator, ClientError> {
         Ok(Authenticator {
             sessions: Sessions::new(connection.clone(), self.table),
@@ -60,14 +60,14 @@ impl SessionSettings {
     }
 }
 
-/// Tells who is asking. The first of these that is valid counts:
+/// Finds the session of a request. The first of these that is valid counts:
 ///
 /// 1. an opaque cookie, which is looked up;
 /// 2. an encrypted cookie of Auth.js or NextAuth;
 /// 3. a signed bearer token.
 ///
-/// Cookies can be sent by pages that the user never meant to ask: a write with
-/// one has to come from an allowed origin.
+/// Browsers send cookies with whatever any page requests, so a write with a
+/// cookie has to come from an allowed origin.
 #[derive(Clone, Debug)]
 pub struct Authenticator {
     sessions: Sessions,
@@ -77,7 +77,7 @@ pub struct Authenticator {
 }
 
 impl Authenticator {
-    /// Whose session a request belongs to.
+    /// The user of a request's session.
     ///
     /// # Errors
     /// When there is no valid session, or the keys to verify one cannot be
@@ -106,8 +106,8 @@ impl Authenticator {
             .flatten()
             .filter_map(|cookie| Cookie::parse(cookie).ok())
             .collect();
-        // Of two of one name the first counts: browsers send the one of the
-        // nearest path first.
+        // The first of two cookies with one name counts: browsers send the one
+        // with the longest path first.
         let value = |name: &str| {
             let cookie = cookies.iter().find(|cookie| cookie.name() == name)?;
             Some(cookie.value())

@@ -1,4 +1,4 @@
-//! Which service is asking: the platform's own bearer key.
+//! Authenticates the platform's own services, by their bearer key.
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,13 +18,13 @@ pub struct InternalKey {
 }
 
 impl InternalKey {
-    /// The key itself, to be sent and never to be shown.
+    /// The key itself, to be sent and never to be logged.
     pub fn reveal(&self) -> &str {
         &self.key
     }
 
-    /// Compares in constant time. The digests are of one length, so not even
-    /// the key's length can be measured.
+    /// Compares in constant time. Digests have one length, so not even the
+    /// key's length can be measured.
     pub fn is(&self, presented: &str) -> bool {
         let presented: [u8; 32] = Sha256::digest(presented.as_bytes()).into();
         presented.ct_eq(&self.digest).into()
@@ -56,7 +56,7 @@ impl FromStr for InternalKey {
     }
 }
 
-/// A caller who presented the key as `Authorization: Bearer`. Everybody else is
+/// A caller that presented the key as `Authorization: Bearer`. Any other is
 /// refused with 401.
 #[derive(Clone, Copy, Debug)]
 pub struct Bearer;
@@ -76,7 +76,7 @@ where
     }
 }
 
-/// What is presented as `Authorization: Bearer`.
+/// The token of `Authorization: Bearer`.
 pub fn presented(headers: &HeaderMap) -> Option<&str> {
     let header = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, presented) = header.split_once(' ')?;

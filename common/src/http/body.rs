@@ -1,4 +1,4 @@
-//! Bodies of requests.
+//! Request bodies.
 
 use ::http::StatusCode;
 use axum::body::Bytes;
@@ -13,7 +13,7 @@ use super::app::BODY_LIMIT;
 #[derive(Clone, Debug)]
 pub struct JsonObject(pub Map<String, Value>);
 
-/// A body that is a JSON object, or empty: then the object is.
+/// A body that is a JSON object; an empty body is an empty object.
 #[derive(Clone, Debug)]
 pub struct OptionalJsonObject(pub Map<String, Value>);
 

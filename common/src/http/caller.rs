@@ -1,4 +1,5 @@
-//! Where a request came from, as `X-Forwarded-*` tells it to an agent.
+//! Where a request came from, for the `X-Forwarded-*` headers that an agent
+//! gets.
 
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
@@ -38,7 +39,7 @@ impl FromStr for TrustedProxies {
 /// The client behind a request, as far as it is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// None if neither the server nor Lambda's event says.
+    /// `None` if neither the server nor Lambda's event names it.
     pub address: Option<IpAddr>,
     /// `https` or `http`.
     pub scheme: &'static str,
@@ -47,7 +48,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Trusts what the platform's own proxies say, and nothing else.
+    /// Trusts the entries of the platform's own proxies, and no others.
     pub fn of(request: &Parts, trusted_proxies: TrustedProxies) -> Self {
         let (peer, by_gateway) = match lambda_source(&request.extensions) {
             Some(source) => (source, true),
@@ -63,8 +64,8 @@ impl Caller {
             _ => &told,
         };
         let address = (0..trusted_proxies.0).fold(peer, |nearest, hops| {
-            // Where an entry is missing or malformed, the nearest known address
-            // stands for the client.
+            // If an entry is missing or malformed, the nearest known address
+            // counts as the client's.
             let entry = told.len().checked_sub(hops + 1).and_then(|at| told.get(at));
             entry.copied().flatten().or(nearest)
         });
@@ -73,7 +74,7 @@ impl Caller {
             _ => None,
         };
         let scheme = if by_gateway {
-            // API Gateway serves nothing else.
+            // API Gateway serves only https.
             Some("https")
         } else {
             (trusted_proxies.0 > 0).then(last_proxy).flatten()

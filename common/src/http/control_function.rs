@@ -1,4 +1,4 @@
-//! What the functions that control agents begin with.
+//! The state that the functions `lifecycle` and `maintenance` share.
 
 use axum::extract::FromRef;
 
@@ -10,10 +10,10 @@ use crate::control::{ControlSettings, Controls};
 use crate::platform::Platform;
 use crate::store::Instances;
 
-/// What the endpoints of such a function work with.
+/// The state of a function that controls agents.
 #[derive(Clone, FromRef)]
 pub struct ControlFunction {
-    /// Whether controls do anything.
+    /// Whether controls are enabled.
     pub switch: ControlsSwitch,
     pub clock: SharedClock,
     pub authenticator: Authenticator,
@@ -26,7 +26,7 @@ impl FromRef<ControlFunction> for Instances {
     }
 }
 
-/// The same, as the environment says it.
+/// The settings that it is built from.
 pub struct ControlFunctionSettings {
     switch: ControlsSwitch,
     sessions: SessionSettings,

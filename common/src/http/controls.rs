@@ -1,4 +1,4 @@
-//! What requests for controls have in common.
+//! The switch for controls, and their idempotency keys.
 
 use std::str::FromStr;
 
@@ -8,13 +8,12 @@ use super::ApiError;
 use crate::config::{ENABLE_CONTROLS, PUBLIC_ENABLE_CONTROLS, Reader};
 use crate::model::{IdempotencyKey, UserId};
 
-/// The switch for everything that changes an agent, from the contract's "Controls
-/// disabled". Handlers look at it before anything else.
+/// The switch for everything that changes an agent, from the contract's
+/// "Controls disabled". Handlers check it before anything else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ControlsSwitch {
-    /// Controls do what they say.
     On,
-    /// Controls answer 503.
+    /// Controls are refused with 503.
     Off,
 }
 
@@ -62,15 +61,15 @@ impl ControlsSwitch {
 /// The caller's `Idempotency-Key`, if there is one.
 ///
 /// # Errors
-/// A 400 for a key that is none.
+/// The 400 for a malformed key.
 pub fn idempotency_key(
     headers: &HeaderMap,
     user: &UserId,
 ) -> Result<Option<IdempotencyKey>, ApiError> {
     headers
         .get("idempotency-key")
-        // What is not text is refused like other characters that are not
-        // allowed.
+        // A value that is not text is refused like any other disallowed
+        // character.
         .map(|key| IdempotencyKey::new(user, key.to_str().unwrap_or_default()))
         .transpose()
         .map_err(|error| ApiError::BadRequest(format!("Idempotency-Key {error}")))

@@ -1,15 +1,15 @@
-//! Routes and their descriptions, from the OpenAPI attributes of their handlers.
+//! Routes and their OpenAPI descriptions, both from the attributes of handlers.
 
 use axum::handler::Handler;
 use axum::routing::{MethodRouter, Router};
 use utoipa::Path;
 use utoipa_axum::PathItemExt;
 
-/// Makes two functions out of the modules of endpoints, each with its `handler`:
-/// `routes` is what a function serves, and `openapi` what they take and answer.
-/// Both read the same attribute, which is the only route table. They are two
-/// because a description takes time and space, and nobody asks a deployed
-/// function for it: there it is not even linked.
+/// Makes two functions of the modules of endpoints, each with its `handler`:
+/// `routes` returns the routes, and `openapi` their description. Both read the
+/// same attribute, which is the only route table. They are separate so that a
+/// deployed function, which nobody asks for its description, does not even link
+/// it.
 ///
 /// `State, Schemas: …` adds the schemas of an `#[derive(OpenApi)]`.
 #[macro_export]
@@ -25,7 +25,7 @@ macro_rules! endpoints {
         );
     };
     (@ $state:ty, $described:expr; $($($module:ident)::+),+) => {
-        /// What the endpoints take and answer.
+        /// The description of the endpoints.
         pub fn openapi() -> utoipa::openapi::OpenApi {
             use utoipa_axum::{router::OpenApiRouter, routes};
             let described: OpenApiRouter<$state> = $described;
@@ -45,7 +45,7 @@ macro_rules! endpoints {
     };
 }
 
-/// Adds a handler where its attribute says. [`endpoints!`](crate::endpoints)
+/// Adds a handler at its attribute's route. [`endpoints!`](crate::endpoints)
 /// calls this.
 pub fn route<P, H, T, S>(routes: Router<S>, handler: H) -> Router<S>
 where

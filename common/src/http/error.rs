@@ -1,4 +1,4 @@
-//! What goes wrong, and the one table that makes a status of it.
+//! Errors of the API, and the one table from cause to status.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -17,27 +17,27 @@ use crate::railway::RailwayError;
 use crate::random::RandomError;
 use crate::store::{NotIssued, StoreError};
 
-/// Why a request is not answered as it was meant.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
     /// No valid session or bearer key.
     #[error("Unauthorized")]
     Unauthorized,
-    /// The caller is known and may not do this. Also what the contract answers to
-    /// nobody at `GET /api/instance/{userId}`.
+    /// The caller is known and may not do this. For some endpoints the contract
+    /// also has this for unauthenticated callers.
     #[error("Forbidden")]
     Forbidden,
-    /// A page that may not writes with a user's cookie.
+    /// A page that is not allowed to tried to write with a user's cookie.
     #[error(transparent)]
     ForeignOrigin(ForeignOrigin),
-    /// A bearer token cannot be verified now.
+    /// A bearer token cannot be verified at present.
     #[error("The login's keys cannot be fetched")]
     KeysUnavailable(#[source] KeysUnavailable),
-    /// The contract's sentence for an instance that is not there or not the
-    /// caller's.
+    /// The contract's sentence for an instance that does not exist or is not
+    /// the caller's.
     #[error("No instance found. Please deploy first.")]
     NoInstance,
-    /// The contract's sentence where the caller has no agent to maintain.
+    /// The contract's sentence for a caller without an agent.
     #[error("No agent deployed")]
     NoAgent,
     /// The contract's sentence for an agent without a gateway token.
@@ -46,23 +46,22 @@ pub enum ApiError {
     /// The instance has no operation of this id.
     #[error("No such operation")]
     NoOperation,
-    /// The platform names an instance that is not on record.
+    /// A service named an instance that is not on record.
     #[error("No such instance")]
     UnknownInstance,
-    /// The instance is on record, and Railway has no service for it.
+    /// The instance is on record, but Railway has no service for it.
     #[error("The instance has no container: its service is not on Railway")]
     NoContainer,
     /// The contract's sentence for a fleet that cannot be listed; the cause is
     /// for the log.
     #[error("Failed to list instances")]
     NotListed(#[source] RailwayError),
-    /// The contract's sentence for a container whose figures cannot be had.
+    /// The contract's sentence for a container whose figures are not available.
     #[error("Failed to get container stats")]
     NotMeasured(#[source] RailwayError),
-    /// Nothing lives at this path.
     #[error("Not found")]
     NotFound,
-    /// Something lives at this path, but not under this method.
+    /// The path exists, but not with this method.
     #[error("Method not allowed")]
     MethodNotAllowed,
     /// The request is malformed; the text names the field and the rule.
@@ -71,7 +70,7 @@ pub enum ApiError {
     /// The body is larger than allowed.
     #[error("The body must be at most {0} bytes")]
     BodyTooLarge(usize),
-    /// The system has no randomness to make a secret of.
+    /// The operating system's random source failed.
     #[error("Internal server error")]
     Random(#[from] RandomError),
     /// The switch for controls is off; the sentence is the contract's.
@@ -80,7 +79,7 @@ pub enum ApiError {
          fully verified."
     )]
     ControlsDisabled,
-    /// A control failed, each in its own way.
+    /// A control failed.
     #[error(transparent)]
     Control(ControlError),
     /// The store failed, or a record is damaged; the cause is for the log.
@@ -116,7 +115,7 @@ impl<E: Into<ApiError>> From<E> for LifecycleError {
 }
 
 impl ApiError {
-    /// The status that it is answered with.
+    /// The status of the response.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
@@ -149,7 +148,7 @@ impl ApiError {
         }
     }
 
-    /// Writes causes that are no business of the caller to the log, once.
+    /// Logs causes that the caller must not see.
     fn log(&self) {
         match self {
             Self::Store(cause) => tracing::error!(%cause, "store"),
@@ -171,19 +170,20 @@ impl ApiError {
         }
     }
 
-    /// Answers with a body of the endpoint's own, and writes what is no business
-    /// of the caller to the log.
+    /// The response, with a body of the endpoint's own. Causes that the caller
+    /// must not see are logged.
     pub fn answer(&self, body: impl Serialize) -> Response {
         self.log();
         let mut response = (self.status(), Json(body)).into_response();
         let headers = response.headers_mut();
         if matches!(self, Self::Unauthorized) {
-            // RFC 9110 wants a challenge with every 401. Cookies have none.
+            // RFC 9110 requires a challenge with every 401. There is none for
+            // cookies.
             let challenge = HeaderValue::from_static("Bearer");
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         if let Some(wait) = self.retry_after() {
-            // Whole seconds, rounded up: earlier would be in vain.
+            // Whole seconds, rounded up: an earlier retry would fail.
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
@@ -205,7 +205,7 @@ fn control_status(error: &ControlError) -> StatusCode {
     }
 }
 
-/// Of extractors that refuse nothing.
+/// For extractors that cannot fail.
 impl From<Infallible> for ApiError {
     fn from(never: Infallible) -> Self {
         match never {}

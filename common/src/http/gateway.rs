@@ -1,4 +1,4 @@
-//! Which agent is asking: its own gateway token.
+//! Authenticates agents, by their own gateway token.
 
 use std::fmt;
 
@@ -8,8 +8,8 @@ use axum::extract::FromRequestParts;
 use super::{ApiError, bearer};
 use crate::model::GatewayToken;
 
-/// What a caller presents as a gateway token. Whose it is, if anybody's, is
-/// still to be found out; whatever is none is refused with 401.
+/// The gateway token that a caller presents. Which agent it belongs to, if any,
+/// is still to be checked; a malformed one is refused with 401.
 #[derive(Clone)]
 pub struct PresentedToken(pub GatewayToken);
 

@@ -1,7 +1,7 @@
 //! Headers that are lists, read one member at a time.
 //!
-//! What stands in one member is no reason to distrust the others: a cookie of
-//! some other site may hold any byte, and must not hide the session beside it.
+//! A malformed member does not invalidate the others: a cookie of another
+//! application may contain any byte, and must not hide the session beside it.
 
 use std::str;
 

@@ -1,4 +1,4 @@
-//! Where requests enter and causes become status codes.
+//! HTTP: extractors for requests, and the mapping from causes to status codes.
 
 mod app;
 mod authenticator;

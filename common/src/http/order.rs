@@ -1,5 +1,4 @@
-//! What the controls of an instance have in common: who may give an order, and
-//! how it is answered.
+//! What the controls of an instance share: who may order one, and the response.
 
 use ::http::request::Parts;
 use axum::extract::{FromRef, FromRequestParts};
@@ -14,7 +13,7 @@ use crate::clock::SharedClock;
 use crate::control::{Controls, Order};
 use crate::model::Operation;
 
-/// An order of the instance's owner. The switch is looked at first, then the
+/// An order of the instance's owner. The switch is checked first, then the
 /// session, then the path.
 #[derive(Debug)]
 pub struct OwnerOrder(pub Order);
@@ -44,11 +43,11 @@ where
     }
 }
 
-/// How an order can be refused, for OpenAPI: all controls have it in common. It
-/// describes what [`LifecycleError`] answers.
+/// How an order can be refused, for the OpenAPI description of all controls:
+/// the responses of [`LifecycleError`].
 #[derive(Debug, IntoResponses)]
 pub enum Refusal {
-    /// The id or the key has other characters than it may have
+    /// The id or the idempotency key contains characters that are not allowed
     #[response(status = 400)]
     Malformed(LifecycleErrorBody),
     /// No valid session
@@ -85,7 +84,7 @@ pub struct Controlled {
 }
 
 impl Controlled {
-    /// The answer about an operation, with the contract's word for its control.
+    /// The response for an operation, with the contract's word for its control.
     pub fn new(status: &'static str, operation: &Operation) -> Self {
         Self {
             success: true,

@@ -1,13 +1,12 @@
-//! Which web pages may write with a user's cookie. A browser sends cookies
-//! along with what any page on the web asks for; `Origin` says which page it
-//! was.
+//! Which web pages may write with a user's cookie. A browser sends cookies with
+//! whatever any page requests; `Origin` says which page it was.
 
 use std::str::FromStr;
 
 use ::http::{HeaderMap, header, request::Parts};
 use url::{Origin, Url};
 
-/// The origins beside the API's own, each exactly as a browser sends it.
+/// The origins besides the API's own, each exactly as a browser sends it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AllowedOrigins(Vec<String>);
 
@@ -21,7 +20,7 @@ impl FromStr for AllowedOrigins {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let origins = text.split(',').map(|origin| {
             let origin = origin.trim();
-            // What a browser never sends would never match; a star is no
+            // An origin that no browser sends would never match; `*` is not a
             // pattern here.
             let is_sent =
                 web_origin(origin)?.ascii_serialization() == origin && !origin.contains('*');
@@ -37,19 +36,21 @@ impl FromStr for AllowedOrigins {
 /// Why a write with a cookie is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ForeignOrigin {
-    /// `Origin` names a page that is not allowed to.
+    /// `Origin` is not an allowed one.
     #[error(
         "Origin is neither this API's own nor an allowed one: cookies may not write from there"
     )]
     NotAllowed,
-    /// There is no `Origin`, and the browser says that another site asks.
+    /// There is no `Origin`, and the browser says that the request is
+    /// cross-site.
     #[error("Sec-Fetch-Site is cross-site: cookies may not write from another site")]
     CrossSite,
 }
 
 impl AllowedOrigins {
-    /// Refuses a write that another page sends with the user's cookie. Without
-    /// `Origin` it was no page: browsers send it with every write.
+    /// Refuses a write that another page sends with the user's cookie. A
+    /// request without `Origin` was not sent by a page: browsers send it with
+    /// every write.
     pub(super) fn check(&self, request: &Parts) -> Result<(), ForeignOrigin> {
         if request.method.is_safe() {
             return Ok(());
@@ -72,7 +73,7 @@ impl AllowedOrigins {
     }
 }
 
-/// Whether the page comes from the host that was asked.
+/// Whether the page comes from the host of the request.
 fn is_own(origin: &str, request: &Parts) -> bool {
     let own = || {
         let origin = web_origin(origin)?;

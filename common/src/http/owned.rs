@@ -1,4 +1,4 @@
-//! What a path names, for its owner alone.
+//! Loads the instance that a path names, for its owner only.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -12,20 +12,21 @@ use crate::clock::SharedClock;
 use crate::model::{Instance, InstanceId, UserId};
 use crate::store::{AgentStates, Instances, StoreError, Watched};
 
-/// How those are refused who do not own the instance: a row of the contract's
-/// table of callers. Its types also describe the row for OpenAPI.
+/// How callers are refused who do not own the instance, as the contract says
+/// for the endpoint. Its types also describe the responses for OpenAPI.
 pub trait RefusalPolicy {
-    /// To somebody without a session.
+    /// The error for a caller without a session.
     fn nobody(refused: SessionRefused) -> ApiError;
 
-    /// To a user who does not own the instance, whether there is one or not.
+    /// The error for a user who does not own the instance, whether it exists or
+    /// not.
     fn stranger() -> ApiError;
 }
 
-/// What most endpoints answer.
+/// 401 without a session, 403 for anybody but the owner: most endpoints.
 #[derive(Debug, IntoResponses)]
 pub enum UnauthorizedThenForbidden {
-    /// The id has other characters than an id has
+    /// The id contains characters that are not allowed
     #[response(status = 400)]
     Malformed(ErrorBody),
     /// No valid session
@@ -52,10 +53,11 @@ impl RefusalPolicy for UnauthorizedThenForbidden {
     }
 }
 
-/// What the contract wants at `GET /api/instance/{userId}`.
+/// 403 without a session, 404 for anybody but the owner: the contract's `GET
+/// /api/instance/{userId}`.
 #[derive(Debug, IntoResponses)]
 pub enum ForbiddenThenNotFound {
-    /// The id has other characters than an id has
+    /// The id contains characters that are not allowed
     #[response(status = 400)]
     Malformed(ErrorBody),
     /// No valid session
@@ -82,10 +84,11 @@ impl RefusalPolicy for ForbiddenThenNotFound {
     }
 }
 
-/// What the contract wants at `GET /api/instance/{userId}/token`.
+/// 403 for everybody but the owner: the contract's `GET
+/// /api/instance/{userId}/token`.
 #[derive(Debug, IntoResponses)]
 pub enum AlwaysForbidden {
-    /// The id has other characters than an id has
+    /// The id contains characters that are not allowed
     #[response(status = 400)]
     Malformed(ErrorBody),
     /// No valid session, no such instance, or not the caller's
@@ -111,16 +114,14 @@ impl RefusalPolicy for AlwaysForbidden {
 
 /// A record with an owner.
 pub trait OwnedRecord: Sized + Send {
-    /// Where it is kept.
+    /// The store that it is loaded from.
     type Store: Send + Sync;
 
-    /// Reads the record of an instance.
     fn load(
         store: &Self::Store,
         id: &InstanceId,
     ) -> impl Future<Output = Result<Option<Self>, StoreError>> + Send;
 
-    /// Whose it is.
     fn owner(&self) -> &UserId;
 }
 
@@ -148,15 +149,13 @@ impl OwnedRecord for Watched {
     }
 }
 
-/// The record of the instance that the path names in its first parameter, which
-/// belongs to the session's user; anybody else is refused as `P` says. The
-/// session is looked at first, then the path, then whatever else the endpoint
-/// is asked, as `Q`: a request that is malformed costs no read of the record.
+/// The record of the instance that the path names in its first parameter, if it
+/// belongs to the session's user; any other caller is refused as `P` says. The
+/// session is checked first, then the path, then the rest of the request as
+/// `Q`, so that a malformed request costs no read of the record.
 #[derive(Debug)]
 pub struct OwnedInstance<P, Q = (), R = Instance> {
-    /// The record.
     pub instance: R,
-    /// What else the request asks.
     pub query: Q,
     policy: PhantomData<fn() -> P>,
 }
@@ -187,11 +186,11 @@ where
     }
 }
 
-/// The record of an instance that belongs to this user.
+/// Loads the record of an instance that belongs to this user.
 ///
 /// # Errors
-/// When there is none, or it is somebody else's, as `P` says; or when the store
-/// fails.
+/// As `P` says when there is none, or it belongs to another user; and when the
+/// store fails.
 pub async fn owned<P: RefusalPolicy, R: OwnedRecord>(
     store: &R::Store,
     id: &InstanceId,

@@ -9,8 +9,8 @@ use axum::extract::{FromRequestParts, RawPathParams};
 use super::ApiError;
 use crate::model::{InstanceId, WindowId};
 
-/// The instance that the path names, in its first parameter. Anything that is
-/// no instance id is refused with a 400 that names the parameter.
+/// The instance that the path names, in its first parameter. A malformed id is
+/// refused with a 400 that names the parameter.
 #[derive(Clone, Debug)]
 pub struct InstancePath(pub InstanceId);
 

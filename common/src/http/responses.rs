@@ -1,12 +1,12 @@
-//! How endpoints fail, for OpenAPI: what many have in common. Each describes what
-//! [`ApiError`](super::ApiError) answers; an endpoint that means more by one of
-//! these statuses says so after it.
+//! Error responses that many endpoints share, for OpenAPI: those of
+//! [`ApiError`](super::ApiError). An endpoint that means more by one of these
+//! statuses overrides it.
 
 use utoipa::IntoResponses;
 
 use super::ErrorBody;
 
-/// Of endpoints that change the caller's own agent.
+/// For endpoints that change the caller's own agent.
 #[derive(Debug, IntoResponses)]
 pub enum CallersAgentErrors {
     /// No valid session
@@ -23,7 +23,7 @@ pub enum CallersAgentErrors {
     NoKeys(ErrorBody),
 }
 
-/// Of endpoints for operators, who present the internal key.
+/// For endpoints for the platform's services, which present the internal key.
 #[derive(Debug, IntoResponses)]
 pub enum OperatorErrors {
     /// No bearer key, or a wrong one
@@ -34,10 +34,10 @@ pub enum OperatorErrors {
     Failed(ErrorBody),
 }
 
-/// Of endpoints that take a body.
+/// For endpoints that take a body.
 #[derive(Debug, IntoResponses)]
 pub enum BodyErrors {
-    /// A field is bad; the message names all that are
+    /// A field is invalid; the message names all invalid fields
     #[response(status = 400)]
     BadField(ErrorBody),
     /// The body is too large

@@ -1,4 +1,4 @@
-//! Who is asking: a user who is logged in.
+//! The session of a logged-in user.
 
 use axum::response::{IntoResponse, Response};
 
@@ -11,26 +11,25 @@ use crate::store::StoreError;
 /// The names of the opaque session cookie, the preferred one first.
 pub const COOKIES: [&str; 2] = ["__Secure-agentbot.session-token", "agentbot-session"];
 
-/// A caller with a valid session. As an extractor it refuses nobodies with 401;
-/// a handler that owes them another status takes
-/// `Result<Session, SessionRefused>`. How sessions are found is the
-/// [`Authenticator`](super::Authenticator)'s business.
+/// A caller with a valid session. As an extractor it refuses unauthenticated
+/// callers with 401; a handler that answers them with another status takes
+/// `Result<Session, SessionRefused>`. The
+/// [`Authenticator`](super::Authenticator) finds sessions.
 #[derive(Clone, Debug)]
 pub struct Session {
-    /// The user who is logged in.
     pub user: UserId,
 }
 
 /// Why there is no session.
 #[derive(Debug)]
 pub enum SessionRefused {
-    /// No cookie and no token, or none that is valid now.
+    /// No cookie and no token, or none that is valid.
     NoSession,
-    /// There is a cookie, and a page that may not use it.
+    /// There is a cookie, but the page may not use it.
     ForeignOrigin(ForeignOrigin),
-    /// The store could not tell.
+    /// The store failed.
     Store(StoreError),
-    /// There are no keys to tell a good token from a bad one.
+    /// There are no keys to verify a token with.
     Keys(KeysUnavailable),
 }
 

@@ -118,7 +118,7 @@ impl Operations {
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn give_back(&self, lease: Lease) -> Result<(), StoreError> {
+    pub async fn release_lease(&self, lease: Lease) -> Result<(), StoreError> {
         let answer = self
             .connection
             .client

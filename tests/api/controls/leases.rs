@@ -247,10 +247,10 @@ async fn fence_numbers_grow_and_an_expired_lease_is_not_taken_from_its_next_hold
     assert!(second.fence > first.fence);
     let holder = second.operation.to_string();
 
-    operations.give_back(first).await.unwrap();
+    operations.release_lease(first).await.unwrap();
     assert_eq!(take(&world, Control::Start).await.unwrap_err(), holder);
     let fence = second.fence;
-    operations.give_back(second).await.unwrap();
+    operations.release_lease(second).await.unwrap();
     let third = take(&world, Control::Start).await.unwrap();
     assert!(third.fence > fence);
 }

@@ -105,7 +105,7 @@ async fn a_lease_that_somebody_holds_puts_a_step_off_and_is_no_try() {
     );
     let record = world.records.instance(ID).await;
     assert_eq!(record["healing"].get("tries"), None, "{record}");
-    store.give_back(lease).await.unwrap();
+    store.release_lease(lease).await.unwrap();
     assert_eq!(steps(&sweeps(&world, 1).await), 1);
     assert_eq!(operations(&world, ID).await, [healed("restart")]);
 }
