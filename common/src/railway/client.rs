@@ -1,4 +1,4 @@
-//! The client: who asks, how often, and for how long.
+//! The client: settings, retries and time limits.
 
 use std::fmt;
 use std::sync::Arc;
@@ -33,8 +33,8 @@ pub(super) struct Access {
 }
 
 impl Railway {
-    /// Makes the client. Settings that are missing are no error until a service
-    /// is to be resolved.
+    /// Builds the client. Missing settings are no error until a service is
+    /// resolved.
     ///
     /// # Errors
     /// When the HTTP client cannot be made.
@@ -55,7 +55,7 @@ impl Railway {
         self.access.is_ok()
     }
 
-    /// How long this client waits, and for what.
+    /// The time limits of this client.
     pub(crate) fn limits(&self) -> Limits {
         self.limits
     }
@@ -65,8 +65,8 @@ impl Railway {
         Instant::now() + self.limits.total
     }
 
-    /// Asks, and repeats a question that got no answer, in what time there is.
-    /// When Railway asks to wait for longer, its refusal is passed on at once.
+    /// Sends a query, and retries it within the time limit. If Railway asks for
+    /// a longer wait, its refusal is returned at once.
     pub(super) async fn read<Q: GraphQLQuery>(
         &self,
         access: &Access,
@@ -82,7 +82,7 @@ impl Railway {
         .await
     }
 
-    /// Sends, and sends again on the failures that `repeat` names.
+    /// Sends a request, and retries the failures that `repeat` names.
     pub(super) async fn send_while<Q: GraphQLQuery>(
         &self,
         access: &Access,

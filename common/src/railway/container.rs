@@ -10,38 +10,36 @@ use utoipa::ToSchema;
 use super::{DeploymentState, FleetService};
 use crate::model::human_duration;
 
-/// What an agent's container does.
+/// The state of an agent's container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ContainerState {
-    /// It is up.
     Running,
-    /// It is on its way up, and nothing runs beside it.
+    /// It is starting, and no other container runs.
     Starting,
-    /// Its process is about to come back.
+    /// Its process is being restarted.
     Restarting,
-    /// It is on its way down.
     Stopping,
-    /// It is down, because somebody wanted it.
+    /// It was stopped on purpose.
     Stopped,
-    /// It is asleep, and traffic wakes it.
+    /// Railway has put it to sleep; traffic wakes it.
     Sleeping,
-    /// Its process ended by itself.
+    /// Its process crashed.
     Crashed,
     /// It never came up.
     Failed,
     /// It waits for a person's approval.
     AwaitingApproval,
-    /// There is a service, and nothing was ever deployed.
+    /// There is a service, but nothing was ever deployed.
     Undeployed,
     /// There is no service.
     Missing,
-    /// Railway says something that this version does not know.
+    /// Railway reports a status that this version does not know.
     Unknown,
 }
 
 impl ContainerState {
-    /// All of them, by their words.
+    /// All states, with their words.
     const ALL: [(Self, &'static str); 12] = [
         (Self::Running, "running"),
         (Self::Starting, "starting"),
@@ -90,9 +88,9 @@ impl ContainerState {
 
     /// The state for so long, where that is known, as `docker ps` puts it.
     ///
-    /// Docker adds a process's exit code. Railway tells none, so that there is
-    /// none here, and a crash is told apart by its name. Docker has no word for
-    /// what is not there, and none for waiting.
+    /// Docker adds a process's exit code. Railway reports none, so there is
+    /// none here, and a crash has a word of its own. Docker has no word for a
+    /// missing container, or for one that waits for approval.
     pub fn in_dockers_words(self, age: Option<Duration>) -> String {
         let age = age.map(human_duration);
         let ago = age.as_deref().map(|age| format!("{age} ago"));

@@ -35,38 +35,35 @@ impl fmt::Display for DeploymentId {
 /// One deployment of a service, as Railway describes it at one time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deployment {
-    /// Its id.
     pub id: DeploymentId,
-    /// What its status means.
     pub state: DeploymentState,
-    /// When it was made.
     pub created_at: Timestamp,
     /// When its status last changed.
     pub status_updated_at: Option<Timestamp>,
     /// The image that it runs, if Railway reports one.
     pub image: Option<Image>,
-    /// It was stopped, at which its status stays as it was.
+    /// Whether it was stopped, which leaves its status unchanged.
     pub(super) stopped_silently: bool,
     /// Its instances with their statuses, which change when it restarts.
     pub(super) instances: Vec<(String, InstanceStatus)>,
 }
 
 impl Deployment {
-    /// Since when its status is what it is; since it was made, where Railway
-    /// does not tell.
+    /// When its status last changed, or when it was created if Railway does not
+    /// report that.
     pub fn since(&self) -> Timestamp {
         self.status_updated_at.unwrap_or(self.created_at)
     }
 
-    /// For how long it has been in its state. A stop leaves the status alone, so
-    /// that nobody knows when it was.
+    /// For how long it has been in its state. `None` if it was stopped: Railway
+    /// does not report when.
     pub fn age(&self, now: Timestamp) -> Option<Duration> {
         // Railway's clock may be ahead of this one.
         let age = || Duration::try_from(now.duration_since(self.since())).unwrap_or_default();
         (!self.stopped_silently).then(age)
     }
 
-    /// Whether its process is about to come back in the same container.
+    /// Whether its process is being restarted in the same container.
     pub fn is_restarting(&self) -> bool {
         let mut statuses = self.instances.iter().map(|(_, status)| status);
         self.state == DeploymentState::Starting
@@ -77,13 +74,12 @@ impl Deployment {
 /// What a deployment's status means to its owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeploymentState {
-    /// On its way up, or restarting.
+    /// Starting or restarting.
     Starting,
     /// Up.
     Running,
-    /// On its way down.
     Stopping,
-    /// Down, because somebody wanted it.
+    /// Stopped on purpose.
     Stopped,
     /// Asleep: traffic wakes it, and the first request may get a 502.
     Sleeping,
@@ -100,10 +96,10 @@ pub enum DeploymentState {
 }
 
 impl DeploymentState {
-    /// What Railway's three facts mean together.
+    /// The state that Railway's three facts mean together.
     ///
-    /// `stopped` may already be true while a deployment starts, so that it
-    /// counts only beside `SUCCESS`.
+    /// `stopped` may already be true while a deployment starts, so it counts
+    /// only together with `SUCCESS`.
     pub fn of(status: DeploymentStatus, stopped: bool, instances: &[InstanceStatus]) -> Self {
         let any = |wanted: &[InstanceStatus]| instances.iter().any(|it| wanted.contains(it));
         match status {
@@ -137,7 +133,7 @@ impl DeploymentState {
         }
     }
 
-    /// It will not change by itself.
+    /// Whether it will not change by itself.
     pub fn settled(self) -> bool {
         !matches!(self, Self::Starting | Self::Stopping | Self::Unknown)
     }

@@ -1,15 +1,15 @@
-//! How Railway fails.
+//! Errors of Railway.
 
 use std::time::Duration;
 
 use super::settings::TokenType;
 
-/// Why Railway did not do what it was asked.
+/// Why a request to Railway failed.
 ///
-/// The texts never contain the key, nor the values of variables.
+/// Messages contain neither the key nor the values of variables.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RailwayError {
-    /// The key is not good for this. Railway words every such case the same.
+    /// The key does not allow this. Railway has one message for all such cases.
     #[error(
         "Railway refused the key: RAILWAY_API_KEY may be wrong, or RAILWAY_TOKEN_TYPE, \
          which is {0}, may not fit it"
@@ -27,19 +27,20 @@ pub enum RailwayError {
     /// No connection, so that the request had no effect.
     #[error("Railway cannot be reached: {0}")]
     Unreachable(String),
-    /// The request was sent and the answer is lost: only the state tells
+    /// The request was sent, but the response was lost: only the state shows
     /// whether it had an effect.
     #[error("Railway gave no answer: {0}")]
     NoAnswer(String),
 }
 
 impl RailwayError {
-    /// The same question may get an answer a little later.
+    /// Whether the same query may succeed later.
     pub(super) fn may_pass(&self) -> bool {
         self.had_no_effect() || matches!(self, Self::NoAnswer(_))
     }
 
-    /// The request certainly did nothing, so that it may be sent again as it is.
+    /// Whether the request certainly had no effect, so that it may be sent
+    /// again.
     pub(super) fn had_no_effect(&self) -> bool {
         matches!(self, Self::RateLimited { .. } | Self::Unreachable(_))
     }
@@ -52,8 +53,7 @@ impl RailwayError {
         }
     }
 
-    /// Takes secrets out of what Railway said: its errors quote what it was
-    /// sent.
+    /// Removes secrets from Railway's message: its errors quote the request.
     pub(super) fn without<'s>(self, secrets: impl IntoIterator<Item = &'s str>) -> Self {
         /// Shorter values are no secrets, and would tear words apart.
         const SHORTEST: usize = 6;

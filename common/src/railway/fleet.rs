@@ -12,7 +12,8 @@ use super::reference::ServiceReference;
 use super::{Deployment, DeploymentState};
 use crate::model::Instance;
 
-/// The most pages that a listing may have: a listing that goes in circles ends.
+/// The most pages that a listing may have, so that a listing that goes in
+/// circles ends.
 const MAX_PAGES: usize = 100;
 
 /// The services of the environment, agents and others, at one time.
@@ -26,14 +27,12 @@ pub struct Fleet {
 /// One service, and what runs in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FleetService {
-    /// Railway's id of the service.
     pub id: String,
     /// Its name, by which the platform finds the agents that have no id on
     /// record.
     pub name: String,
-    /// When the service was made.
     pub created_at: Timestamp,
-    /// The deployment that was made last, whatever became of it; none where
+    /// The deployment that was created last, whatever its state; `None` if
     /// nothing was ever deployed.
     pub latest: Option<Deployment>,
     /// The deployments that run.
@@ -57,7 +56,7 @@ impl FleetService {
             .or(latest)
     }
 
-    /// Whether a deployment is on its way, beside one that runs or without.
+    /// Whether a deployment is in progress, whether or not another one runs.
     pub fn is_deploying(&self) -> bool {
         let latest = self.latest.as_ref();
         latest.is_some_and(|it| it.state == DeploymentState::Starting)
@@ -101,8 +100,8 @@ impl Railway {
     /// listing changes nothing and stands alone in its request.
     ///
     /// # Errors
-    /// When a variable is not set, or a page cannot be had: a part of the fleet
-    /// is never taken for the whole.
+    /// When a variable is not set, or a page fails: a part of the fleet is
+    /// never taken for the whole.
     pub async fn fleet(&self) -> Result<Fleet, ResolveError> {
         let access = self.access.clone()?;
         let deadline = Instant::now() + self.limits.total * 2;

@@ -13,8 +13,7 @@ use super::{DeploymentState, DeploymentStatus, FleetService};
 /// How far back deployments count.
 const WINDOW: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// The most pages that are asked for. Beyond them the history is not whole, and
-/// says so.
+/// The most pages that are read. A longer history is marked as incomplete.
 const MAX_PAGES: usize = 4;
 
 /// The deployments of all services in the last seven days.
@@ -34,7 +33,7 @@ struct Past {
     changed_at: Option<Timestamp>,
 }
 
-/// What the deployments tell of an agent's life.
+/// Restarts and last exit of an agent, from its deployments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifecycle {
     /// How often the agent's container was replaced in the last seven days.
@@ -46,15 +45,15 @@ pub struct Lifecycle {
 /// How a container ended. Railway reports no exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LastExit {
-    /// When; none where Railway does not tell.
+    /// `None` if Railway does not report it.
     pub at: Option<Timestamp>,
-    /// Whether its process ended by itself.
+    /// Whether its process crashed.
     pub crashed: bool,
 }
 
 impl History {
-    /// The life of the agent in this service; none where there were more
-    /// deployments in the environment than were asked for.
+    /// The restarts and last exit of the agent in this service; `None` if the
+    /// environment has more deployments than were read.
     pub fn of(&self, service: &FleetService) -> Option<Lifecycle> {
         if !self.complete {
             return None;
@@ -108,7 +107,7 @@ impl Railway {
     /// first, as far as a few pages reach.
     ///
     /// # Errors
-    /// When a variable is not set, or a page cannot be had.
+    /// When a variable is not set, or a page fails.
     pub async fn history(&self, now: Timestamp) -> Result<History, ResolveError> {
         let access = self.access.clone()?;
         let deadline = self.deadline();

@@ -1,4 +1,4 @@
-//! What the services use, measured by Railway: one request for all of them.
+//! Resource usage of all services, as Railway measures it: one request.
 
 use std::collections::HashMap;
 
@@ -44,8 +44,8 @@ struct Sample {
 }
 
 impl Metrics {
-    /// What the service with this id uses, whose container began at `since`;
-    /// none where Railway measured neither CPU nor memory in the last minutes.
+    /// The usage of the service with this id, whose container began at `since`;
+    /// `None` if Railway measured neither CPU nor memory in the last minutes.
     ///
     /// Traffic counts from the container's beginning, for a day at the most,
     /// and by whole hours.
@@ -80,7 +80,7 @@ impl Metrics {
 }
 
 impl Railway {
-    /// Asks what all services use, in one request.
+    /// Reads the usage of all services, in one request.
     ///
     /// # Errors
     /// When a variable is not set, or Railway fails.

@@ -1,11 +1,11 @@
-//! Railway's API: the hands of the project.
+//! The client of Railway's API, through which agents are controlled.
 //!
 //! [`Railway::resolve`] locates the service of an agent, and only it can make a
 //! [`RailwayService`]; every operation needs one. So "could not locate" (the
 //! contract's 503) and "located, but failed" (its 500) are different types.
 //!
-//! Reads are repeated when they fail. Writes never are as long as the first one
-//! may have had an effect: see `settle.rs`.
+//! Failed reads are retried. A write is not, as long as it may have had an
+//! effect: see `settle.rs`.
 
 mod client;
 mod container;

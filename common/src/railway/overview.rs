@@ -1,4 +1,4 @@
-//! What Railway said of the whole environment a moment ago.
+//! A short-lived cache of Railway's view of the whole environment.
 
 use std::sync::Arc;
 
@@ -18,8 +18,8 @@ const HISTORY_AGE: SignedDuration = SignedDuration::from_secs(60);
 /// How long a failure stands for those after it, unless Railway asks for more.
 const FAILURE_AGE: SignedDuration = SignedDuration::from_secs(5);
 
-/// Railway's view of all services, shared by the requests of a process: however
-/// many people look at once, Railway is asked once.
+/// Railway's view of all services, shared by the requests of a process:
+/// concurrent readers cause one query.
 #[derive(Clone)]
 pub struct Overview {
     railway: Railway,
@@ -30,7 +30,7 @@ pub struct Overview {
 }
 
 impl Overview {
-    /// An overview that has seen nothing yet.
+    /// An empty cache.
     pub fn new(railway: Railway, clock: SharedClock) -> Self {
         Self {
             railway,
@@ -88,11 +88,11 @@ struct Kept<T> {
 }
 
 impl<T: Send + Sync + 'static> Recent<T> {
-    /// The last answer if it is young enough, else a new one. Whoever comes
-    /// while the question is being asked waits for the same answer.
+    /// The last response if it is recent enough, else a new one. Callers that
+    /// arrive during a query wait for the same response.
     ///
-    /// The question is asked to its end even if nobody waits any more: else a
-    /// slow Railway would be asked over and over by people with less patience.
+    /// A query runs to its end even if nobody waits any more: otherwise a slow
+    /// Railway would be queried again and again by callers with short timeouts.
     async fn get<F>(
         &self,
         age: SignedDuration,
@@ -131,7 +131,7 @@ impl<T> Kept<T> {
                     wait.clamp(FAILURE_AGE, HISTORY_AGE)
                 }),
         };
-        // A clock that was turned back makes it no younger.
+        // A clock that was turned back does not make it more recent.
         now.duration_since(self.at).abs() < age
     }
 }

@@ -9,8 +9,8 @@ use super::error::ResolveError;
 use super::reference::ServiceReference;
 use crate::model::Instance;
 
-/// The service of one agent. Only [`Railway::resolve`] makes one, so that
-/// whoever holds it needs not ask whether the agent was located.
+/// The service of one agent. Only [`Railway::resolve`] makes one, so it proves
+/// that the agent was located.
 #[derive(Clone)]
 pub struct RailwayService {
     id: String,
@@ -24,7 +24,7 @@ impl RailwayService {
         &self.id
     }
 
-    /// It was found by its name. Whoever stores the id spares the next listing.
+    /// Whether it was found by name. Storing its id saves the next listing.
     pub fn was_discovered(&self) -> bool {
         self.discovered
     }

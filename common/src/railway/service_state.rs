@@ -1,4 +1,4 @@
-//! What runs in a service, and how far its deployments are.
+//! What runs in a service, and the state of its deployments.
 
 use tokio::time::Instant;
 
@@ -47,7 +47,7 @@ impl Railway {
         Ok(answer.data)
     }
 
-    /// How far a deployment is: one request, for those who wait for it.
+    /// The state of a deployment: one request, for callers that wait for it.
     ///
     /// # Errors
     /// When Railway fails.

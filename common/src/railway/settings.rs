@@ -1,4 +1,4 @@
-//! How Railway is reached, as the environment says it.
+//! The settings of Railway.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,8 +12,6 @@ use crate::config::{
     RAILWAY_TOKEN_TYPE, Reader,
 };
 
-/// What the environment says of Railway.
-///
 /// What is missing stays missing until a service is resolved: the contract
 /// makes it a 503 that names the variable, and everything that needs no Railway
 /// goes on.
@@ -158,7 +156,7 @@ impl FromStr for ApiKey {
     }
 }
 
-/// How long Railway may take, and how much is asked at once.
+/// Time limits and page size of requests to Railway.
 ///
 /// API Gateway gives up after 30 seconds. One request resolves a service and
 /// then does one thing, each within `total`.

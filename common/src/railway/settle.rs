@@ -1,4 +1,4 @@
-//! Writes, and what is done when the answer to one is lost.
+//! Writes, and what happens when the response to one is lost.
 //!
 //! A write whose answer is lost (a time-out, a broken connection, a 5xx) may
 //! have taken effect, so it is never just sent again: the state is read, and

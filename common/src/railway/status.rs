@@ -1,4 +1,4 @@
-//! Railway's own words for how deployments and their instances are.
+//! Railway's own statuses of deployments and their instances.
 
 use serde::Deserialize;
 

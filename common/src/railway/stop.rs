@@ -1,5 +1,5 @@
-//! Stopping and restarting, which need to know what runs: one request for the
-//! state and one for the deed.
+//! Stopping and restarting, which depend on what runs: one request for the
+//! state, and one for the action.
 
 use tokio::time::Instant;
 

@@ -1,4 +1,4 @@
-//! One request to Railway, and what its answer means.
+//! One request to Railway, and the meaning of its response.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ pub(super) struct Transport {
     clock: SharedClock,
 }
 
-/// What a request needs to be let in.
+/// The credentials of a request.
 #[derive(Clone, Debug)]
 pub(super) struct Credentials {
     pub(super) key: ApiKey,
@@ -219,7 +219,7 @@ fn refused(token_type: TokenType, errors: &[Problem]) -> RailwayError {
     RailwayError::Refused(short(&messages.join("; ")))
 }
 
-/// A text of somebody else's, fit for a log.
+/// A foreign text, made fit for a log.
 fn short(text: &str) -> String {
     let clean = |c: char| if c.is_control() { ' ' } else { c };
     text.chars().map(clean).take(MESSAGE_LIMIT).collect()

@@ -6,11 +6,11 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use common::model::InstanceId;
 
-/// Before every id in a cursor, so that another kind of cursor is none.
+/// The prefix of every cursor, which tells it from other values.
 const KIND: &str = "after:";
 
-/// The place behind an instance, in the order of their ids: instances that come
-/// and go meanwhile move nobody to another page.
+/// The position after an instance, in the order of ids: instances that are
+/// added or removed meanwhile move no other to another page.
 pub(crate) struct Cursor(pub(crate) InstanceId);
 
 impl Cursor {

@@ -21,7 +21,7 @@ pub(crate) struct Figures {
     pub(crate) damaged: u32,
     /// The newest sweep that has begun.
     pub(crate) sweep: Option<Timestamp>,
-    /// Whether a large part of the fleet is down.
+    /// Whether an incident is open.
     pub(crate) incident: bool,
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct Figures {
 #[derive(Debug)]
 pub(crate) struct AgentFigures {
     pub(crate) id: InstanceId,
-    /// None where no sweep has seen it.
+    /// `None` until a sweep has seen it.
     state: Option<AgentState>,
     steps: usize,
     given_up: Option<GiveUpReason>,
@@ -57,7 +57,7 @@ impl AgentFigures {
         [("agent", self.id.to_string())]
     }
 
-    /// Whether it is up; none where it need not be.
+    /// Whether it is up; `None` if it is not meant to be.
     fn is_up(&self) -> Option<bool> {
         match self.state.as_ref()?.condition {
             Condition::Up => Some(true),
@@ -66,8 +66,8 @@ impl AgentFigures {
         }
     }
 
-    /// Consecutive failures below the threshold for down; none if they are not
-    /// counted.
+    /// Consecutive failures below the threshold for down; `None` if they are
+    /// not counted.
     fn failures(&self) -> Option<u32> {
         let state = self.state.as_ref()?;
         match state.condition {
@@ -82,7 +82,7 @@ impl AgentFigures {
     }
 }
 
-/// The conditions, and what an agent is that has none.
+/// The conditions, and `unseen` for agents that have none.
 const CONDITIONS: [(Option<Condition>, &str); 7] = [
     (Some(Condition::Up), "up"),
     (Some(Condition::Starting), "starting"),

@@ -1,8 +1,9 @@
-//! What the platform's own services see of all instances and do with them.
+//! The endpoints for the platform's own services: all instances, registration,
+//! metrics, maintenance windows.
 //!
-//! Privilege: the internal key; reads and writes instance records and maintenance
-//! windows; reads what sweeps know of each other; holds Railway's key, to look and
-//! not to act.
+//! Privilege: the internal key; reads and writes instance records and
+//! maintenance windows; reads the records of sweeps; holds Railway's key, for
+//! reading only.
 
 mod cursor;
 mod figures;
@@ -34,19 +35,13 @@ use common::store::{AgentStates, History, Incidents, Instances, MaintenanceWindo
 #[derive(Clone, FromRef)]
 pub struct State {
     clock: SharedClock,
-    /// What callers present.
     internal_key: InternalKey,
     instances: Instances,
-    /// What sweeps see of agents.
     agent_states: AgentStates,
-    /// What sweeps know of each other.
     sweep_runs: SweepRuns,
-    /// The failure of a large part of the fleet.
     incidents: Incidents,
     maintenance_windows: MaintenanceWindows,
-    /// Where agents may live.
     hosts: AllowedHosts,
-    /// What Railway says of all containers.
     overview: Overview,
 }
 

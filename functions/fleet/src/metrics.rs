@@ -1,7 +1,7 @@
-//! `GET /api/openclaw/metrics`: how the fleet is, as Prometheus reads it.
+//! `GET /api/openclaw/metrics`: the state of the fleet, for Prometheus.
 //!
 //! It is what the last sweeps have on record. Neither Railway nor an agent is
-//! asked, so that a scrape costs a scan of the table and wakes nobody.
+//! contacted, so a scrape costs one scan of the table and wakes no agent.
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};

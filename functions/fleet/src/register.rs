@@ -1,5 +1,4 @@
-//! `PUT /api/openclaw/instances/{id}`: how the platform's provisioner makes an
-//! instance known.
+//! `PUT /api/openclaw/instances/{id}`: registers an instance.
 
 use std::fmt::Display;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! `DELETE /api/openclaw/maintenance-windows/{id}`: somebody is done earlier.
+//! `DELETE /api/openclaw/maintenance-windows/{id}`: ends a maintenance window.
 
 use axum::Json;
 use axum::extract::State;

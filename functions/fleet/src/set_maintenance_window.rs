@@ -1,5 +1,5 @@
-//! `PUT /api/openclaw/maintenance-windows/{id}`: somebody is going to work on an
-//! agent, or on all of them, and nobody needs to be woken for it.
+//! `PUT /api/openclaw/maintenance-windows/{id}`: announces work on an agent, or
+//! on all agents, which holds their alerts back.
 
 use std::fmt::Display;
 use std::str::FromStr;

@@ -1,5 +1,5 @@
-//! `GET /api/instance/{userId}/history`: what sweeps saw of an agent. New, so
-//! that its errors are those of `stats`.
+//! `GET /api/instance/{userId}/history`: the history of an agent. The contract
+//! does not have it; its errors are those of `stats`.
 
 use axum::Json;
 use axum::extract::{FromRequestParts, Query, State};
@@ -87,7 +87,7 @@ pub(crate) struct Transition {
 }
 
 /// The probes of one hour. Those of the last minutes may be missing: they are
-/// written once per heartbeat.
+/// written with the agent's next refresh.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct HourlyFigures {

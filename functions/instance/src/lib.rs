@@ -1,7 +1,8 @@
-//! What an owner sees of an instance: its state and its figures.
+//! The endpoints that show an instance to its owner: state, figures and
+//! history.
 //!
-//! Privilege: reads sessions, instance records and history, and asks agents;
-//! holds Railway's key, to look and not to act.
+//! Privilege: reads sessions, instance records and history, and probes agents;
+//! holds Railway's key, for reading only.
 
 mod history;
 mod resources;
@@ -28,13 +29,9 @@ pub struct State {
     clock: SharedClock,
     authenticator: Authenticator,
     instances: Instances,
-    /// What sweeps saw of agents.
     agent_states: AgentStates,
-    /// What became of agents over time.
     history: History,
-    /// Asks agents.
     prober: Prober,
-    /// What Railway says of all containers.
     overview: Overview,
     /// The image of new agents: its version stands in for an unknown one.
     default_image: Image,

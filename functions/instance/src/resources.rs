@@ -1,4 +1,4 @@
-//! What Railway adds to the figures of an agent, where it can.
+//! Figures of an agent that come from Railway, as far as they are available.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use utoipa::ToSchema;
 /// and the figures are no reason to wait longer than for the health.
 const LIMIT: Duration = Duration::from_secs(2);
 
-/// What Railway knows of an agent's container. What it does not tell is missing.
+/// Railway's figures of an agent's container; `None` for those that are not
+/// available.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Resources {
-    /// What the container uses.
     pub(crate) usage: Option<Usage>,
     /// Its restarts and its last exit.
     pub(crate) lifecycle: Option<Lifecycle>,
@@ -37,9 +37,9 @@ pub(crate) struct LastExit {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum ExitReason {
-    /// Its process ended by itself.
+    /// Its process crashed.
     Crashed,
-    /// It was stopped, or another container took its place.
+    /// It was stopped or replaced.
     Stopped,
 }
 
@@ -56,9 +56,9 @@ impl From<common::railway::LastExit> for LastExit {
     }
 }
 
-/// Asks Railway for everything at once, for a short time. That Railway fails,
-/// is slow or not configured is no failure of the agent: what is missing then
-/// is told to be missing.
+/// Queries Railway for everything concurrently, with a short time limit. If
+/// Railway fails, is slow or is not configured, the figures are missing, and
+/// `telemetry` says so.
 pub(crate) async fn of(overview: &Overview, instance: &Instance) -> Resources {
     let (fleet, metrics, history) = tokio::join!(
         in_time(overview.fleet()),

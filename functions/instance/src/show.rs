@@ -35,8 +35,8 @@ pub(crate) struct InstanceState {
     /// The owner's plan; `free` where none is recorded.
     #[schema(example = "solo")]
     plan: String,
-    /// What the agent tells, else what it told as it checked in, else the platform's
-    /// default; see `openclawVersionSource`.
+    /// The version that the agent reports, else the one from its last check-in,
+    /// else the platform's default; see `openclawVersionSource`.
     #[schema(example = "2026.4.11")]
     openclaw_version: String,
     openclaw_version_source: VersionSource,

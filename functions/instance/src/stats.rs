@@ -39,8 +39,8 @@ pub(crate) struct InstanceStats {
     /// Errors counted; agents do not expose it.
     #[schema(required)]
     errors: Option<u64>,
-    /// What the agent tells, else what it told as it checked in, else the platform's
-    /// default; see `openclawVersionSource`.
+    /// The version that the agent reports, else the one from its last check-in,
+    /// else the platform's default; see `openclawVersionSource`.
     #[schema(example = "2026.4.11")]
     openclaw_version: String,
     openclaw_version_source: VersionSource,

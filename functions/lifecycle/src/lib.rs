@@ -1,8 +1,8 @@
 //! The controls of an owner over an instance, and their operations.
 //!
-//! Privilege: reads sessions; reads instance records and writes what it learns
-//! of their services and images; writes operations and gateway tokens; deletes
-//! memories; holds Railway's key.
+//! Privilege: reads sessions; reads instance records and updates their services
+//! and images; writes operations and gateway tokens; deletes memories; holds
+//! Railway's key.
 
 mod operations;
 mod repair;

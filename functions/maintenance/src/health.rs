@@ -29,8 +29,8 @@ pub(crate) struct AgentHealth {
     healthy: bool,
     /// Whether `/readyz` responds successfully.
     ready: bool,
-    /// What the agent tells, else what it told as it checked in, else the platform's
-    /// default; see `versionSource`.
+    /// The version that the agent reports, else the one from its last check-in,
+    /// else the platform's default; see `versionSource`.
     #[schema(example = "2026.4.11")]
     version: String,
     version_source: VersionSource,

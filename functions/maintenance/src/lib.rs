@@ -1,8 +1,8 @@
 //! The owner's maintenance page: the agent's health, restart and factory reset.
 //!
-//! Privilege: reads sessions; reads instance records and writes what it learns
-//! of their services and images; writes operations and gateway tokens; asks
-//! agents; holds Railway's key.
+//! Privilege: reads sessions; reads instance records and updates their services
+//! and images; writes operations and gateway tokens; asks agents; holds
+//! Railway's key.
 
 mod act;
 mod health;

@@ -1,9 +1,9 @@
-//! Gateway tokens: telling, healing and rotating them, and the agents that
-//! present their own.
+//! Gateway tokens: endpoints that return, heal and rotate them, and the
+//! check-ins of agents, which present their own.
 //!
 //! Privilege: reads sessions; writes gateway tokens and operations; reads
-//! instance records and writes what it learns of them; asks agents, and proves
-//! tokens to them; holds Railway's key and the support's webhook.
+//! instance records and updates them; probes agents, and proves tokens to them;
+//! holds Railway's key and the support's webhook.
 
 mod gateway;
 mod heal_token;

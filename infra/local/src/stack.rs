@@ -50,7 +50,8 @@ pub struct Options {
     pub stage: Duration,
     /// How long the API waits for Railway.
     pub limits: Limits,
-    /// The time between two sweeps; none, and only who holds the stack sweeps.
+    /// The time between two sweeps; `None` if only the owner of the stack
+    /// starts them.
     pub sweep: Option<Duration>,
 }
 

@@ -1,4 +1,4 @@
-//! What EventBridge is elsewhere: it has the agents swept again and again.
+//! Starts a sweep at each interval, as EventBridge does on AWS.
 
 use std::sync::Arc;
 use std::time::Duration;
