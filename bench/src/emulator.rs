@@ -1,5 +1,5 @@
-//! A small emulator of Lambda's Runtime API: it starts a function's process, hands
-//! it events, and takes its answers.
+//! A small emulator of Lambda's Runtime API: it starts a function's process,
+//! sends it events, and takes its responses.
 
 use std::collections::BTreeMap;
 use std::process::Stdio;

@@ -1,4 +1,4 @@
-//! How a benchmark fails.
+//! Errors of benchmarks.
 
 use std::error::Error;
 

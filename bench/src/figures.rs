@@ -1,4 +1,4 @@
-//! What all benchmarks tell.
+//! The figures that all benchmarks print.
 
 use crate::failed::Failed;
 

@@ -1,4 +1,4 @@
-//! What Linux tells of a process.
+//! Figures of a process that Linux reports.
 
 use crate::failed::Failed;
 

@@ -1,4 +1,4 @@
-//! What the project measures of itself, beside other tools in the same run.
+//! Benchmarks of the project, beside other tools in the same run.
 //!
 //! Every side is a process of its own, runs alone against the same simulated
 //! agents, and takes turns with the others; what is printed are medians. The

@@ -1,4 +1,4 @@
-//! What else asks agents over HTTP: Debian's blackbox exporter, and `wrk`.
+//! Other tools that probe over HTTP: Debian's blackbox exporter, and `wrk`.
 
 use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! A Secrets Manager that has any secret.
+//! A simulated Secrets Manager that has any secret.
 
 use axum::Router;
 use axum::routing::post;

@@ -2,7 +2,7 @@
 //!
 //! A function lists the variables that it needs through a [`Reader`], which
 //! collects everything that is missing or malformed, so that a bad deployment
-//! is told of all its mistakes at once. The AWS SDK reads its own standard
+//! learns all its mistakes at once. The AWS SDK reads its own standard
 //! variables (`AWS_REGION`, `AWS_ENDPOINT_URL_DYNAMODB`, credentials).
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! Those who call the API, and what they are answered.
+//! Callers of the API, and the responses that they get.
 
 use http::Method;
 use http::header::{HeaderMap, HeaderName, HeaderValue};

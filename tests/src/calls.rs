@@ -1,5 +1,5 @@
-//! What the functions ask of DynamoDB while all tests run: `.ci/run` compares it
-//! with their policies.
+//! Records what the functions request of DynamoDB while all tests run:
+//! `.ci/run` compares it with their policies.
 
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};

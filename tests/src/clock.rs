@@ -1,4 +1,4 @@
-//! A clock that a test turns.
+//! A clock that a test sets.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -1,5 +1,4 @@
-//! A DynamoDB that fails as a test wants it to, and tells what it was asked: a
-//! proxy in front of another one.
+//! A proxy in front of a DynamoDB, which injects faults and records requests.
 
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};

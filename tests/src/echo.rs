@@ -1,5 +1,5 @@
-//! An agent that tells what it was asked, and echoes what comes over a
-//! WebSocket.
+//! An agent that returns the request that it got, and echoes WebSocket
+//! messages.
 
 use std::convert::Infallible;
 use std::io;

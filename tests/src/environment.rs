@@ -1,5 +1,4 @@
-//! What the tests themselves may be told by the environment. Without it they need
-//! nothing.
+//! The variables that the tests themselves read, all of them optional.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! The items in DynamoDB, as they are: for records that no API would write.
+//! Raw items in DynamoDB, for records that no API would write.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Credentials, Region};

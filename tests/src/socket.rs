@@ -1,4 +1,4 @@
-//! Connections byte by byte: what no client library would send.
+//! Connections byte by byte, for requests that no client library would send.
 
 use std::time::Duration;
 

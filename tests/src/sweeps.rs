@@ -1,4 +1,4 @@
-//! Sweeps that a test makes by hand.
+//! Sweeps that a test starts itself.
 
 use std::sync::Arc;
 use std::time::Duration;

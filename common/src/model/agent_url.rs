@@ -1,4 +1,4 @@
-//! Where an agent answers.
+//! The address of an agent.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! How Docker says how long something takes.
+//! Durations, formatted as Docker formats them.
 
 use std::time::Duration;
 

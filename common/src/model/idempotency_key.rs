@@ -1,4 +1,4 @@
-//! A caller's promise to mean the same thing by the same key.
+//! Idempotency keys of callers.
 
 use sha2::{Digest, Sha256};
 
@@ -9,7 +9,7 @@ use super::UserId;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
 
-/// The header's value is no key.
+/// The header's value is not a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be 1 to 255 printable ASCII characters")]
 pub struct InvalidIdempotencyKey;

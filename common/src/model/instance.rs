@@ -1,4 +1,4 @@
-//! What the platform knows of one agent.
+//! The record of one instance.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};

@@ -1,4 +1,4 @@
-//! The name of one agent.
+//! Ids of instances.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! The words of the domain: validated once at the border, then trusted.
+//! Domain types: validated once at the border, then trusted.
 //!
 //! Nothing here does I/O or reads a clock.
 

@@ -1,4 +1,4 @@
-//! What was done to an agent.
+//! Operations on agents.
 
 use std::fmt;
 use std::str::FromStr;

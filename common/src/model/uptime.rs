@@ -20,8 +20,9 @@ impl Uptime {
     ///
     /// A bare number is seconds, as the platform's wrapper sends it. One that
     /// would be more than a year of seconds is milliseconds: no agent stays up
-    /// for a year, and a year of seconds in milliseconds is under nine hours.
-    /// What is negative, not finite or longer than a century is no uptime.
+    /// for a year, and a year of seconds in milliseconds is under nine hours. A
+    /// value that is negative, not finite or longer than a century is not an
+    /// uptime.
     pub fn from_reported(reported: &Value) -> Option<Self> {
         match reported {
             Value::Number(number) => Self::from_number(number.as_f64()?),

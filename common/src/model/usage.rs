@@ -1,4 +1,4 @@
-//! What a container uses, in the units and words of `docker stats`.
+//! Resource usage of a container, formatted as `docker stats` formats it.
 
 use std::fmt;
 
@@ -29,7 +29,7 @@ impl Usage {
         Percent(self.vcpus * 100.0)
     }
 
-    /// How full the memory is; none where there is no limit.
+    /// The share of memory in use; `None` without a limit.
     pub fn memory_percent(&self) -> Option<Percent> {
         let limit = self.memory_limit.filter(|limit| limit.0 > 0.0)?;
         Some(Percent(self.memory.0 / limit.0 * 100.0))

@@ -1,4 +1,4 @@
-//! The name of one customer of the platform.
+//! Ids of the platform's users.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! What is kept of an agent's answer.
+//! The fields that are kept of an agent's response.
 
 use serde_json::Value;
 

@@ -1,11 +1,12 @@
-//! What an agent says of itself, asked over HTTP and judged.
+//! Probes of agents: requests over HTTP, and the classification of their
+//! responses.
 //!
-//! [`Prober`] asks three paths at once, and a fourth where they leave something
-//! open; each answer becomes an [`Observation`]; [`classify`] turns them into the
-//! contract's status, a reason, and what they show of the process itself. Only the
-//! prober does I/O. Agents are other people's code, so whatever they answer is
-//! bounded, and nothing of a body is kept but the few facts named in
-//! [`Facts`]: the wrapper's `/api/status` carries the gateway token.
+//! [`Prober`] requests three paths at once, and a fourth if they leave
+//! something open; each response becomes an [`Observation`]; [`classify`] turns
+//! them into the contract's status, a reason, and the state of the process
+//! itself. Only the prober does I/O. Agents run other people's code, so every
+//! response is limited, and only the facts in [`Facts`] are kept of a body: the
+//! wrapper's `/api/status` contains the gateway token.
 
 mod asking;
 mod classify;

@@ -1,4 +1,4 @@
-//! One answer of an agent, reduced to what we trust in it.
+//! One response of an agent, reduced to what can be trusted in it.
 
 use std::fmt;
 use std::time::Duration;
@@ -47,7 +47,7 @@ impl Endpoint {
     }
 }
 
-/// What came of asking one path.
+/// The result of requesting one path.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Observation {
     /// The HTTP status, if the agent got as far as sending one.
@@ -56,7 +56,7 @@ pub struct Observation {
     pub outcome: Result<Facts, Problem>,
 }
 
-/// The answers of one probe.
+/// The results of one probe.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Observations {
     /// Of `/healthz`.
@@ -70,7 +70,7 @@ pub struct Observations {
 }
 
 impl Observations {
-    /// What came of three requests that nothing tells apart.
+    /// The results of three requests, made by one function.
     pub fn all(observation: impl Fn(Endpoint) -> Observation) -> Self {
         Self {
             healthz: observation(Endpoint::Healthz),
@@ -100,7 +100,7 @@ impl Observations {
     }
 }
 
-/// Why an answer is no good. Its text is the check's `reason`.
+/// Why a response does not count as success. Its text is the check's `reason`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
     /// No status came back.

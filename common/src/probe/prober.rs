@@ -1,4 +1,4 @@
-//! Asking an agent how it is.
+//! The prober: sends the requests of a probe.
 
 use rustls::pki_types::CertificateDer;
 
@@ -27,7 +27,7 @@ impl Prober {
     /// Trusts root certificates of its own beside those.
     ///
     /// # Errors
-    /// When one of them is no certificate.
+    /// When one of them is not a certificate.
     pub fn trusting(
         hosts: AllowedHosts,
         roots: Vec<CertificateDer<'static>>,

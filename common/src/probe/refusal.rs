@@ -1,4 +1,4 @@
-//! Why a gateway lets nobody in, in its own words.
+//! Why a gateway refuses requests, by its own error.
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    /// Reads `error.type`; none where it is not there or another one.
+    /// Reads `error.type`; `None` if it is missing or a different one.
     pub(super) fn of(body: &Value) -> Option<Self> {
         match body.get("error")?.get("type")?.as_str()? {
             "unauthorized" => Some(Self::Token),

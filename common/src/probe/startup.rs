@@ -29,7 +29,7 @@ pub enum Phase {
 }
 
 impl Startup {
-    /// Reads an answer of any status; none where it is not that of `/startupz`.
+    /// Reads a response of any status; `None` if it is not that of `/startupz`.
     pub(super) fn read(body: &[u8]) -> Option<Self> {
         let body: Value = serde_json::from_slice(body).ok()?;
         let phase = match body.get("status")?.as_str()? {

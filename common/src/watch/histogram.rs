@@ -55,8 +55,8 @@ impl Histogram {
         self.counts.iter().copied()
     }
 
-    /// The milliseconds that this share of all durations did not exceed, rounded
-    /// up to the end of their step; none where nothing was counted.
+    /// The milliseconds that this share of all durations did not exceed,
+    /// rounded up to the end of their step; `None` if nothing was counted.
     pub fn percentile(&self, percent: u8) -> Option<u32> {
         let total: u64 = self.counted().map(|(_, count)| u64::from(count)).sum();
         if total == 0 {

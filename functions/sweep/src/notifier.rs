@@ -97,7 +97,7 @@ impl Notifier {
     ) {
         let notifying = self.notify_all(news, last, summary);
         if timeout(NOTIFYING, notifying).await.is_err() {
-            tracing::warn!("no time was left to tell everything: a later sweep does");
+            tracing::warn!("no time was left to send all alerts: a later sweep sends them");
         }
     }
 
@@ -117,7 +117,7 @@ impl Notifier {
             .all()
             .await
             .unwrap_or_else(|error| {
-                tracing::error!(%error, "maintenance windows cannot be read: nobody is spared");
+                tracing::error!(%error, "maintenance windows cannot be read: alerts are sent");
                 Vec::new()
             });
         let incident = record.as_ref().map(|record| &record.incident);
@@ -201,7 +201,7 @@ impl Notifier {
         match self.incidents.claim(pending, scheduled_at).await {
             Ok(claimed) => claimed.then_some(scheduled_at),
             Err(error) => {
-                tracing::error!(%error, "what is owed of the incident cannot be told");
+                tracing::error!(%error, "the incident's alert cannot be claimed");
                 None
             }
         }
@@ -230,7 +230,7 @@ impl Notifier {
             return;
         }
         if let Err(error) = self.incidents.mark_delivered(pending).await {
-            tracing::error!(%error, "what was told of the incident is not written");
+            tracing::error!(%error, "the delivery of the incident's alert is not recorded");
         }
     }
 
@@ -249,7 +249,7 @@ impl Notifier {
                 transition,
             }),
             Err(error) => {
-                tracing::error!(%error, %instance, "what is owed cannot be told");
+                tracing::error!(%error, %instance, "a pending alert cannot be claimed");
                 None
             }
         }
@@ -281,7 +281,7 @@ impl Notifier {
         };
         if let Err(error) = written {
             // The alert stays pending, and may be sent again.
-            tracing::error!(%error, %instance, "what was told is not written");
+            tracing::error!(%error, %instance, "the outcome of an alert is not recorded");
         }
         (plan, Delivery::Done)
     }

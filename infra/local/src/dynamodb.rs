@@ -20,7 +20,7 @@ impl EmbeddedDynamoDb {
     /// One that forgets everything when it ends.
     ///
     /// # Errors
-    /// When there is no port.
+    /// When no port is free.
     pub async fn in_memory() -> Result<Self, StackError> {
         let database =
             Database::memory().map_err(|error| StackError::Database(error.to_string()))?;
@@ -30,7 +30,7 @@ impl EmbeddedDynamoDb {
     /// One that keeps its data in a file.
     ///
     /// # Errors
-    /// When the file cannot be opened, or there is no port.
+    /// When the file cannot be opened, or no port is free.
     pub(crate) async fn in_file(file: &Path) -> Result<Self, StackError> {
         Self::serve(open(file)?).await
     }

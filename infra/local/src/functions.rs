@@ -1,4 +1,4 @@
-//! The functions of the API, made as on Lambda, in one process.
+//! The functions of the API, constructed as on Lambda, in one process.
 
 use axum::Router;
 use common::config::{ConfigError, Environment, INTERNAL_API_KEY, Reader};

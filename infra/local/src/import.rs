@@ -1,8 +1,9 @@
-//! Agents from a file, for platforms that kept them elsewhere.
+//! Imports instances from a file, for platforms that kept them elsewhere.
 //!
 //! Each line is a JSON object: what `PUT /api/openclaw/instances/{id}` takes,
-//! and beside it `instanceId` and, where there is one, `gatewayToken`. All lines
-//! are read before the first one is written. Doing it again does no harm.
+//! and beside it `instanceId` and, where there is one, `gatewayToken`. All
+//! lines are read before the first one is written. Importing again does no
+//! harm.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};

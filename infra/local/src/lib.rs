@@ -1,5 +1,5 @@
-//! The whole stack on one machine: the API on one port, an embedded DynamoDB,
-//! and simulated agents that really answer.
+//! The whole stack on one machine: the API on one port, an embedded DynamoDB, a
+//! simulated Railway, and simulated agents that answer over HTTP.
 //!
 //! The same code serves `cargo run -p local` and the tests: the simulators
 //! speak over sockets, and nothing in the functions knows of them.

@@ -86,7 +86,7 @@ pub struct Stack {
     pub dynamodb: String,
     /// The bearer key of the platform's own services.
     pub bearer: InternalKey,
-    /// The agents of the demo; none where DynamoDB is not on this machine.
+    /// The demo's agents; none if DynamoDB is not on this machine.
     pub agents: Vec<DemoAgent>,
     /// A user without an agent, likewise.
     pub user_without_agent: Option<DemoUser>,

@@ -1,5 +1,5 @@
-//! The template that the stack on AWS is made of. The tables of this machine
-//! are made from it too, so that what is tested here is what is deployed there.
+//! The SAM template. The local tables are created from it too, so that what is
+//! tested here is what is deployed.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -12,7 +12,7 @@ use serde_json::Value;
 /// Why tables cannot be made as the template says.
 #[derive(Debug, thiserror::Error)]
 pub enum TemplateError {
-    /// The file is no template.
+    /// The file is not a template.
     #[error("infra/template.yaml cannot be read: {0}")]
     Malformed(#[source] Box<serde_saphyr::Error>),
     /// A table has a property that is not known here, or lacks one.
@@ -32,7 +32,7 @@ pub enum TemplateError {
 /// `!Sub`) are the bare texts that they are made of.
 ///
 /// # Errors
-/// When the file is no template.
+/// When the file is not a template.
 pub fn resources() -> Result<&'static BTreeMap<String, Resource>, TemplateError> {
     // Read once for all stacks of a process.
     static RESOURCES: OnceLock<BTreeMap<String, Resource>> = OnceLock::new();

@@ -1,4 +1,4 @@
-//! How the simulator fails to start.
+//! Errors of the simulator's start.
 
 use std::io;
 

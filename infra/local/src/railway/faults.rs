@@ -1,4 +1,4 @@
-//! What goes wrong on purpose.
+//! Injected faults.
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Requests, judged and executed by the project's own schema file.
+//! Requests, validated and executed by the project's own schema file.
 
 use std::sync::{Arc, LazyLock, Mutex};
 

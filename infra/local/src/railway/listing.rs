@@ -1,4 +1,4 @@
-//! What there is, for those who ask for all of it.
+//! The queries that list the whole environment.
 
 use jiff::Timestamp;
 use serde_json::Value;

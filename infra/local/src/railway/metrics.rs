@@ -1,5 +1,5 @@
-//! What the simulated services use: figures that follow from a service's id and
-//! the time alone, so that the same question has the same answer.
+//! Resource usage of the simulated services, computed from a service's id and
+//! the time alone, so that the same query has the same result.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
