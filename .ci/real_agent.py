@@ -5,21 +5,18 @@ gateway; this checks the idea.
 real_agent.py PATH_OF_OPENCLAW_UP
 """
 
-import fcntl
 import os
-import shutil
 import signal
-import subprocess
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from harness import CACHE, ask, check, equal, free_port, is_alive, local_stack, main, until
+from gateways import BASELINE, gateway
+from harness import ask, check, equal, is_alive, local_stack, main, until
 
 INSTANCE = "real-agent"
-BASELINE = "2026.4.11"
 LIMITS = {"/healthz": 5, "/readyz": 4, "/api/status": 5}
 
 
@@ -106,16 +103,6 @@ class Watcher(threading.Thread):
         return [status for _, status, _ in self.seen]
 
 
-def start_gateway(script, folder, port):
-    """Installs it the first time, which takes some minutes, and returns once it
-    is ready."""
-    shutil.rmtree(folder / "state", ignore_errors=True)
-    command = [script, folder, str(port), "token-of-a-throwaway-gateway"]
-    started = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=900)
-    equal(started.returncode, 0, "exit code of the script that starts the gateway")
-    return int(started.stdout)
-
-
 def expect_hanging(owner, callers):
     """All callers at once wait as long as the slowest path, and not for each
     other."""
@@ -136,13 +123,8 @@ def expect_hanging(owner, callers):
 
 def run():
     script = Path(sys.argv[1]).resolve()
-    folder = CACHE / "openclaw"
-    folder.mkdir(parents=True, exist_ok=True)
-    with local_stack() as stack, open(CACHE / "openclaw.lock", "w") as lock:
-        # Two runs would share the gateway's state.
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        port = free_port()
-        owner = Owner(stack, f"http://127.0.0.1:{port}")
+    with local_stack() as stack, gateway(script, BASELINE) as real:
+        owner = Owner(stack, real.url)
         no_agent = {"status": "no_agent", "healthy": False, "ready": False}
         equal(owner.health(), no_agent, "health without an agent")
         made, again = owner.register(), owner.register()
@@ -153,7 +135,7 @@ def run():
         watcher = Watcher(owner)
         watcher.start()
         try:
-            gateway = start_gateway(script, folder, port)
+            real.start()
             until(lambda: watcher.seen[-1][1] == "healthy", 5, "the gateway is reported healthy")
         finally:
             seen = watcher.end()
@@ -173,15 +155,15 @@ def run():
             "the control page under a path like a probe's",
         )
 
-        os.kill(gateway, signal.SIGSTOP)
+        os.kill(real.process, signal.SIGSTOP)
         expect_hanging(owner, callers=10)
-        os.kill(gateway, signal.SIGCONT)
+        os.kill(real.process, signal.SIGCONT)
         seconds = until(lambda: owner.health()["status"] == "healthy", 10, "healthy again")
         owner.expect_healthy()
         print(f"healthy again {seconds:.1f} s after SIGCONT")
 
-        os.kill(gateway, signal.SIGTERM)
-        seconds = until(lambda: not is_alive(gateway), 15, "the gateway has ended")
+        os.kill(real.process, signal.SIGTERM)
+        seconds = until(lambda: not is_alive(real.process), 15, "the gateway has ended")
         owner.expect_refused()
         print(f"gone {seconds:.1f} s after SIGTERM, and reported so")
 

