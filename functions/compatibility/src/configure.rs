@@ -3,11 +3,11 @@
 
 use axum::Json;
 use axum::extract::State;
-use common::compat::{self, AgentTrustedProxies, Edge};
+use common::compat::{self, Edge};
 use common::http::{
     ApiError, Bearer, BodyErrors, ErrorBody, InstancePath, JsonObject, OperatorErrors,
 };
-use common::model::{AgentSetup, OpenclawVersion};
+use common::model::{AgentSetup, AgentUrl, OpenclawVersion};
 use common::store::Change;
 use http::StatusCode;
 use serde::Serialize;
@@ -69,7 +69,12 @@ pub(crate) async fn handler(
     InstancePath(id): InstancePath,
     JsonObject(body): JsonObject,
 ) -> Result<(StatusCode, Json<StoredConfiguration>), ApiError> {
-    let (configuration, device) = read(body, &state.trusted_proxies)?;
+    let edge = Edge {
+        trusted_proxies: state.trusted_proxies.clone(),
+        // Whichever it is, the same things are in its way.
+        origin: Some(AgentUrl::of_instance(&id).to_string()),
+    };
+    let (configuration, device) = read(body, &edge)?;
     if state.instances.get(&id).await?.is_none() {
         return Err(ApiError::NoInstance);
     }
@@ -107,10 +112,7 @@ type Object = Map<String, Value>;
 
 /// Reads the body, and names everything that is wrong with it at once: also what
 /// would be in a fix's way, as far as this version can tell.
-fn read(
-    mut body: Object,
-    trusted_proxies: &AgentTrustedProxies,
-) -> Result<(Object, Change<Object>), ApiError> {
+fn read(mut body: Object, edge: &Edge) -> Result<(Object, Change<Object>), ApiError> {
     let mut problems = Vec::new();
     let configuration = match body.remove("configuration") {
         Some(Value::Object(configuration)) => configuration,
@@ -149,12 +151,7 @@ fn read(
             Change::Keep | Change::Clear => None,
         },
     };
-    let edge = Edge {
-        trusted_proxies: trusted_proxies.clone(),
-        // Which one it is makes no difference to what is in its way.
-        origin: None,
-    };
-    let in_the_way = compat::fix(&setup, &OpenclawVersion::BASELINE, &edge)
+    let in_the_way = compat::fix(&setup, &OpenclawVersion::BASELINE, edge)
         .err()
         .unwrap_or_default();
     problems.extend(in_the_way.iter().map(ToString::to_string));

@@ -84,10 +84,10 @@ async fn where_the_platform_names_no_edge_nothing_is_added() {
 #[tokio::test]
 async fn a_configuration_that_is_in_the_way_is_not_stored() {
     let (world, _owner) = behind_an_edge("https://abc123.up.railway.app").await;
-    let gateway = json!({"trustedProxies": "10.0.0.1", "controlUi": {"allowedOrigins": 1}});
+    let gateway = json!({"trustedProxies": "10.0.0.1", "controlUi": true});
     let answer = put(&world, &json!({"configuration": {"gateway": gateway}})).await;
     let error = "configuration.gateway.trustedProxies must be a list; \
-                 configuration.gateway.controlUi.allowedOrigins must be a list";
+                 configuration.gateway.controlUi must be an object";
     answer.is(400, json!({"error": error}));
 }
 
