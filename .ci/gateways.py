@@ -108,6 +108,8 @@ def installed(script, release):
         fcntl.flock(lock, fcntl.LOCK_EX)
         complete = folder / "installed"
         if not complete.exists():
+            # Other checks leave theirs there.
+            shutil.rmtree(folder / "state", ignore_errors=True)
             process = _start(script, release, folder, free_port(), TOKEN)
             _end(process, signal.SIGKILL, release)
             shutil.rmtree(folder / "state")

@@ -10,7 +10,6 @@ import threading
 from harness import ask, check, equal, local_stack, until
 
 
-
 class Webhook(http.server.ThreadingHTTPServer):
     """Whom alerts are sent to."""
 
