@@ -6,12 +6,13 @@ use std::sync::Mutex;
 use common::probe::Status;
 use h2::Reason;
 use h2::server::Builder;
+use tests::skip_limit;
 use tokio::time::Instant;
 
 use crate::agent::good;
 use crate::authority::Authority;
 use crate::streams::{Agent, Then};
-use crate::{Seen, failed, running, seen, took_one_limit};
+use crate::{LIMIT, Seen, failed, running, seen, took_one_limit};
 
 const BROKEN: &str = "connection closed or broken answer";
 
@@ -53,18 +54,23 @@ async fn all_paths_share_a_handshake() {
 
 #[tokio::test]
 async fn a_path_that_hangs_costs_its_limit_and_the_others_nothing() {
-    let start = Instant::now();
-    let found = probe(Builder::new(), |_, path| match path {
+    let (authority, start) = (Authority::new(), Instant::now());
+    let config = authority.agent(&["h2", "http/1.1"]);
+    let agent = Agent::start(config, Builder::new(), |_, path| match path {
         "/healthz" => Then::Hang,
         _ => Then::Say(good(path)),
     })
     .await;
+    let (prober, url) = (authority.prober(), agent.url.parse().unwrap());
+    let report = skip_limit(LIMIT, || agent.requests().len() >= 3, prober.probe(&url)).await;
     took_one_limit(start);
     let well = || (Some(200), None);
     let expected = [failed("timed out after 5 s"), well(), well()];
-    assert_eq!(found, ((Status::Running, expected), 1));
+    assert_eq!(seen(report), (Status::Running, expected));
+    assert_eq!(agent.handshakes(), 1);
 }
 
+/// This one sits the limit out.
 #[tokio::test]
 async fn three_paths_that_hang_cost_one_limit() {
     let start = Instant::now();

@@ -38,6 +38,9 @@ fn failed(reason: &str) -> (Option<u16>, Option<String>) {
     (None, Some(format!("request failed: {reason}")))
 }
 
+/// The longest limit of a probe.
+const LIMIT: Duration = Duration::from_secs(5);
+
 /// That something ended with the one limit of five seconds, and not with several.
 fn took_one_limit(start: Instant) {
     let took = start.elapsed();

@@ -111,6 +111,8 @@ struct Life {
     keeps_token: bool,
     /// What ails it, if it is one of a newer release.
     trouble: Option<Trouble>,
+    /// The requests that it leaves without an answer.
+    unanswered: usize,
 }
 
 impl Agent {
@@ -136,6 +138,7 @@ impl Agent {
                 token: None,
                 keeps_token: false,
                 trouble: None,
+                unanswered: 0,
             })),
             server: Mutex::new(None),
         };
@@ -153,6 +156,11 @@ impl Agent {
         lock(&self.life).behaviour
     }
 
+    /// How many requests it has left without an answer since it hangs.
+    pub fn unanswered(&self) -> usize {
+        lock(&self.life).unanswered
+    }
+
     /// Changes its behaviour. Open connections are cut, as when a process ends.
     ///
     /// # Errors
@@ -165,6 +173,7 @@ impl Agent {
         {
             let mut life = lock(&self.life);
             life.behaviour = behaviour;
+            life.unanswered = 0;
             life.started = life.clock.now();
         }
         if behaviour != Behaviour::Unreachable {
@@ -251,7 +260,10 @@ async fn answer(
     body: Bytes,
 ) -> Response {
     let (behaviour, trouble, plain, version, token, uptime) = {
-        let life = lock(&life);
+        let mut life = lock(&life);
+        if life.behaviour == Behaviour::Hanging {
+            life.unanswered += 1;
+        }
         let (version, token) = (life.version.clone(), life.token.clone());
         (
             life.behaviour,

@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{Builder, ScriptedServer, World};
 
-use crate::support::states::{Expected, agent_of_the_spec, all_failed, behaviours};
+use crate::support::states::{Expected, agent_of_the_spec, all_failed, behaviours, look};
 
 /// What is told of an agent of 2026.9.6 without the platform's wrapper.
 async fn newer(world: &World, trouble: Trouble) -> Value {
@@ -181,7 +181,7 @@ async fn every_behaviour_of_an_agent_is_shown() {
     for expected in behaviours() {
         let id = format!("demo-{}", expected.name);
         let path = format!("/api/instance/{id}");
-        let answer = world.owner_of(&id).get(&path).await;
+        let answer = look(&world, &id, &path).await;
         answer.is(200, state(&world, &expected));
     }
 }

@@ -10,7 +10,7 @@ use tests::{Answer, Reply, ScriptedServer, World};
 use tokio::time::timeout;
 
 use crate::support::states::{
-    Expected, agent_of_the_spec, all_well, behaviours, checks, take_seconds,
+    Expected, agent_of_the_spec, all_well, behaviours, checks, look, take_seconds,
 };
 
 const PATH: &str = "/api/instance/demo-running/stats";
@@ -77,7 +77,7 @@ async fn every_behaviour_of_an_agent_is_in_its_stats() {
     for expected in behaviours() {
         let id = format!("demo-{}", expected.name);
         let path = format!("/api/instance/{id}/stats");
-        let mut answer = world.owner_of(&id).get(&path).await;
+        let mut answer = look(&world, &id, &path).await;
         if expected.tells_uptime {
             take_seconds(&mut answer);
         } else {

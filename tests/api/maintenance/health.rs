@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tests::{ScriptedServer, World};
 
-use crate::support::states::{agent_of_the_spec, all_failed, behaviours, take_seconds};
+use crate::support::states::{agent_of_the_spec, all_failed, behaviours, look, take_seconds};
 
 const PATH: &str = "/api/openclaw/maintenance";
 
@@ -42,7 +42,7 @@ async fn every_behaviour_of_an_agent_is_told() {
     let world = World::start().await;
     for expected in behaviours() {
         let id = format!("demo-{}", expected.name);
-        let mut answer = world.owner_of(&id).get(PATH).await;
+        let mut answer = look(&world, &id, PATH).await;
         if expected.tells_uptime {
             take_seconds(&mut answer);
         } else {

@@ -1,7 +1,9 @@
 //! What the tests of the state endpoints share.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
-use tests::{Answer, Reply};
+use tests::{Answer, Reply, World, skip_limit};
 
 /// The three checks of a probe: status and reason of each.
 pub(crate) fn checks(of: [(Option<u16>, Option<&str>); 3]) -> Value {
@@ -22,6 +24,15 @@ pub(crate) fn all_well() -> Value {
 /// The same reason three times, without a status.
 pub(crate) fn all_failed(reason: &str) -> Value {
     checks([(None, Some(reason)); 3])
+}
+
+/// What the owner of an instance of the demo is answered about it. If it hangs, nobody
+/// sits out the limit of its probe.
+pub(crate) async fn look(world: &World, id: &str, path: &str) -> Answer {
+    let (owner, agent) = (world.owner_of(id), world.stack.simulated(id));
+    let agent = agent.expect("an agent of the demo");
+    let stuck = || agent.unanswered() >= 3;
+    skip_limit(Duration::from_secs(5), stuck, owner.get(path)).await
 }
 
 /// What a simulated agent of the demo is to be reported as.
