@@ -12,6 +12,8 @@ mod documents;
 mod events;
 mod files;
 mod layering;
+mod layers;
+mod lengths;
 mod names;
 mod privileges;
 mod railway;

@@ -162,11 +162,7 @@ impl AgentStates {
     async fn update(&self, id: &InstanceId, write: Write) -> Result<Stored, StoreError> {
         let answer = self
             .instances
-            .connection
-            .client
-            .update_item()
-            .table_name(&self.instances.table)
-            .key(instances::KEY, AttributeValue::S(id.to_string()))
+            .update(id)
             .condition_expression(write.condition)
             .update_expression(write.update)
             .set_expression_attribute_values(Some(write.values))

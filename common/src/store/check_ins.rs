@@ -3,7 +3,6 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 
-use super::instances::KEY;
 use super::{Instances, StoreError};
 use crate::clock::iso8601;
 use crate::model::{InstanceId, OpenclawVersion};
@@ -32,11 +31,7 @@ impl Instances {
     ) -> Result<bool, StoreError> {
         let mut set = "SET lastSeenAt = :now".to_owned();
         let mut request = self
-            .connection
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(KEY, AttributeValue::S(id.to_string()))
+            .update(id)
             // Times of one length sort as texts do.
             .condition_expression(
                 "attribute_exists(instanceId) \

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -166,11 +167,7 @@ impl Instances {
         let mut set = vec!["createdAt = if_not_exists(createdAt, :createdAt)".to_owned()];
         let mut remove = Vec::new();
         let mut request = self
-            .connection
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(KEY, AttributeValue::S(id.to_string()))
+            .update(id)
             .expression_attribute_values(":createdAt", now.clone())
             .return_values(ReturnValue::AllOld);
         for (name, change) in &changes {
@@ -220,17 +217,21 @@ impl Instances {
         })
     }
 
+    /// An update of the item of an instance, without its condition.
+    pub(super) fn update(&self, id: &InstanceId) -> UpdateItemFluentBuilder {
+        let request = self.connection.client.update_item();
+        request
+            .table_name(&self.table)
+            .key(KEY, AttributeValue::S(id.to_string()))
+    }
+
     /// Records which Railway service runs an instance, unless one is on record.
     ///
     /// # Errors
     /// When DynamoDB fails.
     pub async fn record_service(&self, id: &InstanceId, service: &str) -> Result<(), StoreError> {
         let answer = self
-            .connection
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(KEY, AttributeValue::S(id.to_string()))
+            .update(id)
             // An instance that was deleted meanwhile must not come back as a
             // fragment.
             .condition_expression(
@@ -254,11 +255,7 @@ impl Instances {
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let answer = self
-            .connection
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(KEY, AttributeValue::S(id.to_string()))
+            .update(id)
             .condition_expression("attribute_exists(instanceId)")
             .update_expression("SET deployedAt = :at")
             .expression_attribute_values(":at", AttributeValue::S(iso8601(at)))
@@ -275,11 +272,7 @@ impl Instances {
     pub async fn record_image(&self, lease: &Lease, image: &Image) -> Result<(), StoreError> {
         let version = image.version().to_string();
         let answer = self
-            .connection
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(KEY, AttributeValue::S(lease.instance.to_string()))
+            .update(&lease.instance)
             .condition_expression(
                 "attribute_exists(instanceId) \
                  AND (attribute_not_exists(imageFence) OR imageFence <= :fence)",

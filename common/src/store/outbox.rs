@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::connection::Item;
 use super::pending_alert::PendingAlertRecord;
-use super::{AgentStates, StoreError, corrupt, instances, parse};
+use super::{AgentStates, StoreError, corrupt, parse};
 use crate::model::InstanceId;
 use crate::watch::{AlertOutbox, PendingAlert, Transition};
 
@@ -113,11 +113,7 @@ impl AgentStates {
     ) -> Result<bool, StoreError> {
         let mut request = self
             .instances
-            .connection
-            .client
-            .update_item()
-            .table_name(&self.instances.table)
-            .key(instances::KEY, AttributeValue::S(id.to_string()))
+            .update(id)
             .condition_expression(condition)
             .update_expression(update);
         for (name, at) in values {

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::connection::Item;
-use super::{AgentStates, StoreError, corrupt, instances, parse};
+use super::{AgentStates, StoreError, corrupt, parse};
 use crate::model::InstanceId;
 use crate::watch::{Attempt, GiveUpReason, GivenUp, RemediationState, Step};
 
@@ -135,11 +135,7 @@ impl AgentStates {
         })?;
         let mut request = self
             .instances
-            .connection
-            .client
-            .update_item()
-            .table_name(&self.instances.table)
-            .key(instances::KEY, AttributeValue::S(id.to_string()))
+            .update(id)
             .update_expression("SET healing = :next")
             .expression_attribute_values(":next", record);
         request = if read == 0 {
