@@ -2,7 +2,8 @@
 
 use crate::files;
 
-/// A reader takes a file in as a whole. One that is longer has a second room in it.
+/// A reader should be able to take a file in as a whole. A longer one has a second
+/// subject: split it.
 const MOST: usize = 400;
 
 #[test]

@@ -100,7 +100,7 @@ impl Asking<'_> {
     }
 
     /// Asks for `/startupz` over the connection that the others have left. It is
-    /// worth no other one: an agent without `/startupz` is told truthfully too.
+    /// not worth a second connection: the report is correct without it.
     async fn startup(&self, shared: &Shared) -> Option<Startup> {
         let mut turn = timeout(PATIENCE, shared.turn()).await.ok()??;
         let answer = self.fetch(&mut turn.sender, Endpoint::Startupz).await;

@@ -70,7 +70,7 @@ pub struct Observations {
 }
 
 impl Observations {
-    /// The results of three requests, made by one function.
+    /// One function's result for each of the three, with `/startupz` not asked.
     pub fn all(observation: impl Fn(Endpoint) -> Observation) -> Self {
         Self {
             healthz: observation(Endpoint::Healthz),

@@ -73,7 +73,7 @@ pub(crate) struct News {
 
 /// The outcome of an alert.
 enum Delivery {
-    /// It is settled: delivered, or not to be sent.
+    /// No delivery failed: the alert was delivered, suppressed or postponed.
     Done,
     Failed,
 }

@@ -226,7 +226,7 @@ impl Settings {
         self.listing_interval = self.listing_interval.min(self.interval);
     }
 
-    /// The scheduled time of the run that this time belongs to.
+    /// A time rounded down to the interval: the scheduled time of its run.
     pub fn slot(&self, at: Timestamp) -> Timestamp {
         let interval = self.interval.as_secs().max(1);
         let second = at.as_second().div_euclid(interval) * interval;
