@@ -50,6 +50,30 @@ pub struct Instance {
 }
 
 impl Instance {
+    /// An instance of which nothing but its id is on record, for tests.
+    #[cfg(test)]
+    pub(crate) fn bare(id: &str) -> Self {
+        Self {
+            id: id.parse().unwrap(),
+            owner: "owner".parse().unwrap(),
+            openclaw_url: None,
+            plan: None,
+            runtime_service_id: None,
+            subscription_status: None,
+            created_at: None,
+            registered_at: None,
+            provisioned_at: None,
+            last_seen_at: None,
+            gateway_process_status: None,
+            reported_version: None,
+            told_version: None,
+            deployed_at: None,
+            observed_at: None,
+            degraded: Vec::new(),
+            metadata: None,
+        }
+    }
+
     /// Where the agent answers: its recorded address, else the constructed one.
     pub fn url(&self) -> AgentUrl {
         self.openclaw_url

@@ -191,29 +191,6 @@ mod tests {
         })
     }
 
-    /// An agent that has not checked in.
-    fn agent() -> Instance {
-        Instance {
-            id: "a1".parse().unwrap(),
-            owner: "owner".parse().unwrap(),
-            openclaw_url: None,
-            plan: None,
-            runtime_service_id: None,
-            subscription_status: None,
-            created_at: None,
-            registered_at: None,
-            provisioned_at: None,
-            last_seen_at: None,
-            gateway_process_status: None,
-            reported_version: None,
-            told_version: None,
-            deployed_at: None,
-            observed_at: None,
-            degraded: Vec::new(),
-            metadata: None,
-        }
-    }
-
     #[test]
     fn startupz_comes_before_a_check_in_and_that_before_the_default_unless_it_is_outdated() {
         let default = ImageVersion::normalize(Some("2026.4.11"));
@@ -254,7 +231,7 @@ mod tests {
                 last_seen_at: checked_in.map(at),
                 deployed_at: deployed.map(at),
                 reported_version: checked_in.map(|_| "2026.8.2".parse().unwrap()),
-                ..agent()
+                ..Instance::bare("a1")
             };
             let found = report.version_of(&agent, &default, at(1000));
             let expected = match source {
@@ -302,7 +279,7 @@ mod tests {
                 json!({}),
                 json!({"version": api_status}),
             );
-            let found = report.version_of(&agent(), &default, Timestamp::UNIX_EPOCH);
+            let found = report.version_of(&Instance::bare("a1"), &default, Timestamp::UNIX_EPOCH);
             assert_eq!((found.0.to_string().as_str(), found.1), (version, source));
         }
     }

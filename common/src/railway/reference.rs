@@ -69,23 +69,9 @@ mod tests {
 
     fn instance(id: &str, url: Option<&str>, service_id: Option<&str>) -> Instance {
         Instance {
-            id: id.parse().unwrap(),
-            owner: "user_1".parse().unwrap(),
             openclaw_url: url.map(|url| url.parse().unwrap()),
-            plan: None,
             runtime_service_id: service_id.map(str::to_owned),
-            subscription_status: None,
-            created_at: None,
-            registered_at: None,
-            provisioned_at: None,
-            last_seen_at: None,
-            gateway_process_status: None,
-            reported_version: None,
-            told_version: None,
-            deployed_at: None,
-            observed_at: None,
-            degraded: Vec::new(),
-            metadata: None,
+            ..Instance::bare(id)
         }
     }
 

@@ -20,7 +20,7 @@ const CACHE_CAPACITY: usize = 10_000;
 
 /// Where the address of an agent comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum AgentLocation {
+pub(crate) enum AgentLocation {
     /// From its record.
     #[default]
     Recorded,
@@ -30,7 +30,7 @@ pub enum AgentLocation {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be recorded or private")]
-pub struct InvalidAgentLocation;
+pub(crate) struct InvalidAgentLocation;
 
 impl FromStr for AgentLocation {
     type Err = InvalidAgentLocation;
@@ -46,7 +46,7 @@ impl FromStr for AgentLocation {
 
 /// Finds agents, on allowed hosts only. Clones share a cache.
 #[derive(Clone, Debug)]
-pub struct Agents {
+pub(crate) struct Agents {
     hosts: AllowedHosts,
     records: Option<Records>,
 }
@@ -59,7 +59,7 @@ struct Records {
 
 impl Agents {
     /// Agents with a record, at the address in it.
-    pub fn recorded(hosts: AllowedHosts, instances: Instances) -> Self {
+    pub(crate) fn recorded(hosts: AllowedHosts, instances: Instances) -> Self {
         let cache = Arc::default();
         Self {
             hosts,
@@ -68,7 +68,7 @@ impl Agents {
     }
 
     /// Any id, in Railway's private network, without a look at records.
-    pub fn private(hosts: AllowedHosts) -> Self {
+    pub(crate) fn private(hosts: AllowedHosts) -> Self {
         Self {
             hosts,
             records: None,

@@ -40,10 +40,12 @@ use common::store::{Instances, Tickets};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use agents::{AgentLocation, Agents, InvalidAgentLocation};
+use agents::{AgentLocation, Agents};
+use state::{TicketServices, forwarder};
+
 pub use error::ProxyError;
 pub use limits::{Limits, ResponseMode, SocketLimits};
-pub use state::{State, TicketServices, forwarder};
+pub use state::State;
 pub use target::PREFIX;
 pub use tunnel::{ConnectionGuard, Tunnels};
 

@@ -47,14 +47,14 @@ impl State {
 
 /// What issuing and redeeming tickets needs.
 #[derive(Clone)]
-pub struct TicketServices {
-    pub authenticator: Authenticator,
-    pub instances: Instances,
-    pub tickets: Tickets,
+pub(crate) struct TicketServices {
+    pub(crate) authenticator: Authenticator,
+    pub(crate) instances: Instances,
+    pub(crate) tickets: Tickets,
 }
 
 /// An HTTP client that connects only to these hosts.
-pub fn forwarder(hosts: AllowedHosts, limits: &Limits) -> Forwarder<Body> {
+pub(crate) fn forwarder(hosts: AllowedHosts, limits: &Limits) -> Forwarder<Body> {
     client::forwarder(
         GuardedResolver::new(hosts),
         limits.connect_timeout,

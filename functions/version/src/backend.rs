@@ -15,7 +15,7 @@ const LIMIT: Duration = Duration::from_secs(8);
 
 /// The backend's `GET /api/openclaw/version`.
 #[derive(Clone, Debug)]
-pub struct Backend {
+pub(crate) struct Backend {
     http: Client,
     url: BackendUrl,
     key: InternalKey,
@@ -23,11 +23,11 @@ pub struct Backend {
 
 /// The base URL of a backend, without a trailing slash.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BackendUrl(String);
+pub(crate) struct BackendUrl(String);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be an http or https URL")]
-pub struct InvalidBackendUrl;
+pub(crate) struct InvalidBackendUrl;
 
 impl FromStr for BackendUrl {
     type Err = InvalidBackendUrl;
@@ -67,7 +67,7 @@ impl Backend {
     ///
     /// # Errors
     /// When the HTTP client cannot be made.
-    pub fn new(url: BackendUrl, key: InternalKey) -> Result<Self, ClientError> {
+    pub(crate) fn new(url: BackendUrl, key: InternalKey) -> Result<Self, ClientError> {
         let http = client::builder()
             .redirect(redirect::Policy::none())
             .build()?;

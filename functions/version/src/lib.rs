@@ -16,7 +16,7 @@ use common::model::{ConfiguredImage, Image};
 use common::platform::Platform;
 use common::process::StartError;
 
-pub use backend::{Backend, BackendUrl};
+use backend::Backend;
 
 /// The state that the endpoints share.
 #[derive(Clone, FromRef)]
