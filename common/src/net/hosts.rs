@@ -118,11 +118,11 @@ impl AllowedHosts {
 }
 
 /// Lower case, and without the dot that makes a name absolute.
-fn bare_name(name: &str) -> String {
+pub(super) fn bare_name(name: &str) -> String {
     name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
 }
 
-enum Scope {
+pub(super) enum Scope {
     Public,
     Private,
     /// Loopback, link-local (where clouds keep their metadata service),
@@ -130,7 +130,7 @@ enum Scope {
     Special,
 }
 
-fn scope(address: IpAddr) -> Scope {
+pub(super) fn scope(address: IpAddr) -> Scope {
     match address {
         IpAddr::V4(v4) => {
             let [first, second, ..] = v4.octets();

@@ -4,8 +4,10 @@
 //! [`GuardedResolver`], so that an address that somebody registered is no way
 //! into a private network.
 
+mod confidential;
 mod hosts;
 mod resolver;
 
+pub use confidential::{NotConfidential, check_confidential};
 pub use hosts::{AllowedHosts, HostRefused, InvalidHosts};
 pub use resolver::{GuardedResolver, NameNotFound};

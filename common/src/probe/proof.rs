@@ -14,6 +14,7 @@ use super::failure::Failure;
 use super::refusal::Refusal;
 use crate::client::ReadError;
 use crate::model::{AgentUrl, GatewayToken};
+use crate::net::check_confidential;
 
 /// How long a proof may take.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -61,6 +62,9 @@ impl Prober {
     pub async fn prove(&self, url: &AgentUrl, token: &GatewayToken) -> Proof {
         if let Err(refused) = self.hosts.check(url) {
             return Proof::Inconclusive(refused.to_string());
+        }
+        if let Err(refused) = check_confidential(url.scheme(), url.host()) {
+            return Proof::Inconclusive(format!("the agent's URL {refused}"));
         }
         match timeout(LIMIT, self.judge(url, token)).await {
             Err(_) => Proof::Inconclusive(format!("timed out after {} s", LIMIT.as_secs())),

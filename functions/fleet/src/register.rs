@@ -8,7 +8,7 @@ use axum::extract::State;
 use common::clock::iso8601;
 use common::http::{ApiError, Bearer, BodyErrors, InstancePath, JsonObject, OperatorErrors};
 use common::model::{AgentUrl, Instance};
-use common::net::AllowedHosts;
+use common::net::{AllowedHosts, check_confidential};
 use common::store::{Change, Registration};
 use http::StatusCode;
 use jiff::Timestamp;
@@ -176,6 +176,7 @@ impl Fields {
             hosts
                 .check(&url)
                 .map_err(|refused| format!("is refused: {refused}"))?;
+            check_confidential(url.scheme(), url.host()).map_err(|refused| refused.to_string())?;
             Ok(url)
         })
     }

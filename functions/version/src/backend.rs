@@ -6,6 +6,7 @@ use std::time::Duration;
 use common::client::{self, ClientError, ReadError};
 use common::http::InternalKey;
 use common::model::Image;
+use common::net::{NotConfidential, check_confidential};
 use http::StatusCode;
 use reqwest::{Client, Url, redirect};
 use serde_json::Value;
@@ -26,17 +27,24 @@ pub(crate) struct Backend {
 pub(crate) struct BackendUrl(String);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be an http or https URL")]
-pub(crate) struct InvalidBackendUrl;
+pub(crate) enum InvalidBackendUrl {
+    #[error("must be an http or https URL")]
+    NotHttp,
+    #[error(transparent)]
+    NotConfidential(#[from] NotConfidential),
+}
 
 impl FromStr for BackendUrl {
     type Err = InvalidBackendUrl;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let url = Url::parse(text).map_err(|_| InvalidBackendUrl)?;
-        matches!(url.scheme(), "http" | "https")
-            .then(|| Self(text.trim_end_matches('/').to_owned()))
-            .ok_or(InvalidBackendUrl)
+        let url = Url::parse(text).map_err(|_| InvalidBackendUrl::NotHttp)?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(InvalidBackendUrl::NotHttp);
+        }
+        // Each question carries the platform's key.
+        check_confidential(url.scheme(), url.host())?;
+        Ok(Self(text.trim_end_matches('/').to_owned()))
     }
 }
 
