@@ -16,7 +16,7 @@ use std::io::{self, IsTerminal, stderr};
 use std::os::fd::AsFd;
 use std::str::FromStr;
 
-use tracing::level_filters::LevelFilter;
+use tracing::level_filters::{LevelFilter, STATIC_MAX_LEVEL};
 use tracing::{Metadata, Subscriber};
 use tracing_subscriber::filter::{FilterFn, filter_fn};
 use tracing_subscriber::fmt::{self, MakeWriter};
@@ -56,21 +56,30 @@ impl Default for LogLevel {
     }
 }
 
+/// Not a level, or one at which this build logs nothing: release builds leave
+/// out what is below `info`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be error, warn, info, debug or trace")]
+#[error("{}", match STATIC_MAX_LEVEL {
+    LevelFilter::TRACE => "must be error, warn, info, debug or trace",
+    _ => "must be error, warn or info: this release build logs nothing below",
+})]
 pub struct InvalidLogLevel;
 
 impl FromStr for LogLevel {
     type Err = InvalidLogLevel;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "error" => Ok(Self(LevelFilter::ERROR)),
-            "warn" => Ok(Self(LevelFilter::WARN)),
-            "info" => Ok(Self(LevelFilter::INFO)),
-            "debug" => Ok(Self(LevelFilter::DEBUG)),
-            "trace" => Ok(Self(LevelFilter::TRACE)),
-            _ => Err(InvalidLogLevel),
+        let level = match text {
+            "error" => LevelFilter::ERROR,
+            "warn" => LevelFilter::WARN,
+            "info" => LevelFilter::INFO,
+            "debug" => LevelFilter::DEBUG,
+            "trace" => LevelFilter::TRACE,
+            _ => return Err(InvalidLogLevel),
+        };
+        match level <= STATIC_MAX_LEVEL {
+            true => Ok(Self(level)),
+            false => Err(InvalidLogLevel),
         }
     }
 }

@@ -84,6 +84,7 @@ mod controls {
 
 /// What holds for every request.
 mod http {
+    mod browsers;
     mod every_function;
 }
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use axum::body::{Body, to_bytes};
+use common::http::AllowedOrigins;
 use http::Request;
 use lambda_http::{Context, RequestExt};
 use serde_json::{Value, json};
@@ -255,7 +256,7 @@ async fn answer(world: &World, function: &str, event: &str) -> (u16, Option<Stri
     let (_, routes) = functions
         .find(|(name, _)| *name == function)
         .unwrap_or_else(|| panic!("no function {function}"));
-    let app = common::http::app(routes.clone());
+    let app = common::http::app(routes.clone(), &AllowedOrigins::default());
     let answer = app.oneshot(request).await.expect("a router never fails");
     let status = answer.status().as_u16();
     let id = answer.headers().get("x-request-id");

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use common::aws::{Aws, Endpoint};
+use common::http::AllowedOrigins;
 use common::platform::Platform;
 use http::{Request, Response};
 use serde_json::Value;
@@ -21,7 +22,7 @@ async fn function(world: &World) -> Router {
     ]);
     let aws = Aws::new(Endpoint::Local(world.stack.dynamodb.clone()));
     let routes = proxy::from_environment(&environment, &Platform::new(aws)).unwrap();
-    common::http::app(routes)
+    common::http::app(routes, &AllowedOrigins::default())
 }
 
 async fn ask(function: &Router, path: &str, body: Vec<u8>) -> Response<Body> {

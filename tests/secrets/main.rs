@@ -299,6 +299,15 @@ async fn callers(world: &World, signer: &Signer, told: &mut Told) -> [Caller; 12
     ]
 }
 
+/// The spans of the requests that were answered.
+fn answered(lines: &str) -> Vec<Value> {
+    let lines = lines
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok());
+    let answers = lines.filter(|line: &Value| line["message"] == "answered");
+    answers.map(|mut line| line["span"].take()).collect()
+}
+
 /// Two scenes, for this takes all the time of a processor.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_secret_is_logged_at_any_level_or_told_in_an_error() {
@@ -331,8 +340,25 @@ async fn no_secret_is_logged_at_any_level_or_told_in_an_error() {
         "an alert was not delivered",
         "store",
         "control",
+        "probed",
+        "asked Railway",
     ] {
         assert!(ours.contains(line), "{line:?} is not logged");
+    }
+    let answered = answered(&ours);
+    for (route, user) in [
+        ("/api/instance/{userId}", true),
+        ("/api/instance/{userId}/operations", true),
+        ("/api/openclaw/maintenance", true),
+        ("/api/support/heal-token", true),
+        ("/api/openclaw/instances/{id}", false),
+        ("/api/heartbeat", false),
+    ] {
+        let user = if user { json!(OWNER) } else { Value::Null };
+        let names = |span: &&Value| span["route"] == route && span["instance"] == ID;
+        let found = answered.iter().find(names);
+        let found = found.unwrap_or_else(|| panic!("no line of {route} names the agent"));
+        assert_eq!(found["user"], user, "{route}");
     }
     assert!(told.operations.len() > 15, "{:?}", told.operations);
     assert!(told.errors.len() > 100, "{}", told.errors.len());

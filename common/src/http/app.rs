@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use ::http::{HeaderName, HeaderValue};
+use ::http::{HeaderName, HeaderValue, header};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
 use axum::middleware::{self, Next};
@@ -14,11 +14,13 @@ use lambda_http::tower::Layer;
 use lambda_http::tower::util::{AndThenLayer, ThenLayer};
 use lambda_http::{IntoResponse, RequestExt};
 use tokio::time::Instant;
-use tracing::Instrument;
+use tower_http::set_header::SetResponseHeaderLayer;
+use tracing::{Instrument, Span, field};
 use uuid::Uuid;
 
-use super::ApiError;
-use crate::config::Environment;
+use super::{AllowedOrigins, ApiError};
+use crate::config::{ALLOWED_ORIGINS, ConfigError, Environment, Reader};
+use crate::model::{InstanceId, UserId};
 use crate::platform::Platform;
 use crate::process::{StartError, start};
 use crate::random;
@@ -29,14 +31,42 @@ pub(super) const BODY_LIMIT: usize = 64 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Wraps routes in what all functions share: JSON for unknown paths and
-/// methods, a limit on bodies, an `x-request-id` in every response and a log
-/// line for every request.
-pub fn app(routes: Router) -> Router {
-    routes
+/// methods, a limit on bodies, CORS for the pages of `origins`, an
+/// `x-request-id` in every response and a log line for every request. What an
+/// endpoint does not say of itself is neither stored by a cache nor guessed to
+/// be of another type.
+pub fn app(routes: Router, origins: &AllowedOrigins) -> Router {
+    let no_store = HeaderValue::from_static("no-store");
+    let no_sniff = HeaderValue::from_static("nosniff");
+    let routes = routes
         .fallback(async || ApiError::NotFound)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(middleware::from_fn(trace))
+        .layer(SetResponseHeaderLayer::if_not_present(
+            header::CACHE_CONTROL,
+            no_store,
+        ))
+        .layer(SetResponseHeaderLayer::if_not_present(
+            header::X_CONTENT_TYPE_OPTIONS,
+            no_sniff,
+        ));
+    let routes = match origins.cors() {
+        Some(cors) => routes.layer(cors),
+        None => routes,
+    };
+    routes.layer(middleware::from_fn(trace))
+}
+
+/// The origins whose pages [`app`] answers, as the environment has them.
+///
+/// # Errors
+/// When the variable is malformed.
+pub fn allowed_origins(environment: &dyn Environment) -> Result<AllowedOrigins, ConfigError> {
+    let mut reader = Reader::new(environment);
+    let origins = reader.optional::<AllowedOrigins>(ALLOWED_ORIGINS);
+    origins
+        .map(Option::unwrap_or_default)
+        .ok_or_else(|| reader.into_error())
 }
 
 /// How long a function waits for its background tasks. This is in addition to
@@ -54,7 +84,9 @@ where
     F: FnOnce(&dyn Environment, &Platform) -> Result<Router, StartError>,
 {
     let started = start(|environment, platform| {
-        Ok((routes(environment, platform)?, platform.background.clone()))
+        let routes = routes(environment, platform)?;
+        let origins = allowed_origins(environment)?;
+        Ok((app(routes, &origins), platform.background.clone()))
     });
     let ended = match started.await {
         Ok((routes, background)) => {
@@ -70,7 +102,7 @@ where
             let routes = AndThenLayer::new(async |answer: Response| {
                 Ok::<_, Infallible>(answer.into_response().await)
             })
-            .layer(app(routes));
+            .layer(routes);
             let runtime = lambda_http::runtime(routes);
             runtime.layer(TracingLayer::new()).layer(finish).run().await
         }
@@ -92,6 +124,17 @@ async fn trace(request: Request, next: Next) -> Response {
     traced(request, route, |request| next.run(request)).await
 }
 
+/// Names the instance that the current request is about in its lines of the
+/// log.
+pub fn note_instance(id: &InstanceId) {
+    Span::current().record("instance", id.as_str());
+}
+
+/// Names the user who sent the current request, likewise.
+pub(super) fn note_user(id: &UserId) {
+    Span::current().record("user", id.as_str());
+}
+
 /// Handles a request with what every response has: an `x-request-id`, and a log
 /// line. For servers that have no router.
 pub async fn traced<F>(request: Request, route: &str, answer: impl FnOnce(Request) -> F) -> Response
@@ -104,6 +147,8 @@ where
         id = id.to_str().unwrap_or_default(),
         method = request.method().as_str(),
         route,
+        instance = field::Empty,
+        user = field::Empty,
     );
     async {
         let start = Instant::now();

@@ -5,6 +5,7 @@ use axum::extract::{FromRef, FromRequestParts};
 use cookie::Cookie;
 use jiff::Timestamp;
 
+use super::app::note_user;
 use super::members::members;
 use super::origin::AllowedOrigins;
 use super::session::{COOKIES, Session, SessionRefused};
@@ -147,6 +148,8 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         let now = SharedClock::from_ref(state).now();
-        Authenticator::from_ref(state).session(parts, now).await
+        let session = Authenticator::from_ref(state).session(parts, now).await?;
+        note_user(&session.user);
+        Ok(session)
     }
 }

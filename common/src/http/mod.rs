@@ -18,7 +18,7 @@ mod path;
 mod responses;
 mod session;
 
-pub use app::{app, serve, traced};
+pub use app::{allowed_origins, app, note_instance, serve, traced};
 pub use authenticator::{Authenticator, SessionSettings};
 pub use bearer::{Bearer, InternalKey, InvalidKey, presented};
 pub use body::{JsonObject, OptionalJsonObject};
@@ -33,7 +33,7 @@ pub use order::{Controlled, OwnerOrder, Refusal};
 pub use origin::{AllowedOrigins, ForeignOrigin, InvalidOrigins};
 pub use owned::{
     AlwaysForbidden, ForbiddenThenNotFound, OwnedInstance, OwnedRecord, RefusalPolicy,
-    UnauthorizedThenForbidden, owned,
+    UnauthorizedThenForbidden, own_agent, owned,
 };
 pub use path::{InstancePath, WindowPath};
 pub use responses::{BodyErrors, CallersAgentErrors, OperatorErrors};

@@ -2,9 +2,31 @@
 //! whatever any page requests; `Origin` says which page it was.
 
 use std::str::FromStr;
+use std::time::Duration;
 
-use ::http::{HeaderMap, header, request::Parts};
+use ::http::request::Parts;
+use ::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use tower_http::cors::CorsLayer;
 use url::{Origin, Url};
+
+/// The methods of the API, which `CorsConfiguration` in the template has too,
+/// like the headers below: API Gateway answers browsers by itself.
+const METHODS: [Method; 4] = [Method::GET, Method::POST, Method::PUT, Method::DELETE];
+
+/// What a page may send.
+const REQUEST_HEADERS: [HeaderName; 4] = [
+    header::AUTHORIZATION,
+    header::CONTENT_TYPE,
+    HeaderName::from_static("idempotency-key"),
+    HeaderName::from_static("x-request-id"),
+];
+
+/// What a page may read, besides what it always may.
+const RESPONSE_HEADERS: [HeaderName; 2] =
+    [header::RETRY_AFTER, HeaderName::from_static("x-request-id")];
+
+/// How long a browser remembers that it may.
+const PREFLIGHT: Duration = Duration::from_secs(3600);
 
 /// The origins besides the API's own, each exactly as a browser sends it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,13 +63,32 @@ pub enum ForeignOrigin {
         "Origin is neither this API's own nor an allowed one: cookies may not write from there"
     )]
     NotAllowed,
-    /// There is no `Origin`, and the browser says that the request is
-    /// cross-site.
-    #[error("Sec-Fetch-Site is cross-site: cookies may not write from another site")]
-    CrossSite,
+    /// There is no `Origin`, and the browser says that the request comes from
+    /// elsewhere.
+    #[error(
+        "Sec-Fetch-Site is neither same-origin nor none: cookies may not write from another origin"
+    )]
+    NotSameOrigin,
 }
 
 impl AllowedOrigins {
+    /// The layer that lets pages of these origins read answers and send what
+    /// browsers ask about first. `None` where there are none: pages of this API
+    /// need no permission.
+    pub(super) fn cors(&self) -> Option<CorsLayer> {
+        let origins: Vec<HeaderValue> = self.0.iter().filter_map(|it| it.parse().ok()).collect();
+        let is_some = !origins.is_empty();
+        is_some.then(|| {
+            CorsLayer::new()
+                .allow_origin(origins)
+                .allow_credentials(true)
+                .allow_methods(METHODS)
+                .allow_headers(REQUEST_HEADERS)
+                .expose_headers(RESPONSE_HEADERS)
+                .max_age(PREFLIGHT)
+        })
+    }
+
     /// Refuses a write that another page sends with the user's cookie. A
     /// request without `Origin` was not sent by a page: browsers send it with
     /// every write.
@@ -57,10 +98,10 @@ impl AllowedOrigins {
         }
         let mut origins = request.headers.get_all(header::ORIGIN).iter();
         let Some(origin) = origins.next() else {
-            let site = request.headers.get("sec-fetch-site");
-            return match site.is_some_and(|site| site == "cross-site") {
-                true => Err(ForeignOrigin::CrossSite),
-                false => Ok(()),
+            let mut sites = request.headers.get_all("sec-fetch-site").iter();
+            return match sites.all(|site| site == "same-origin" || site == "none") {
+                true => Ok(()),
+                false => Err(ForeignOrigin::NotSameOrigin),
             };
         };
         let is_allowed = |origin: &str| {
@@ -199,10 +240,14 @@ mod tests {
         }
         for method in ["POST", "PUT", "PATCH", "DELETE", "ODD"] {
             assert_eq!(check("", method, &[]), Ok(()), "{method}");
-            let same = ("sec-fetch-site", "same-origin");
-            assert_eq!(check("", method, &[same]), Ok(()), "{method}");
-            let found = check("", method, &[cross]);
-            assert_eq!(found, Err(ForeignOrigin::CrossSite), "{method}");
+            for site in ["same-origin", "none"] {
+                let found = check("", method, &[("sec-fetch-site", site)]);
+                assert_eq!(found, Ok(()), "{method} {site}");
+            }
+            for site in ["cross-site", "same-site", "", "Same-Origin", "other"] {
+                let found = check("", method, &[("sec-fetch-site", site)]);
+                assert_eq!(found, Err(ForeignOrigin::NotSameOrigin), "{method} {site}");
+            }
             let found = check("", method, &[foreign]);
             assert_eq!(found, Err(ForeignOrigin::NotAllowed), "{method}");
         }

@@ -7,7 +7,9 @@ use ::http::request::Parts;
 use axum::extract::{FromRef, FromRequestParts};
 use utoipa::IntoResponses;
 
-use super::{ApiError, Authenticator, ErrorBody, InstancePath, Session, SessionRefused};
+use super::{
+    ApiError, Authenticator, ErrorBody, InstancePath, Session, SessionRefused, note_instance,
+};
 use crate::clock::SharedClock;
 use crate::model::{Instance, InstanceId, UserId};
 use crate::store::{AgentStates, Instances, StoreError, Watched};
@@ -200,4 +202,15 @@ pub async fn owned<P: RefusalPolicy, R: OwnedRecord>(
     record
         .filter(|record| record.owner() == user)
         .ok_or_else(P::stranger)
+}
+
+/// Loads the agent of a user, for endpoints whose paths name none.
+///
+/// # Errors
+/// 404 when the user has none, and when the store fails.
+pub async fn own_agent(instances: &Instances, user: &UserId) -> Result<Instance, ApiError> {
+    let instance = instances.of_owner(user).await?;
+    let instance = instance.ok_or(ApiError::NoAgent)?;
+    note_instance(&instance.id);
+    Ok(instance)
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use ::http::request::Parts;
 use axum::extract::{FromRequestParts, RawPathParams};
 
-use super::ApiError;
+use super::{ApiError, note_instance};
 use crate::model::{InstanceId, WindowId};
 
 /// The instance that the path names, in its first parameter. A malformed id is
@@ -22,7 +22,9 @@ impl<S: Send + Sync> FromRequestParts<S> for InstancePath {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        first(parts, state).await.map(Self)
+        let id = first(parts, state).await?;
+        note_instance(&id);
+        Ok(Self(id))
     }
 }
 

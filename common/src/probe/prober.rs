@@ -1,6 +1,7 @@
 //! The prober: sends the requests of a probe.
 
 use rustls::pki_types::CertificateDer;
+use tokio::time::Instant;
 
 use super::connection::Connector;
 use super::{Observation, Observations, ProbeReport, asking};
@@ -44,10 +45,19 @@ impl Prober {
     /// Asks the three paths, over one connection where the agent plays along:
     /// five seconds at most, and a path that hangs costs the others nothing.
     pub async fn probe(&self, url: &AgentUrl) -> ProbeReport {
+        let begun = Instant::now();
         let observations = match self.hosts.check(url) {
             Ok(()) => asking::observe(&self.connector, url).await,
             Err(refused) => Observations::all(|_| Observation::failed(refused.to_string())),
         };
-        ProbeReport::of(&observations)
+        let report = ProbeReport::of(&observations);
+        tracing::debug!(
+            agent = url.authority(),
+            status = ?report.status,
+            reason = report.reason,
+            took_ms = begun.elapsed().as_millis() as u64,
+            "probed"
+        );
+        report
     }
 }

@@ -109,9 +109,16 @@ impl Railway {
             .with_min_delay(self.limits.backoff)
             .with_max_times(4)
             .with_jitter();
-        let send = || {
+        let send = async || {
+            let begun = Instant::now();
             let document = document.to_vec();
-            self.transport.send(&access.credentials, document, deadline)
+            let sent = self.transport.send(&access.credentials, document, deadline);
+            let answered = sent.await;
+            let took_ms = begun.elapsed().as_millis() as u64;
+            // Railway's own words may repeat what it was sent.
+            let failed = answered.is_err();
+            tracing::debug!(operation, took_ms, failed, "asked Railway");
+            answered
         };
         send.retry(backoff)
             .when(repeat)

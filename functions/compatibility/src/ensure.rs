@@ -9,7 +9,7 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use common::compat::{self, Edge, Misshapen, Verdict};
 use common::control::ControlError;
-use common::http::{ApiError, CallersAgentErrors, ErrorBody, Session, SessionRefused};
+use common::http::{ApiError, CallersAgentErrors, ErrorBody, Session, SessionRefused, own_agent};
 use common::model::{AgentSetup, Instance, OpenclawVersion};
 use common::random;
 use common::store::TokenState;
@@ -218,8 +218,7 @@ pub(crate) async fn handler(
     let Query(Asked { dry_run, target }) = query.map_err(|_| {
         ApiError::BadRequest("dryRun must be true or false, and said once".to_owned())
     })?;
-    let instance = state.instances.of_owner(&user).await?;
-    let instance = instance.ok_or(ApiError::NoAgent)?;
+    let instance = own_agent(&state.instances, &user).await?;
     let target = Target::of(target.as_deref(), &instance)?;
     let outcome = if dry_run {
         needed(&state, &instance, &target).await?

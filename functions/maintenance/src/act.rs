@@ -5,7 +5,7 @@ use axum::extract::State;
 use common::control::Order;
 use common::http::{
     ApiError, CallersAgentErrors, ErrorBody, OptionalJsonObject, Session, SessionRefused,
-    idempotency_key,
+    idempotency_key, own_agent,
 };
 use common::model::Control;
 use http::HeaderMap;
@@ -121,9 +121,9 @@ pub(crate) async fn handler(
     let OptionalJsonObject(body) = body?;
     let action = Action::of(&body)?;
     let key = idempotency_key(&headers, &user)?;
-    let instance = state.controls.instances.of_owner(&user).await?;
+    let instance = own_agent(&state.controls.instances, &user).await?;
     let order = Order {
-        instance: instance.ok_or(ApiError::NoAgent)?,
+        instance,
         user,
         key,
     };

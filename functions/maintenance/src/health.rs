@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use common::http::{ApiError, ErrorBody, Session};
+use common::http::{ApiError, ErrorBody, Session, own_agent};
 use common::model::{Image, Instance};
 use common::probe::{Check, ProbeReport, Status, VersionSource};
 use jiff::Timestamp;
@@ -81,12 +81,16 @@ pub(crate) async fn handler(
     State(state): State<crate::State>,
     session: Session,
 ) -> Result<Json<Health>, ApiError> {
-    let Some(instance) = state.controls.instances.of_owner(&session.user).await? else {
-        return Ok(Json(Health::NoAgent(NoAgent {
-            status: NoAgentStatus::NoAgent,
-            healthy: false,
-            ready: false,
-        })));
+    let instance = match own_agent(&state.controls.instances, &session.user).await {
+        Ok(instance) => instance,
+        Err(ApiError::NoAgent) => {
+            return Ok(Json(Health::NoAgent(NoAgent {
+                status: NoAgentStatus::NoAgent,
+                healthy: false,
+                ready: false,
+            })));
+        }
+        Err(error) => return Err(error),
     };
     let report = state.controls.prober.probe(&instance.url()).await;
     let now = state.controls.clock.now();

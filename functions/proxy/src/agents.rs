@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use common::http::note_instance;
 use common::model::{AgentUrl, InstanceId};
 use common::net::AllowedHosts;
 use common::store::Instances;
@@ -85,6 +86,7 @@ impl Agents {
     /// When there is no such agent, or its host is not allowed: both are the
     /// contract's 502.
     pub(crate) async fn url(&self, agent: &InstanceId) -> Result<AgentUrl, ProxyError> {
+        note_instance(agent);
         let url = match &self.records {
             None => AgentUrl::in_private_network(agent),
             Some(records) => records.url(agent).await?,

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use common::alerts::{Alert, Severity};
-use common::http::{ApiError, CallersAgentErrors, Session, SessionRefused};
+use common::http::{ApiError, CallersAgentErrors, Session, SessionRefused, own_agent};
 use common::model::{GatewayToken, Instance};
 use common::random;
 use common::store::{RepairedToken, StoreError, TokenState};
@@ -110,8 +110,7 @@ pub(crate) async fn handler(
     session: Result<Session, SessionRefused>,
 ) -> Result<Json<HealedToken>, Failure> {
     let Session { user } = session?;
-    let instance = state.controls.instances.of_owner(&user).await?;
-    let instance = instance.ok_or(ApiError::NoAgent)?;
+    let instance = own_agent(&state.controls.instances, &user).await?;
     crate::settle_rotation(&state.controls, &instance).await;
     let url = instance.url();
     let (stored, report) = tokio::join!(

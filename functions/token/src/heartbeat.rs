@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use common::clock::iso8601;
-use common::http::{ApiError, BodyErrors, ErrorBody, JsonObject, PresentedToken};
+use common::http::{ApiError, BodyErrors, ErrorBody, JsonObject, PresentedToken, note_instance};
 use common::model::{InstanceId, OpenclawVersion};
 use common::store::CheckIn;
 use jiff::{SignedDuration, Timestamp};
@@ -76,6 +76,7 @@ pub(crate) async fn handler(
     if !state.controls.tokens.accepts(&instance, &token).await? {
         return Err(ApiError::Unauthorized);
     }
+    note_instance(&instance);
     let on_record = state.controls.instances.get(&instance).await?;
     let on_record = on_record.ok_or(ApiError::Unauthorized)?;
     let now = state.clock.now();

@@ -13,8 +13,6 @@ mod show;
 
 use axum::Router;
 use axum::extract::FromRef;
-use axum::middleware::map_response;
-use axum::response::Response;
 use common::alerts::{Alerts, Webhook, WebhookUrl};
 use common::clock::SharedClock;
 use common::config::{Environment, Reader, SUPPORT_WEBHOOK_URL};
@@ -26,7 +24,6 @@ use common::model::Instance;
 use common::platform::Platform;
 use common::process::StartError;
 use common::store::Instances;
-use http::{HeaderValue, header};
 use utoipa::OpenApi;
 
 /// The state that the endpoints share.
@@ -61,18 +58,9 @@ async fn settle_rotation(controls: &Controls, instance: &Instance) {
     }
 }
 
-/// The routes. Their responses carry secrets, so nothing on the way may cache
-/// them.
+/// The routes.
 pub fn router(state: State) -> Router {
-    routes()
-        .with_state(state)
-        .route_layer(map_response(async |mut response: Response| {
-            let no_store = HeaderValue::from_static("no-store");
-            response
-                .headers_mut()
-                .insert(header::CACHE_CONTROL, no_store);
-            response
-        }))
+    routes().with_state(state)
 }
 
 /// The routes as the environment configures them.

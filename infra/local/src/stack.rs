@@ -17,8 +17,9 @@ use common::config::{
     Environment, Overlay, RAILWAY_API_KEY, RAILWAY_API_URL, RAILWAY_ENVIRONMENT_ID,
     RAILWAY_PROJECT_ID, RAILWAY_TOKEN_TYPE,
 };
-use common::http::{InternalKey, PeerAddress};
+use common::http::{InternalKey, PeerAddress, allowed_origins};
 use common::platform::Platform;
+use common::process::StartError;
 use common::railway::Limits;
 use common::store::{Connection, Instances, Sessions, Tables, Tokens, create_missing_tables};
 use proxy::Tunnels;
@@ -183,9 +184,12 @@ impl Stack {
         let routes = functions
             .iter()
             .fold(Router::new(), |all, (_, routes)| all.merge(routes.clone()));
-        let app = common::http::app(routes)
-            .layer(middleware::from_fn(name_peer))
-            .into_make_service_with_connect_info::<SocketAddr>();
+        let app = common::http::app(
+            routes,
+            &allowed_origins(environment).map_err(StartError::from)?,
+        )
+        .layer(middleware::from_fn(name_peer))
+        .into_make_service_with_connect_info::<SocketAddr>();
         let api_server = Server::spawn(async move |ending| {
             axum::serve(listener, app)
                 .with_graceful_shutdown(ending)

@@ -21,7 +21,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use common::client::ClientError;
-use common::http::{ApiError, InternalKey, PeerAddress, presented};
+use common::http::{AllowedOrigins, ApiError, InternalKey, PeerAddress, presented};
 use common::platform::Platform;
 use http::{Method, StatusCode, header};
 use hyper::body::Incoming;
@@ -187,7 +187,8 @@ impl App {
             .with_state(operator.clone())
             .merge(proxy::router(state.clone()).layer(measured));
         Self {
-            routes: common::http::app(routes),
+            // Its pages are the agents', and programs need no permission.
+            routes: common::http::app(routes, &AllowedOrigins::default()),
             forwarding: state,
             metrics: operator.metrics.clone(),
         }
