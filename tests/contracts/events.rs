@@ -206,6 +206,7 @@ fn rows() -> Vec<(&'static str, &'static str, u16, Value)> {
             json!({"error": "agentId must be 1 to 64 letters, digits, hyphens or underscores"}),
         ),
         ("proxy", "forward-head", 200, json!({})),
+        ("proxy", "redirect", 308, json!({})),
         (
             "proxy",
             "ticket",

@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod ambiguous;
+mod browsers;
 mod buffered;
 mod forwarding;
 mod frames;

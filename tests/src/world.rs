@@ -140,7 +140,10 @@ impl Builder {
             sweep: None,
         };
         let stack = Stack::start(options, &variables).await?;
-        let http = common::client::builder().build().expect("an HTTP client");
+        let http = common::client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .expect("an HTTP client");
         Ok(World {
             records: Records::open(&stack.dynamodb, stack.tables.clone()),
             stack,

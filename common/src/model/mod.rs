@@ -2,6 +2,7 @@
 //!
 //! Nothing here does I/O or reads a clock.
 
+mod agent_origin;
 mod agent_setup;
 mod agent_url;
 mod gateway_token;
@@ -19,6 +20,7 @@ mod usage;
 mod user_id;
 mod version;
 
+pub use agent_origin::{AgentOrigin, HostOwner, InvalidAgentOrigin};
 pub use agent_setup::AgentSetup;
 pub use agent_url::{AgentUrl, InvalidAgentUrl};
 pub use gateway_token::{GatewayToken, InvalidGatewayToken};

@@ -24,6 +24,9 @@ pub(crate) fn agent_request(
     if headers::is_loop(&parts.headers) {
         return Err(ProxyError::Loop);
     }
+    if target.may_be_admin_rpc() {
+        return Err(ProxyError::AdminRpc);
+    }
     let path_and_query = match query {
         Some(query) => format!("{}?{query}", target.path),
         None => target.path.to_owned(),

@@ -14,6 +14,9 @@ pub enum ProxyError {
     /// An agent's address is the proxy's own.
     #[error("The agent's address leads back to this proxy")]
     Loop,
+    /// The gateway's own control over HTTP, where its token is all that is asked for.
+    #[error("The gateway's admin RPC is not passed on")]
+    AdminRpc,
     /// An agent's answer has more bytes than can be passed on.
     #[error("The agent's answer is larger than {0} bytes, the most that can be passed on here")]
     AnswerTooLarge(usize),
@@ -52,6 +55,7 @@ impl ProxyError {
             Self::AgentUnreachable | Self::AnswerTooLarge(_) | Self::AnswerUnreadable => {
                 StatusCode::BAD_GATEWAY
             }
+            Self::AdminRpc => StatusCode::FORBIDDEN,
             Self::Loop => StatusCode::LOOP_DETECTED,
             Self::NoWebSockets => StatusCode::NOT_IMPLEMENTED,
             Self::WebSocketVersion => StatusCode::UPGRADE_REQUIRED,

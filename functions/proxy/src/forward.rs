@@ -14,7 +14,7 @@ use crate::agent_request::{agent_request, send};
 use crate::body::Bounded;
 use crate::error::ProxyError;
 use crate::limits::ResponseMode;
-use crate::target::Target;
+use crate::target::{Outside, PREFIX, Target};
 use crate::{buffered, headers, status_redaction, upgrade};
 
 /// Forward a request to an agent
@@ -69,6 +69,9 @@ pub(crate) async fn forward(
         return Box::pin(upgrade::handler(state, parts)).await;
     }
     let target = Target::of(&parts.uri)?;
+    if target.outside == Outside::PathWithoutSlash {
+        return Ok(with_slash(&target));
+    }
     let limits = &state.limits;
     if body.size_hint().lower() > limits.max_body as u64 {
         return Err(ApiError::BodyTooLarge(limits.max_body).into());
@@ -96,7 +99,7 @@ pub(crate) async fn forward(
     }
 
     let (mut head, body) = answer.into_parts();
-    head.headers = headers::to_client(&head.headers, &target.agent);
+    head.headers = headers::to_client(&head.headers, &target);
     let answer = Response::from_parts(head, Body::new(body));
     if may_be_status {
         return Box::pin(status_redaction::redact(
@@ -112,4 +115,18 @@ pub(crate) async fn forward(
         }
         ResponseMode::Buffered(max) => Box::pin(buffered::buffer(answer, max, deadline)).await,
     }
+}
+
+/// Redirects to the agent's root, so that what its page names relatively is found.
+fn with_slash(target: &Target<'_>) -> Response {
+    let query = target.query.map(|query| format!("?{query}"));
+    let root = format!("{PREFIX}{}/{}", target.agent, query.unwrap_or_default());
+    // `axum::response::Redirect` would fail on a query with bytes beyond ASCII.
+    let location = HeaderValue::from_bytes(root.as_bytes());
+    let mut answer = Response::new(Body::empty());
+    *answer.status_mut() = StatusCode::PERMANENT_REDIRECT;
+    answer
+        .headers_mut()
+        .extend(location.map(|it| (header::LOCATION, it)));
+    answer
 }

@@ -13,6 +13,7 @@ mod error;
 mod forward;
 mod headers;
 mod limits;
+mod root;
 mod state;
 mod status_redaction;
 mod target;
@@ -50,7 +51,8 @@ pub use target::PREFIX;
 pub use tunnel::{ConnectionGuard, Tunnels};
 
 /// All paths of an agent in axum's syntax: OpenAPI has none for wildcards.
-const AGENT_PATHS: [&str; 3] = [
+const AGENT_PATHS: [&str; 4] = [
+    "/api/openclaw/proxy/{agentId}",
     "/api/openclaw/proxy/{agentId}/",
     "/api/openclaw/proxy/{agentId}/{*path}",
     // Its POST is the ticket's.
@@ -61,6 +63,7 @@ const AGENT_PATHS: [&str; 3] = [
 /// handlers, with wildcards that OpenAPI cannot express.
 pub fn routes() -> OpenApiRouter<Arc<State>> {
     let mut routes = OpenApiRouter::default()
+        .routes(routes!(root::handler))
         .routes(routes!(ticket::handler))
         .routes(routes!(forward::handler));
     // All methods share one description, but each needs its own operation id.
@@ -86,7 +89,7 @@ pub fn routes() -> OpenApiRouter<Arc<State>> {
 }
 
 /// The route that the log names for forwarded requests.
-pub const ROUTE: &str = AGENT_PATHS[1];
+pub const ROUTE: &str = AGENT_PATHS[2];
 
 /// Forwards a request without routing it, for a server that has checked that the
 /// path begins with [`PREFIX`] and is not the ticket endpoint's.
@@ -95,7 +98,7 @@ pub async fn forward(state: &State, request: Request) -> Response {
 }
 
 pub fn router(state: State) -> Router {
-    let tickets = Router::new().route(AGENT_PATHS[2], axum::routing::post(ticket::handler));
+    let tickets = Router::new().route(AGENT_PATHS[3], axum::routing::post(ticket::handler));
     AGENT_PATHS
         .into_iter()
         .fold(tickets, |all, path| all.route(path, any(forward::handler)))

@@ -18,6 +18,17 @@ pub(crate) struct Target<'u> {
     pub(crate) path: &'u str,
     /// Byte for byte, without the question mark.
     pub(crate) query: Option<&'u str>,
+    pub(crate) outside: Outside,
+}
+
+/// How a client reaches an agent, and so whose origin its pages have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outside {
+    /// Below [`PREFIX`] and the agent's id, on a host that serves all agents.
+    Path,
+    /// The same, without the slash behind the id: a page's own relative links
+    /// would lead elsewhere.
+    PathWithoutSlash,
 }
 
 impl<'u> Target<'u> {
@@ -35,10 +46,10 @@ impl<'u> Target<'u> {
         let agent = id
             .parse()
             .map_err(|error| ApiError::BadRequest(format!("agentId {error}")))?;
-        let path = after_prefix.strip_prefix(id).unwrap_or_default();
-        if !path.starts_with('/') {
-            return Err(ApiError::NotFound);
-        }
+        let (path, outside) = match after_prefix.strip_prefix(id).unwrap_or_default() {
+            "" => ("/", Outside::PathWithoutSlash),
+            path => (path, Outside::Path),
+        };
         if segments(&decoded(path)).any(|segment| matches!(segment, "." | "..")) {
             return Err(ApiError::BadRequest(
                 "The path must have no segments . and ..".to_owned(),
@@ -48,18 +59,30 @@ impl<'u> Target<'u> {
             agent,
             path,
             query: uri.query(),
+            outside,
         })
     }
 
     /// Whether the wrapper might take this path for its `/api/status`, whose
-    /// answer carries the gateway token. Express ignores case and a trailing
-    /// slash; prefixes, suffixes and repeated encoding are covered as well, so that
-    /// nothing depends on how it routes.
+    /// answer carries the gateway token.
     pub(crate) fn may_be_status(&self) -> bool {
+        self.may_be("api", "status")
+    }
+
+    /// Whether the gateway might take this path for its `/api/v1/admin/rpc`, where
+    /// its token does everything, the approval of devices included.
+    pub(crate) fn may_be_admin_rpc(&self) -> bool {
+        self.may_be("admin", "rpc")
+    }
+
+    /// Whether an agent might find `last` behind `before` in this path. Express
+    /// ignores case and a trailing slash; prefixes, suffixes and repeated encoding
+    /// are covered as well, so that nothing depends on how it routes.
+    fn may_be(&self, before: &str, last: &str) -> bool {
         // A cheap check that rules out most paths: the word has to occur, or
         // something that may decode to it.
-        let word = |bytes: &[u8]| bytes.eq_ignore_ascii_case(b"status");
-        if !self.path.contains('%') && !self.path.as_bytes().windows(6).any(word) {
+        let word = |bytes: &[u8]| bytes.eq_ignore_ascii_case(last.as_bytes());
+        if !self.path.contains('%') && !self.path.as_bytes().windows(last.len()).any(word) {
             return false;
         }
         let mut path = Cow::Borrowed(self.path);
@@ -67,14 +90,16 @@ impl<'u> Target<'u> {
             path = Cow::Owned(decoded(&path).into_owned());
         }
         let path = path.to_ascii_lowercase();
-        let bare = |segment: &str| {
+        let bare = |segment: &str, word: &str| {
             let end = segment.find(|c: char| !c.is_ascii_alphanumeric());
-            segment.get(..end.unwrap_or(segment.len())) == Some("status")
+            segment.get(..end.unwrap_or(segment.len())) == Some(word)
         };
-        let segments: Vec<&str> = segments(&path).filter(|it| !it.is_empty()).collect();
+        // A segment of dots leads to the one before it, or is nothing.
+        let is_name = |segment: &&str| !segment.trim_matches('.').is_empty();
+        let segments: Vec<&str> = segments(&path).filter(is_name).collect();
         segments
             .array_windows()
-            .any(|[before, segment]| *before == "api" && bare(segment))
+            .any(|[first, second]| bare(first, before) && bare(second, last))
     }
 
     /// The query without the parameter `ticket`, and that parameter.
@@ -161,12 +186,7 @@ mod tests {
         ] {
             assert_eq!(of(&format!("/api/openclaw/proxy/{id}/x")), Err(400), "{id}");
         }
-        for path in [
-            "/api/openclaw/proxy/a",
-            "/api/openclaw/other/a/x",
-            "/x",
-            "/",
-        ] {
+        for path in ["/api/openclaw/other/a/x", "/x", "/"] {
             assert_eq!(of(path), Err(404), "{path}");
         }
     }
@@ -221,6 +241,46 @@ mod tests {
                 expected,
                 "{path}"
             );
+        }
+    }
+
+    #[test]
+    fn whatever_might_be_the_admin_rpc_is_recognised() {
+        for (path, expected) in [
+            ("/api/v1/admin/rpc", true),
+            ("/api/v1/admin/rpc/", true),
+            ("/API/V1/Admin/RPC", true),
+            ("//api//v1//admin//rpc", true),
+            ("/api/v1/admin/%72pc", true),
+            ("/api%2Fv1%2Fadmin%2Frpc", true),
+            ("/api/v1/%2561dmin/rpc", true),
+            ("/api/v1/admin\\rpc", true),
+            ("/api/v1/admin/.../rpc", true),
+            ("/api/v1/admin;x/rpc;y", true),
+            ("/api/v1/admin/rpc%00", true),
+            ("/base/api/v1/admin/rpc", true),
+            ("/api/v1/admin/rpcs", false),
+            ("/api/v1/adminrpc", false),
+            ("/rpc", false),
+            ("/admin", false),
+        ] {
+            let uri = uri(&format!("/api/openclaw/proxy/a{path}"));
+            let target = Target::of(&uri).unwrap();
+            assert_eq!(target.may_be_admin_rpc(), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_ends_with_the_id_is_the_root_without_its_slash() {
+        for (rest, path, outside) in [
+            ("", "/", Outside::PathWithoutSlash),
+            ("?a=/", "/", Outside::PathWithoutSlash),
+            ("/", "/", Outside::Path),
+            ("/x", "/x", Outside::Path),
+        ] {
+            let uri = uri(&format!("/api/openclaw/proxy/a{rest}"));
+            let target = Target::of(&uri).unwrap();
+            assert_eq!((target.path, target.outside), (path, outside), "{rest}");
         }
     }
 

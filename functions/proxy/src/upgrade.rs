@@ -49,7 +49,7 @@ pub(crate) async fn handler(
     let agent = hyper::upgrade::on(&mut answer);
     let (mut head, body) = answer.into_parts();
     let extended = head.headers.contains_key(header::SEC_WEBSOCKET_EXTENSIONS);
-    head.headers = headers::to_client(&head.headers, &target.agent);
+    head.headers = headers::to_client(&head.headers, &target);
     if head.status != StatusCode::SWITCHING_PROTOCOLS {
         // The agent refused, and its answer says why.
         return Ok(Response::from_parts(head, Body::new(body)));

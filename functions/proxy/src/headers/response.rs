@@ -5,31 +5,66 @@ use cookie::Cookie;
 use http::{HeaderMap, HeaderValue, header};
 
 use super::{is_hop_by_hop, is_platforms, named_in_connection};
-use crate::target::PREFIX;
+use crate::target::{Outside, PREFIX, Target};
 
-/// Headers that an agent may not set: they would apply to the whole origin, and so
-/// to this API and all other agents.
-const NOT_FROM_AGENTS: [&str; 5] = [
-    "alt-svc",
-    "clear-site-data",
-    "public-key-pins",
-    "service-worker-allowed",
-    "strict-transport-security",
+/// What passes of an agent's answer below the contract's path: what programs need to
+/// understand it. The rest might apply to the whole origin, and so to this API and
+/// all other agents.
+const FROM_AGENTS: [&str; 21] = [
+    "accept-ranges",
+    "allow",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-length",
+    "content-range",
+    "content-type",
+    "date",
+    "etag",
+    "last-modified",
+    "location",
+    "mcp-session-id",
+    "ratelimit",
+    "ratelimit-policy",
+    "retry-after",
+    "sec-websocket-accept",
+    "sec-websocket-extensions",
+    "sec-websocket-protocol",
+    "vary",
+    "www-authenticate",
 ];
 
+/// What a browser makes of an answer below the contract's path: a page with an
+/// origin of its own that nobody else has, so that it has no storage and no cookies,
+/// and this API takes it for a stranger's.
+const SANDBOX: &str = "sandbox allow-downloads allow-forms allow-modals allow-popups allow-scripts";
+
 /// The headers of a response as a client gets them.
-pub(crate) fn to_client(headers: &HeaderMap, agent: &InstanceId) -> HeaderMap {
+pub(crate) fn to_client(headers: &HeaderMap, target: &Target<'_>) -> HeaderMap {
+    match target.outside {
+        Outside::Path | Outside::PathWithoutSlash => below_the_path(headers, &target.agent),
+    }
+}
+
+fn below_the_path(headers: &HeaderMap, agent: &InstanceId) -> HeaderMap {
     let named = named_in_connection(headers);
-    let mut passed = HeaderMap::with_capacity(headers.len());
+    let mut passed = HeaderMap::with_capacity(headers.len() + 3);
     for (name, value) in headers {
-        if is_hop_by_hop(name, &named) || NOT_FROM_AGENTS.contains(&name.as_str()) {
+        if is_hop_by_hop(name, &named) {
             continue;
         }
-        if name != header::SET_COOKIE {
+        if name == header::SET_COOKIE {
+            passed.extend(confined_cookie(value, agent).map(|value| (name.clone(), value)));
+        } else if FROM_AGENTS.contains(&name.as_str()) {
             passed.append(name, value.clone());
-        } else if let Some(value) = confined_cookie(value, agent) {
-            passed.append(name, value);
         }
+    }
+    for (name, value) in [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::CONTENT_SECURITY_POLICY, SANDBOX),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ] {
+        passed.insert(name, HeaderValue::from_static(value));
     }
     passed
 }
@@ -53,12 +88,27 @@ mod tests {
     use super::*;
     use crate::headers::testing::{listed, map};
 
+    const SET: [&str; 3] = [
+        "cache-control: no-store",
+        "content-security-policy: sandbox allow-downloads allow-forms allow-modals \
+         allow-popups allow-scripts",
+        "x-content-type-options: nosniff",
+    ];
+
+    /// What a client receives below the contract's path, without what it always does.
     fn received(headers: &[(&str, &str)]) -> Vec<String> {
-        listed(&to_client(&map(headers), &"a1".parse().unwrap()))
+        let uri = "/api/openclaw/proxy/a1/".parse().unwrap();
+        let passed = to_client(&map(headers), &Target::of(&uri).unwrap());
+        let mut lines = listed(&passed);
+        for always in SET {
+            assert!(lines.contains(&always.to_owned()), "{always} in {lines:?}");
+        }
+        lines.retain(|line| !SET.contains(&line.as_str()));
+        lines
     }
 
     #[test]
-    fn a_client_gets_the_answer_without_what_would_hold_for_the_whole_origin() {
+    fn a_client_gets_what_is_on_the_list_and_nothing_else() {
         let found = received(&[
             ("connection", "keep-alive, x-own"),
             ("x-own", "1"),
@@ -67,6 +117,19 @@ mod tests {
             ("service-worker-allowed", "/"),
             ("clear-site-data", "\"*\""),
             ("alt-svc", "h3=\":443\""),
+            ("access-control-allow-origin", "*"),
+            ("access-control-allow-credentials", "true"),
+            ("cache-control", "public, max-age=31536000"),
+            (
+                "content-security-policy",
+                "sandbox allow-same-origin allow-scripts",
+            ),
+            ("link", "</x>; rel=preload"),
+            ("refresh", "0; url=/"),
+            ("report-to", "{}"),
+            ("set-login", "logged-in"),
+            ("sourcemap", "/x"),
+            ("x-made-up", "1"),
             ("content-type", "text/html"),
             ("location", "http://127.0.0.1/"),
             ("vary", "a"),
