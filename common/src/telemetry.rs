@@ -9,6 +9,7 @@
 //! SDKs write headers and bodies. Whatever `LOG_LEVEL` says, only their
 //! warnings and errors are logged.
 
+mod console;
 mod lines;
 
 use std::fs::File;
@@ -108,11 +109,24 @@ where
 
 /// Starts logging human-readable lines to stderr.
 pub fn init_console(level: LogLevel) {
+    console(level, stderr().is_terminal(), stderr).init();
+}
+
+/// A subscriber that logs lines for people to a given writer.
+fn console<W>(
+    level: LogLevel,
+    colours: bool,
+    writer: W,
+) -> impl Subscriber + for<'a> LookupSpan<'a> + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     let lines = fmt::layer()
-        .with_writer(stderr)
-        .with_ansi(stderr().is_terminal())
-        .with_target(false);
-    registry().with(lines.with_filter(filter(level))).init();
+        .fmt_fields(console::Words)
+        .event_format(console::Line)
+        .with_writer(writer)
+        .with_ansi(colours);
+    registry().with(lines.with_filter(filter(level)))
 }
 
 fn filter(LogLevel(ours): LogLevel) -> FilterFn<impl Fn(&Metadata<'_>) -> bool> {
@@ -126,4 +140,31 @@ fn filter(LogLevel(ours): LogLevel) -> FilterFn<impl Fn(&Metadata<'_>) -> bool> 
         *it.level() <= limit
     };
     filter_fn(logged).with_max_level_hint(ours)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    /// Where lines are written to.
+    #[derive(Clone, Default)]
+    pub(super) struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Written {
+        pub(super) fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
+
+    impl io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
 }

@@ -124,33 +124,19 @@ fn text(writer: &mut Writer<'_>, text: &str) -> fmt::Result {
 #[cfg(test)]
 mod tests {
     use std::io;
-    use std::sync::{Arc, Mutex};
 
     use serde_json::{Value, json};
     use tracing::subscriber::with_default;
 
+    use super::super::tests::Written;
     use super::super::{LogLevel, json as logging};
-
-    #[derive(Clone, Default)]
-    struct Written(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Written {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
 
     /// The lines that were logged, without their times.
     fn logged(log: impl FnOnce()) -> Vec<Value> {
         let written = Written::default();
         let writer = written.clone();
         with_default(logging(LogLevel::default(), move || writer.clone()), log);
-        let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        let text = written.text();
         assert!(text.is_empty() || text.ends_with('\n'), "{text}");
         let line = |line: &str| {
             let mut line: Value = serde_json::from_str(line).unwrap();

@@ -204,8 +204,8 @@ impl Run {
         };
         tally.summary.transitions += 1;
         tracing::info!(
-            agent = %instance.id,
-            from = ?transition.from,
+            instance = %instance.id,
+            from = transition.from.map(tracing::field::debug),
             to = ?transition.to,
             since = %transition.since,
             reason = transition.trouble.as_ref().map(|trouble| trouble.reason.as_str()),
