@@ -178,6 +178,7 @@ class Agent:
 
     def __init__(self, stack):
         self.api, self.dynamodb = stack["api"], stack["dynamodb"]
+        self.access_key = stack["accessKey"]
         owner = stack["userWithoutAgent"]
         self.cookie = {"Cookie": owner["cookie"]}
         self.bearer = {"Authorization": f"Bearer {stack['bearer']}"}
@@ -218,10 +219,10 @@ class Agent:
         headers = {
             "Content-Type": "application/x-amz-json-1.0",
             "X-Amz-Target": "DynamoDB_20120810.GetItem",
-            # The embedded DynamoDB wants a signature and checks none.
+            # The embedded DynamoDB wants its access key, and checks no signature.
             "X-Amz-Date": "20260101T000000Z",
-            "Authorization": "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/"
-            "aws4_request, SignedHeaders=host, Signature=0",
+            "Authorization": f"AWS4-HMAC-SHA256 Credential={self.access_key}/20260101/us-east-1/"
+            "dynamodb/aws4_request, SignedHeaders=host, Signature=0",
         }
         body = {"TableName": "configurations", "Key": key}
         answer = ask(self.dynamodb, "POST", "/", headers, body)

@@ -95,12 +95,12 @@ def recorder(upstream, calls):
         server.server_close()
 
 
-def client(service, endpoint):
+def client(service, endpoint, access_key):
     return boto3.client(
         service,
         endpoint_url=endpoint,
         region_name="us-east-1",
-        aws_access_key_id="local",
+        aws_access_key_id=access_key,
         aws_secret_access_key="local",
         config=Config(retries={"max_attempts": 1}, proxies={}),
     )
@@ -166,7 +166,9 @@ def run():
         with local_stack("--sweep", "0", "--env-file", variables) as stack, served(
             log, *moto, "-p", str(moto_port), port=moto_port, seconds=60
         ) as sqs_url, recorder(sqs_url, calls) as recorded_url:
-            dynamodb, sqs = client("dynamodb", stack["dynamodb"]), client("sqs", sqs_url)
+            access_key = stack["accessKey"]
+            dynamodb = client("dynamodb", stack["dynamodb"], access_key)
+            sqs = client("sqs", sqs_url, access_key)
             queue = sqs.create_queue(QueueName=QUEUE)["QueueUrl"]
             register(dynamodb)
             with open(variables, "a") as file:

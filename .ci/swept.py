@@ -56,6 +56,7 @@ class Swept:
     def __init__(self, stack, webhook):
         self.webhook = webhook
         self.api, self.dynamodb = stack["api"], stack["dynamodb"]
+        self.access_key = stack["accessKey"]
         self.bearer = {"Authorization": f"Bearer {stack['bearer']}"}
         self.agents = {agent["instanceId"]: agent for agent in stack["agents"]}
 
@@ -101,7 +102,7 @@ class Swept:
 
     def pending_token(self, instance):
         """As it is on its way to the agent: no endpoint shows it."""
-        credential = "Credential=local/20260101/us-east-1/dynamodb/aws4_request"
+        credential = f"Credential={self.access_key}/20260101/us-east-1/dynamodb/aws4_request"
         headers = {
             "Content-Type": "application/x-amz-json-1.0",
             "X-Amz-Target": "DynamoDB_20120810.GetItem",

@@ -168,7 +168,7 @@ def run():
         environment = ENVIRONMENT | {
             "PORT": str(port), "INTERNAL_API_KEY": local["bearer"], "INSTANCES_TABLE": "instances",
             "AGENT_HOSTS": "127.0.0.1", "AWS_ENDPOINT_URL_DYNAMODB": local["dynamodb"],
-            "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": local["accessKey"], "AWS_SECRET_ACCESS_KEY": "local",
         }
         log = stack.enter_context(open(folder / "relay.log", "w"))
         relay_process = stack.enter_context(running(binary / "relay", env=environment, stdout=log))

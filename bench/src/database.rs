@@ -67,7 +67,7 @@ pub(crate) struct Used {
 pub(crate) async fn run(options: &Options) -> Result<(), Failed> {
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let targets = lines.next_line().await?.ok_or("no targets")?;
-    let dynamodb = EmbeddedDynamoDb::in_memory().await?;
+    let dynamodb = EmbeddedDynamoDb::in_memory(EmbeddedDynamoDb::TEST_KEY).await?;
     fill(
         &dynamodb.url,
         &serde_json::from_str(&targets)?,

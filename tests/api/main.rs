@@ -98,6 +98,8 @@ mod identity {
 
 /// What the local stack brings beside the functions.
 mod local {
+    mod data;
+    mod guard;
     mod import;
 }
 

@@ -52,6 +52,7 @@ pub struct Builder {
     limits: Option<Limits>,
     watched: bool,
     stage: Option<Duration>,
+    guarded: bool,
 }
 
 impl Builder {
@@ -91,6 +92,13 @@ impl Builder {
         self
     }
 
+    /// Keeps web pages out, as `cargo run -p local` does.
+    #[must_use]
+    pub fn guarded(mut self) -> Self {
+        self.guarded = true;
+        self
+    }
+
     /// How long each stage of a deployment takes.
     #[must_use]
     pub fn stage(mut self, stage: Duration) -> Self {
@@ -116,7 +124,7 @@ impl Builder {
             let upstream = match data {
                 Data::Server(url) => url,
                 Data::Memory | Data::File(_) => {
-                    let started = EmbeddedDynamoDb::in_memory().await?;
+                    let started = EmbeddedDynamoDb::in_memory(EmbeddedDynamoDb::TEST_KEY).await?;
                     embedded.insert(started).url.clone()
                 }
             };
@@ -138,6 +146,7 @@ impl Builder {
                 ..Limits::default()
             }),
             sweep: None,
+            guarded: self.guarded,
         };
         let stack = Stack::start(options, &variables).await?;
         let http = common::client::builder()

@@ -30,6 +30,12 @@ pub enum Endpoint {
     Standard,
     /// A server on this machine that takes any credentials.
     Local(String),
+    /// A server on this machine that wants this access key.
+    Keyed {
+        /// Its base URL.
+        url: String,
+        access_key: String,
+    },
 }
 
 /// AWS, as far as a process knows it. Nothing is read before a client needs it.
@@ -96,14 +102,22 @@ fn load(endpoint: &Endpoint) -> SdkConfig {
                 EnvironmentVariableCredentialsProvider::new(),
             ))
             .service_config(EndpointUrls),
-        Endpoint::Local(url) => config
-            .region(Region::from_static("us-east-1"))
-            .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
-                "local", "local", None, None, "local",
-            )))
-            .endpoint_url(url),
+        Endpoint::Local(url) => local(config, url, "local"),
+        Endpoint::Keyed { url, access_key } => local(config, url, access_key),
     }
     .build()
+}
+
+fn local(
+    config: aws_types::sdk_config::Builder,
+    url: &str,
+    key: &str,
+) -> aws_types::sdk_config::Builder {
+    let credentials = Credentials::new(key, "local", None, None, "local");
+    config
+        .region(Region::from_static("us-east-1"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .endpoint_url(url)
 }
 
 /// What `AWS_REGION` says, which Lambda sets, or `AWS_DEFAULT_REGION`.

@@ -30,7 +30,7 @@ pub use error::{ApiError, ErrorBody, LifecycleError, LifecycleErrorBody};
 pub use gateway::PresentedToken;
 pub use members::members;
 pub use order::{Controlled, OwnerOrder, Refusal};
-pub use origin::{AllowedOrigins, ForeignOrigin, InvalidOrigins};
+pub use origin::{AllowedOrigins, ForeignOrigin, InvalidOrigins, only_header};
 pub use owned::{
     AlwaysForbidden, ForbiddenThenNotFound, OwnedInstance, OwnedRecord, RefusalPolicy,
     UnauthorizedThenForbidden, own_agent, owned,

@@ -72,6 +72,11 @@ pub enum ForeignOrigin {
 }
 
 impl AllowedOrigins {
+    /// Whether it is one of them.
+    pub fn contains(&self, origin: &str) -> bool {
+        self.0.iter().any(|allowed| allowed == origin)
+    }
+
     /// The layer that lets pages of these origins read answers and send what
     /// browsers ask about first. `None` where there are none: pages of this API
     /// need no permission.
@@ -104,9 +109,7 @@ impl AllowedOrigins {
                 false => Err(ForeignOrigin::NotSameOrigin),
             };
         };
-        let is_allowed = |origin: &str| {
-            self.0.iter().any(|allowed| allowed == origin) || is_own(origin, request)
-        };
+        let is_allowed = |origin: &str| self.contains(origin) || is_own(origin, request);
         match (origin.to_str(), origins.next()) {
             (Ok(origin), None) if is_allowed(origin) => Ok(()),
             _ => Err(ForeignOrigin::NotAllowed),
@@ -120,7 +123,7 @@ fn is_own(origin: &str, request: &Parts) -> bool {
         let origin = web_origin(origin)?;
         let host = match request.uri.authority() {
             Some(authority) => authority.as_str(),
-            None => only(&request.headers, "host")?,
+            None => only_header(&request.headers, header::HOST)?,
         };
         let scheme = match &origin {
             Origin::Tuple(scheme, ..) => scheme.as_str(),
@@ -138,7 +141,8 @@ fn is_own(origin: &str, request: &Parts) -> bool {
     own().unwrap_or(false)
 }
 
-fn only<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+/// The value of a header that is there exactly once, and is text.
+pub fn only_header(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (Some(value), None) => value.to_str().ok(),

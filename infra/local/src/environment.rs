@@ -46,6 +46,7 @@ impl<E: Environment> LocalEnvironment<E> {
     pub fn lambda_env_file(
         &self,
         dynamodb: &str,
+        access_key: &str,
         simulated: &BTreeMap<&'static str, String>,
     ) -> String {
         let of_this_stack = DEFAULTS
@@ -54,7 +55,7 @@ impl<E: Environment> LocalEnvironment<E> {
         let of_the_sdk = [
             ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb),
             ("AWS_REGION", "us-east-1"),
-            ("AWS_ACCESS_KEY_ID", "local"),
+            ("AWS_ACCESS_KEY_ID", access_key),
             ("AWS_SECRET_ACCESS_KEY", "local"),
         ];
         let variables: BTreeMap<&str, String> = of_the_sdk

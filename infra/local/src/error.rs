@@ -20,6 +20,17 @@ pub enum StackError {
     /// The embedded DynamoDB could not open its data.
     #[error("cannot open the embedded DynamoDB: {0}")]
     Database(String),
+    /// Another process has the data.
+    #[error(
+        "{file} is in use by {}; end that, or choose another file with --data, or --memory",
+        holder.map_or("another process".to_owned(), |id| format!("process {id}"))
+    )]
+    DataInUse {
+        /// The file.
+        file: String,
+        /// The id of the process.
+        holder: Option<u32>,
+    },
     /// The tables cannot be made as the AWS template defines them.
     #[error(transparent)]
     Template(#[from] TemplateError),

@@ -10,6 +10,7 @@ mod dynamodb;
 mod environment;
 mod error;
 mod functions;
+mod guard;
 pub mod import;
 pub mod openapi;
 pub mod railway;
@@ -17,6 +18,7 @@ mod server;
 mod stack;
 mod sweeper;
 pub mod template;
+mod under_way;
 
 pub use dynamodb::EmbeddedDynamoDb;
 pub use environment::LocalEnvironment;

@@ -143,10 +143,15 @@ async fn serve(arguments: Arguments) -> Result<(), Error> {
         stage: Duration::from_secs(1),
         limits: Limits::default(),
         sweep: (arguments.sweep > 0).then(|| Duration::from_secs(arguments.sweep.into())),
+        guarded: true,
     };
     let stack = Stack::start(options, &environment).await?;
     if let Some(file) = arguments.env_file {
-        let variables = environment.lambda_env_file(&stack.dynamodb, &stack.simulated_variables);
+        let variables = environment.lambda_env_file(
+            &stack.dynamodb,
+            &stack.access_key,
+            &stack.simulated_variables,
+        );
         write(&file, &variables)
             .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     }
@@ -159,8 +164,14 @@ async fn serve(arguments: Arguments) -> Result<(), Error> {
         interrupted = tokio::signal::ctrl_c() => interrupted?,
         _ = terminated.recv() => {}
     }
-    stack.stop().await;
-    Ok(())
+    // Whoever asks twice does not want to wait.
+    tokio::select! {
+        () = stack.stop() => Ok(()),
+        interrupted = tokio::signal::ctrl_c() => {
+            interrupted?;
+            Err("ended at once; some requests were cut off".into())
+        }
+    }
 }
 
 fn write(file: &Path, text: &str) -> io::Result<()> {
@@ -174,6 +185,7 @@ fn ready_line(stack: &Stack) -> serde_json::Value {
     json!({
         "api": stack.api,
         "dynamodb": stack.dynamodb,
+        "accessKey": stack.access_key,
         "bearer": stack.bearer.reveal(),
         "agents": stack.agents,
         "userWithoutAgent": stack.user_without_agent,
@@ -181,40 +193,35 @@ fn ready_line(stack: &Stack) -> serde_json::Value {
     })
 }
 
+/// What a person needs to begin with, on one screen.
 fn greeting(stack: &Stack) -> String {
     let api = &stack.api;
     let bearer = stack.bearer.reveal();
-    let mut text = format!("\nThe maintenance plane answers at {api}\n");
+    let mut text = format!(
+        "\nThe maintenance plane answers at {api}\n\n\
+         platform's services   Authorization: Bearer {bearer}\n\n"
+    );
     if stack.agents.is_empty() {
         text.push_str("DynamoDB is not on this machine: no demo records were made.\n");
+    } else {
+        text.push_str(
+            "agent                 owner's cookie                      the agent itself\n",
+        );
     }
     for agent in &stack.agents {
-        text.push_str(&format!(
-            "\n# {}, at {}\ncurl -s -H 'Cookie: {}' {api}/api/instance/{}\n",
-            agent.state.name(),
-            agent.url,
-            agent.cookie,
-            agent.instance_id,
-        ));
+        let (id, cookie, url) = (&agent.instance_id, &agent.cookie, &agent.url);
+        text.push_str(&format!("{id:<20}  {cookie:<34}  {url}\n"));
     }
     if let Some(agent) = stack.agents.first() {
-        let cookie = &agent.cookie;
-        let id = &agent.instance_id;
+        let (id, cookie) = (&agent.instance_id, &agent.cookie);
         text.push_str(&format!(
-            "\n# the same owner's figures and health\n\
-             curl -s -H 'Cookie: {cookie}' {api}/api/instance/{id}/stats\n\
-             curl -s -H 'Cookie: {cookie}' {api}/api/openclaw/maintenance\n\
-             \n# stop it, start it, and see what became of that\n\
-             curl -s -X POST -H 'Cookie: {cookie}' {api}/api/instance/{id}/stop\n\
-             curl -s -X POST -H 'Cookie: {cookie}' {api}/api/instance/{id}/start\n\
-             curl -s -H 'Cookie: {cookie}' {api}/api/instance/{id}/operations\n"
+            "\nTry:\n\
+             curl -H 'Cookie: {cookie}' {api}/api/instance/{id}\n\
+             curl -X POST -H 'Cookie: {cookie}' {api}/api/instance/{id}/restart\n\
+             curl -H 'Cookie: {cookie}' {api}/api/instance/{id}/operations\n\
+             curl -H 'Authorization: Bearer {bearer}' {api}/api/openclaw/instances\n"
         ));
     }
-    text.push_str(&format!(
-        "\n# the platform's own services\n\
-         curl -s {api}/api/openclaw-version\n\
-         curl -s -H 'Authorization: Bearer {bearer}' {api}/api/openclaw/version\n\
-         \nCtrl-C ends it.\n"
-    ));
+    text.push_str("\nREADME.md has more. Ctrl-C ends it.\n");
     text
 }

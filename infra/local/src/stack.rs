@@ -21,6 +21,7 @@ use common::http::{InternalKey, PeerAddress, allowed_origins};
 use common::platform::Platform;
 use common::process::StartError;
 use common::railway::Limits;
+use common::random;
 use common::store::{Connection, Instances, Sessions, Tables, Tokens, create_missing_tables};
 use proxy::Tunnels;
 use sweep::Coordinator;
@@ -31,10 +32,12 @@ use crate::demo::{Demo, DemoAgent, DemoUser};
 use crate::dynamodb::EmbeddedDynamoDb;
 use crate::error::StackError;
 use crate::functions::Functions;
+use crate::guard;
 use crate::railway::{self, Simulator, SimulatorError};
 use crate::server::Server;
 use crate::sweeper::Sweeper;
 use crate::template;
+use crate::under_way::UnderWay;
 
 /// The AWS SDK's own variable for another DynamoDB.
 const DYNAMODB_URL: &str = "AWS_ENDPOINT_URL_DYNAMODB";
@@ -54,6 +57,10 @@ pub struct Options {
     /// The time between two sweeps; `None` if only the owner of the stack
     /// starts them.
     pub sweep: Option<Duration>,
+    /// Whether web pages are kept out, as where a developer's browser is: of the
+    /// API by the hosts and origins of their requests, of DynamoDB by an access
+    /// key that is made up.
+    pub guarded: bool,
 }
 
 /// Where the data are.
@@ -68,12 +75,13 @@ pub enum Data {
 }
 
 impl Data {
-    /// The URL of the DynamoDB, and the embedded one if it is there for this.
-    async fn open(&self) -> Result<(String, Option<EmbeddedDynamoDb>), StackError> {
+    /// The URL of the DynamoDB, and the embedded one if it is there for this,
+    /// which then wants the access key.
+    async fn open(&self, key: &str) -> Result<(String, Option<EmbeddedDynamoDb>), StackError> {
         let embedded = match self {
             Self::Server(url) => return Ok((url.clone(), None)),
-            Self::File(file) => EmbeddedDynamoDb::in_file(file).await?,
-            Self::Memory => EmbeddedDynamoDb::in_memory().await?,
+            Self::File(file) => EmbeddedDynamoDb::in_file(file, key).await?,
+            Self::Memory => EmbeddedDynamoDb::in_memory(key).await?,
         };
         Ok((embedded.url.clone(), Some(embedded)))
     }
@@ -85,6 +93,8 @@ pub struct Stack {
     pub api: String,
     /// The base URL of DynamoDB.
     pub dynamodb: String,
+    /// The access key that the embedded one wants.
+    pub access_key: String,
     /// The bearer key of the platform's own services.
     pub bearer: InternalKey,
     /// The demo's agents; none if DynamoDB is not on this machine.
@@ -110,6 +120,7 @@ pub struct Stack {
     pub tunnels: Tunnels,
     simulated: Vec<Arc<Agent>>,
     background: Background,
+    under_way: UnderWay,
     api_server: Server,
     embedded: Option<EmbeddedDynamoDb>,
 }
@@ -138,11 +149,19 @@ impl Stack {
             variables: &simulated_variables,
             environment,
         };
+        let access_key = match options.guarded {
+            true => random::unique_id().simple().to_string(),
+            false => EmbeddedDynamoDb::TEST_KEY.to_owned(),
+        };
         let (aws, dynamodb, embedded) = match environment.get(DYNAMODB_URL) {
             Some(url) => (Aws::found().await, url, None),
             None => {
-                let (url, embedded) = options.data.open().await?;
-                (Aws::new(Endpoint::Local(url.clone())), url, embedded)
+                let (url, embedded) = options.data.open(&access_key).await?;
+                let endpoint = Endpoint::Keyed {
+                    url: url.clone(),
+                    access_key: access_key.clone(),
+                };
+                (Aws::new(endpoint), url, embedded)
             }
         };
         let platform = Platform {
@@ -184,12 +203,21 @@ impl Stack {
         let routes = functions
             .iter()
             .fold(Router::new(), |all, (_, routes)| all.merge(routes.clone()));
-        let app = common::http::app(
-            routes,
-            &allowed_origins(environment).map_err(StartError::from)?,
-        )
-        .layer(middleware::from_fn(name_peer))
-        .into_make_service_with_connect_info::<SocketAddr>();
+        let under_way = UnderWay::default();
+        let origins = allowed_origins(environment).map_err(StartError::from)?;
+        let app = common::http::app(routes, &origins)
+            .layer(middleware::from_fn(name_peer))
+            .layer(middleware::from_fn_with_state(
+                under_way.clone(),
+                UnderWay::note,
+            ));
+        let own = middleware::from_fn_with_state(Arc::new(origins), guard::own_requests);
+        let app = match options.guarded {
+            true => app.layer(own),
+            false => app,
+        };
+        let app = app.layer(middleware::from_fn(guard::end_line));
+        let app = app.into_make_service_with_connect_info::<SocketAddr>();
         let api_server = Server::spawn(async move |ending| {
             axum::serve(listener, app)
                 .with_graceful_shutdown(ending)
@@ -199,6 +227,7 @@ impl Stack {
         Ok(Self {
             api,
             dynamodb,
+            access_key,
             bearer,
             agents: demo.agents,
             user_without_agent: demo.user_without_agent,
@@ -215,6 +244,7 @@ impl Stack {
             simulated: demo.simulated,
             background: platform.background,
             tunnels,
+            under_way,
             api_server,
             embedded,
         })
@@ -235,6 +265,10 @@ impl Stack {
     /// what goes on in the background is finished, for a few seconds at most.
     pub async fn stop(self) {
         drop(self.sweeper);
+        let requests = self.under_way.targets();
+        if !requests.is_empty() {
+            tracing::info!("waiting for {}, 6 seconds at most", requests.join(", "));
+        }
         tokio::join!(self.api_server.end(), self.tunnels.drain());
         self.background.finish(Duration::from_secs(6)).await;
         if let Some(embedded) = self.embedded {
