@@ -103,6 +103,9 @@ pub const AGENT_HOSTS: &str = "AGENT_HOSTS";
 /// Where the proxy finds an agent: at its `recorded` address, the default, or
 /// in Railway's `private` network.
 pub const PROXY_TARGET: &str = "PROXY_TARGET";
+/// The pattern of the origins that agents' pages have, such as
+/// `https://{agentId}.agents.example`; without it they have none.
+pub const AGENT_ORIGIN: &str = "AGENT_ORIGIN";
 /// How many reverse proxies in front of the proxy append to `X-Forwarded-For`;
 /// none when unset.
 pub const PROXY_FRONTS: &str = "PROXY_FRONTS";

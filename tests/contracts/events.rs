@@ -188,6 +188,15 @@ fn rows() -> Vec<(&'static str, &'static str, u16, Value)> {
         ("token", "refused-rotate", 401, unauthorized.clone()),
         (
             "token",
+            "open",
+            201,
+            json!({"expiresAt": "2026-04-04T03:11:00.000Z"}),
+        ),
+        ("token", "refused-open", 401, unauthorized.clone()),
+        ("token", "close", 204, json!({})),
+        ("token", "refused-close", 401, unauthorized.clone()),
+        (
+            "token",
             "check-in",
             200,
             json!({"instanceId": "demo-running"}),

@@ -6,8 +6,13 @@
 mod ambiguous;
 mod browsers;
 mod buffered;
+mod devices;
 mod forwarding;
 mod frames;
+mod neighbours;
+mod origins;
+mod page_sessions;
+mod pages;
 mod pressure;
 mod relay;
 mod sockets;

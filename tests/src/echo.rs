@@ -16,7 +16,7 @@ use http::{HeaderMap, StatusCode, header};
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_tungstenite::tungstenite::handshake::server;
@@ -29,8 +29,9 @@ use tokio_tungstenite::tungstenite::{Error, Message, protocol::WebSocketConfig};
 /// Over HTTP it answers with what it was asked, as JSON, but for the paths
 /// `/status/CODE`, `/redirect`, `/events` (a stream that never ends),
 /// `/bytes/COUNT`, `/flood` (sends as fast as it can), `/upload` (counts what it
-/// gets) and `/deaf` (reads nothing). Over WebSockets it echoes, but for `/close/CODE`, `/refuse` (no upgrade) and `/mute` (reads
-/// nothing).
+/// gets) and `/deaf` (reads nothing). Over WebSockets it echoes, but for `/close/CODE`, `/refuse` (no upgrade), `/mute` (reads
+/// nothing) and `/pairing`, where it is a gateway that has not approved the device
+/// `device-1` yet. Its RPC lists that device, and two more.
 #[derive(Debug)]
 pub struct EchoAgent {
     url: String,
@@ -44,6 +45,7 @@ struct Shared {
     open: AtomicUsize,
     flooded: AtomicUsize,
     handshakes: Mutex<Vec<(String, HeaderMap)>>,
+    rpc: Mutex<Vec<(String, Value)>>,
 }
 
 impl EchoAgent {
@@ -89,6 +91,12 @@ impl EchoAgent {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// The token and the body of each call of its RPC so far.
+    pub fn rpc_calls(&self) -> Vec<(String, Value)> {
+        let calls = &self.shared.rpc;
+        calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -187,6 +195,13 @@ async fn socket(
     }
     while let Some(message) = socket.next().await {
         match message {
+            Ok(Message::Text(_)) if path == "/pairing" => {
+                let refused = json!({
+                    "type": "res", "id": "1", "ok": false,
+                    "error": {"code": "NOT_PAIRED", "details": {"code": "PAIRING_REQUIRED"}},
+                });
+                socket.send(Message::text(refused.to_string())).await?;
+            }
             Ok(message @ (Message::Text(_) | Message::Binary(_))) => socket.send(message).await?,
             Ok(_) => {}
             Err(error) => {
@@ -241,9 +256,26 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         "/flood" => flood(shared),
         "/deaf" => std::future::pending().await,
         "/upload" => Json(json!({"got": count(request.into_body()).await})).into_response(),
+        "/api/v1/admin/rpc" => rpc(&shared, request).await,
         "/refuse" => (StatusCode::SERVICE_UNAVAILABLE, "no more sockets").into_response(),
         _ => mirror(request).await,
     }
+}
+
+async fn rpc(shared: &Shared, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let token = parts.headers.get(header::AUTHORIZATION);
+    let token = token
+        .and_then(|token| token.to_str().ok())
+        .unwrap_or_default();
+    let body = axum::body::to_bytes(body, 10_000).await.unwrap_or_default();
+    let body = serde_json::from_slice(&body).unwrap_or_default();
+    let mut calls = shared.rpc.lock().unwrap_or_else(PoisonError::into_inner);
+    calls.push((token.to_owned(), body));
+    let pending = ["device-0", "device-1", "device-2"]
+        .map(|device| json!({"requestId": format!("request-of-{device}"), "deviceId": device}));
+    Json(json!({"id": "1", "ok": true, "payload": {"pending": pending, "paired": []}}))
+        .into_response()
 }
 
 /// What was asked, as JSON.

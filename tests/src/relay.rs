@@ -1,6 +1,7 @@
 //! A relay in front of a world's agents.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::aws::{Aws, Endpoint};
@@ -33,12 +34,20 @@ impl RunningRelay {
             ("SESSIONS_TABLE", tables.sessions.clone()),
             ("TICKETS_TABLE", tables.tickets.clone()),
             ("AGENT_HOSTS", "127.0.0.1".to_owned()),
+            (
+                "AGENT_ORIGIN",
+                "http://{agentId}.agents.localhost".to_owned(),
+            ),
         ]);
         let settings = Settings::read(&mut Reader::new(&environment));
         let mut settings = settings.expect("good settings");
         change(&mut settings);
         let aws = Aws::new(Endpoint::Local(world.stack.dynamodb.clone()));
-        let relay = Relay::new(settings, &Platform::new(aws)).expect("a relay");
+        let platform = Platform {
+            clock: Arc::new(world.clock.clone()),
+            ..Platform::new(aws)
+        };
+        let relay = Relay::new(settings, &platform).expect("a relay");
         let listener = TcpListener::bind(("127.0.0.1", 0))
             .await
             .expect("a free port");

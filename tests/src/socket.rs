@@ -25,9 +25,14 @@ impl RawSocket {
     /// Connects, and asks for a WebSocket with these further lines of headers.
     /// The head of the answer is in lower case.
     pub async fn upgrade(base: &str, target: &str, headers: &str) -> (Self, String) {
+        Self::upgrade_at(base, "api.example", target, headers).await
+    }
+
+    /// The same, at a host of this name.
+    pub async fn upgrade_at(base: &str, host: &str, target: &str, headers: &str) -> (Self, String) {
         let mut socket = Self::connect(base).await;
         let request = format!(
-            "GET {target} HTTP/1.1\r\nhost: api.example\r\nconnection: keep-alive, Upgrade\r\n\
+            "GET {target} HTTP/1.1\r\nhost: {host}\r\nconnection: keep-alive, Upgrade\r\n\
              upgrade: websocket\r\nsec-websocket-version: 13\r\n\
              sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"
         );

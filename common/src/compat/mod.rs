@@ -5,6 +5,7 @@
 //! setting to where the release looks for it; `docs/decisions/compatibility.md`
 //! says where they differ on purpose. Nothing here does I/O.
 
+mod agent_page;
 mod fetch;
 mod gateway;
 mod json;
@@ -144,6 +145,12 @@ const REFORMED: [Fix; 5] = [
 /// The first release that was run and has them in that form.
 const WITH_REFORMED: &str = "2026.8.1";
 
+/// The first release that was run and has the admin RPC, which approves browsers.
+const WITH_ADMIN_RPC: &str = "2026.6.11";
+const ADMIN_RPC: &str = "Enabled admin RPC";
+const DEVICE_AUTH: &str = "Required device pairing again";
+const NO_DEVICE_AUTH: &str = "Allowed control UI without device pairing";
+
 const TRUSTED_PROXIES: &str = "Added trusted proxies";
 const CONTROL_UI_ORIGIN: &str = "Added control UI origin";
 
@@ -210,9 +217,31 @@ pub fn fix(
         results.push(fixed.apply(TRUSTED_PROXIES, |setup| {
             edge.trust(&mut setup.configuration)
         }));
+    }
+    if !edge.origins().is_empty() {
         results.push(fixed.apply(CONTROL_UI_ORIGIN, |setup| {
             edge.allow_origin(&mut setup.configuration)
         }));
+    }
+    let page_fixes: &[Fix] = match (&edge.page_origin, since(WITH_ADMIN_RPC)) {
+        (None, _) => &[],
+        (Some(_), true) => &[
+            Fix {
+                name: ADMIN_RPC,
+                apply: |setup| agent_page::enable_rpc(&mut setup.configuration),
+            },
+            Fix {
+                name: DEVICE_AUTH,
+                apply: |setup| agent_page::require_device_auth(&mut setup.configuration),
+            },
+        ],
+        (Some(_), false) => &[Fix {
+            name: NO_DEVICE_AUTH,
+            apply: |setup| agent_page::skip_device_auth(&mut setup.configuration),
+        }],
+    };
+    for Fix { name, apply } in page_fixes {
+        results.push(fixed.apply(*name, apply));
     }
     let mut problems: Vec<Misshapen> = results.into_iter().filter_map(Result::err).collect();
     // Several fixes write to one place.

@@ -4,11 +4,13 @@ use serde_json::{Map, Value, json};
 use super::{Edge, Fixed, Misshapen, judge};
 use crate::model::{AgentSetup, OpenclawVersion};
 
-/// Behind an edge, so that its fixes are tried as well.
+/// Behind an edge, and with a page that the platform opens, so that their fixes are
+/// tried as well.
 fn fix(setup: &AgentSetup, target: &OpenclawVersion) -> Result<Fixed, Vec<Misshapen>> {
     let edge = Edge {
         trusted_proxies: "192.0.2.0/24,2001:db8::1".parse().unwrap_or_default(),
         origin: Some("https://agent.example".to_owned()),
+        page_origin: Some("https://a1.agents.example".to_owned()),
     };
     super::fix(setup, target, &edge)
 }

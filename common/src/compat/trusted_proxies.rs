@@ -8,6 +8,7 @@ use std::str::FromStr;
 use ipnet::IpNet;
 use serde_json::{Map, Value};
 
+use super::agent_page;
 use super::json::{Fixing, Misshapen, make_object, object};
 
 /// The networks that requests reach agents from: addresses and CIDRs, separated by
@@ -107,6 +108,8 @@ pub struct Edge {
     pub trusted_proxies: AgentTrustedProxies,
     /// The agent's public origin, where it is recorded and uses https.
     pub origin: Option<String>,
+    /// The origin at which the platform opens the agent's page, where it does.
+    pub page_origin: Option<String>,
 }
 
 impl Edge {
@@ -127,24 +130,29 @@ impl Edge {
         )
     }
 
-    /// Adds the agent's own origin, unless the gateway serves no control page or
+    /// The origins from which the control page is shown.
+    pub(super) fn origins(&self) -> Vec<&str> {
+        let of_edge = self.origin.as_ref().filter(|_| self.is_named());
+        let all = of_edge.into_iter().chain(&self.page_origin);
+        all.map(String::as_str).collect()
+    }
+
+    /// Adds the agent's own origins, unless the gateway serves no control page or
     /// takes any origin.
     pub(super) fn allow_origin(&self, configuration: &mut Map<String, Value>) -> Fixing {
-        let page = object(configuration, &["gateway", "controlUi"]);
-        let enabled = page.and_then(|page| page.get("enabled"));
-        if enabled == Some(&Value::Bool(false)) {
+        if !agent_page::is_served(configuration) {
             return Ok(());
         }
-        let is_there = |origin: &String, there: &str| {
+        let is_there = |origin: &&str, there: &str| {
             let there = there.trim();
             there == "*" || there.eq_ignore_ascii_case(origin)
         };
         add_missing(
             configuration,
             ["gateway", "controlUi", "allowedOrigins"],
-            self.origin.as_slice(),
+            &self.origins(),
             is_there,
-            Clone::clone,
+            |origin| (*origin).to_owned(),
         )
     }
 }
@@ -264,6 +272,7 @@ mod tests {
         Edge {
             trusted_proxies: "192.0.2.0/24,2001:db8::1".parse().unwrap(),
             origin: Some("https://agent.example".to_owned()),
+            page_origin: None,
         }
     }
 

@@ -43,6 +43,9 @@ pub enum ApiError {
     /// The contract's sentence for an agent without a gateway token.
     #[error("No gateway token is configured on the platform")]
     NoToken,
+    /// Agents' pages have no origins that they could be opened at.
+    #[error("Agents' pages cannot be opened here: AGENT_ORIGIN is not set")]
+    NoAgentOrigin,
     /// The instance has no operation of this id.
     #[error("No such operation")]
     NoOperation,
@@ -129,9 +132,10 @@ impl ApiError {
             | Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::ControlsDisabled | Self::KeysUnavailable(_) | Self::NoToken => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::ControlsDisabled
+            | Self::KeysUnavailable(_)
+            | Self::NoToken
+            | Self::NoAgentOrigin => StatusCode::SERVICE_UNAVAILABLE,
             Self::Control(error) => control_status(error),
             Self::Store(_) | Self::Random(_) | Self::NotListed(_) | Self::NotMeasured(_) => {
                 StatusCode::INTERNAL_SERVER_ERROR

@@ -23,6 +23,9 @@ const ENCODED: &str = "id-";
 /// The length of what follows it, in hexadecimal digits of SHA-256: 128 bits.
 const DIGITS: usize = 32;
 
+/// Where an agent's origin takes a link that opens its page.
+pub const OPEN_PATH: &str = "/.well-known/openclaw-maintenance/open";
+
 /// A pattern of origins such as `https://{agentId}.agents.example`. Below it each
 /// agent has one of its own, so that browsers keep agents' pages apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +62,12 @@ pub enum HostOwner {
 impl AgentOrigin {
     /// The origin of an agent, as browsers write it.
     pub fn of(&self, agent: &InstanceId) -> String {
-        let mut origin = format!("{}://{}.{}", self.scheme, self.label(agent), self.domain);
+        self.at(&self.label(agent))
+    }
+
+    /// The origin whose host name begins with this label.
+    pub fn at(&self, label: &str) -> String {
+        let mut origin = format!("{}://{label}.{}", self.scheme, self.domain);
         if let Some(port) = self.port {
             let _ = write!(origin, ":{port}");
         }

@@ -20,7 +20,7 @@ mod usage;
 mod user_id;
 mod version;
 
-pub use agent_origin::{AgentOrigin, HostOwner, InvalidAgentOrigin};
+pub use agent_origin::{AgentOrigin, HostOwner, InvalidAgentOrigin, OPEN_PATH};
 pub use agent_setup::AgentSetup;
 pub use agent_url::{AgentUrl, InvalidAgentUrl};
 pub use gateway_token::{GatewayToken, InvalidGatewayToken};

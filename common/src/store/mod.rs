@@ -3,6 +3,7 @@
 //! No other module names the DynamoDB SDK. Writes set only the attributes that
 //! they are about, so attributes which this version does not know survive.
 
+mod agent_pages;
 mod agent_states;
 mod all_instances;
 mod check_ins;
@@ -30,6 +31,7 @@ mod tickets;
 mod token_repair;
 mod tokens;
 
+pub use agent_pages::{AgentPage, AgentPages, PAGE_SESSION};
 pub use agent_states::{AgentStates, Cursor, Page, Segment, Stored, Watched};
 pub use all_instances::AllInstances;
 pub use check_ins::CheckIn;

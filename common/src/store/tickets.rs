@@ -13,11 +13,11 @@ use super::{Connection, StoreError};
 use crate::model::InstanceId;
 use crate::random::{self, RandomError};
 
-const KEY: &str = "ticketHash";
-const EXPIRES_AT: &str = "expiresAt";
+pub(super) const KEY: &str = "ticketHash";
+pub(super) const EXPIRES_AT: &str = "expiresAt";
 
 /// How long a ticket is valid: a page asks for one right before it connects.
-const LIFETIME: SignedDuration = SignedDuration::from_secs(60);
+pub(super) const LIFETIME: SignedDuration = SignedDuration::from_secs(60);
 
 /// 256 random bits in hexadecimal, valid for one connection to one agent.
 #[derive(Clone)]
@@ -29,7 +29,7 @@ pub struct Ticket(String);
 pub struct InvalidTicket;
 
 impl Ticket {
-    fn new() -> Result<Self, RandomError> {
+    pub(super) fn new() -> Result<Self, RandomError> {
         Ok(Self(hexadecimal(&random::bytes()?)))
     }
 
@@ -40,7 +40,7 @@ impl Ticket {
 
     /// Its hash, which is all that the table has of it: whoever reads the table
     /// cannot connect.
-    fn key(&self) -> AttributeValue {
+    pub(super) fn key(&self) -> AttributeValue {
         AttributeValue::S(hexadecimal(&Sha256::digest(self.0.as_bytes())))
     }
 }
@@ -150,7 +150,7 @@ impl Tickets {
 }
 
 /// Seconds since 1970, as DynamoDB's time-to-live requires.
-fn seconds(at: Timestamp) -> AttributeValue {
+pub(super) fn seconds(at: Timestamp) -> AttributeValue {
     AttributeValue::N(at.as_second().to_string())
 }
 

@@ -73,6 +73,7 @@ pub(crate) async fn handler(
         trusted_proxies: state.trusted_proxies.clone(),
         // Whichever it is, the same things are in its way.
         origin: Some(AgentUrl::of_instance(&id).to_string()),
+        page_origin: state.agent_origin.as_ref().map(|it| it.of(&id)),
     };
     let (configuration, device) = read(body, &edge)?;
     if state.instances.get(&id).await?.is_none() {

@@ -254,6 +254,7 @@ fn edge_of(state: &crate::State, instance: &Instance) -> Edge {
     Edge {
         trusted_proxies: state.trusted_proxies.clone(),
         origin: public.map(ToString::to_string),
+        page_origin: state.agent_origin.as_ref().map(|it| it.of(&instance.id)),
     }
 }
 

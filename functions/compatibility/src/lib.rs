@@ -11,10 +11,11 @@ use axum::extract::FromRef;
 use common::clock::SharedClock;
 use common::compat::AgentTrustedProxies;
 use common::config::{
-    AGENT_TRUSTED_PROXIES, CONFIGURATIONS_TABLE, Environment, INSTANCES_TABLE, INTERNAL_API_KEY,
-    Reader, TOKENS_TABLE,
+    AGENT_ORIGIN, AGENT_TRUSTED_PROXIES, CONFIGURATIONS_TABLE, Environment, INSTANCES_TABLE,
+    INTERNAL_API_KEY, Reader, TOKENS_TABLE,
 };
 use common::http::{Authenticator, InternalKey, SessionSettings};
+use common::model::AgentOrigin;
 use common::platform::Platform;
 use common::process::StartError;
 use common::store::{Configurations, Instances, Tokens};
@@ -31,6 +32,8 @@ pub struct State {
     tokens: Tokens,
     /// The edge that agents are behind, as far as the platform names it.
     trusted_proxies: AgentTrustedProxies,
+    /// Where the platform opens agents' pages, if it does.
+    agent_origin: Option<AgentOrigin>,
 }
 
 common::endpoints!(State: ensure, configure);
@@ -55,6 +58,7 @@ pub fn from_environment(
         Some(configurations),
         Some(tokens),
         Some(trusted_proxies),
+        Some(agent_origin),
     ) = (
         reader.required::<InternalKey>(INTERNAL_API_KEY),
         SessionSettings::read(&mut reader),
@@ -62,6 +66,7 @@ pub fn from_environment(
         reader.required(CONFIGURATIONS_TABLE),
         reader.required(TOKENS_TABLE),
         reader.optional::<AgentTrustedProxies>(AGENT_TRUSTED_PROXIES),
+        reader.optional(AGENT_ORIGIN),
     )
     else {
         return Err(reader.into_error().into());
@@ -75,5 +80,6 @@ pub fn from_environment(
         configurations: Configurations::new(connection.clone(), configurations),
         tokens: Tokens::new(connection, tokens),
         trusted_proxies: trusted_proxies.unwrap_or_default(),
+        agent_origin,
     }))
 }

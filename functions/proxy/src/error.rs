@@ -50,7 +50,7 @@ impl<E: Into<ApiError>> From<E> for ProxyError {
 }
 
 impl ProxyError {
-    fn status(&self) -> StatusCode {
+    pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::AgentUnreachable | Self::AnswerTooLarge(_) | Self::AnswerUnreadable => {
                 StatusCode::BAD_GATEWAY

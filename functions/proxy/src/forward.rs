@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use common::http::{ApiError, ErrorBody, presented};
+use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use http_body::Body as _;
 use tokio::time::Instant;
@@ -72,6 +73,16 @@ pub(crate) async fn forward(
     if target.outside == Outside::PathWithoutSlash {
         return Ok(with_slash(&target));
     }
+    forward_to(state, &parts, body, &target).await
+}
+
+/// Forwards a request that is for this agent, and asks for no WebSocket.
+pub(crate) async fn forward_to(
+    state: &crate::State,
+    parts: &Parts,
+    body: Body,
+    target: &Target<'_>,
+) -> Result<Response, ProxyError> {
     let limits = &state.limits;
     if body.size_hint().lower() > limits.max_body as u64 {
         return Err(ApiError::BodyTooLarge(limits.max_body).into());
@@ -80,7 +91,7 @@ pub(crate) async fn forward(
     let may_be_status = target.may_be_status();
     let deadline = Instant::now() + limits.response_timeout;
 
-    let mut request = agent_request(state, &parts, &url, &target, target.query)?;
+    let mut request = agent_request(state, parts, &url, target, target.query)?;
     if may_be_status {
         status_redaction::request_readable(request.headers_mut());
     }
@@ -99,7 +110,7 @@ pub(crate) async fn forward(
     }
 
     let (mut head, body) = answer.into_parts();
-    head.headers = headers::to_client(&head.headers, &target);
+    head.headers = headers::to_client(&head.headers, target);
     let answer = Response::from_parts(head, Body::new(body));
     if may_be_status {
         return Box::pin(status_redaction::redact(

@@ -9,10 +9,14 @@ mod agent_request;
 mod agents;
 mod body;
 mod buffered;
+mod device_approval;
 mod error;
 mod forward;
 mod headers;
 mod limits;
+mod origin;
+mod page;
+mod page_session;
 mod root;
 mod state;
 mod status_redaction;
@@ -24,24 +28,28 @@ mod upgrade;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{self, Request};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use common::client::ClientError;
 use common::config::{
-    AGENT_HOSTS, Environment, INSTANCES_TABLE, INTERNAL_API_KEY, JWT_ISSUER, PROXY_FRONTS,
-    PROXY_TARGET, Reader, TICKETS_TABLE,
+    AGENT_HOSTS, AGENT_ORIGIN, Environment, INSTANCES_TABLE, INTERNAL_API_KEY, JWT_ISSUER,
+    PROXY_FRONTS, PROXY_TARGET, Reader, TICKETS_TABLE,
 };
-use common::http::{InternalKey, SessionSettings, TrustedProxies};
+use common::http::{ApiError, InternalKey, SessionSettings, TrustedProxies};
 use common::identity::Issuer;
+use common::model::{AgentOrigin, HostOwner};
 use common::net::AllowedHosts;
 use common::platform::Platform;
 use common::process::StartError;
-use common::store::{Instances, Tickets};
+use common::store::{AgentPages, Instances, Tickets};
+use tower::ServiceExt;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use agents::{AgentLocation, Agents};
+use page_session::PageSessions;
 use state::{TicketServices, forwarder};
 
 pub use error::ProxyError;
@@ -91,6 +99,21 @@ pub fn routes() -> OpenApiRouter<Arc<State>> {
 /// The route that the log names for forwarded requests.
 pub const ROUTE: &str = AGENT_PATHS[2];
 
+/// The route that the log names for requests at agents' own origins.
+const ORIGIN_ROUTE: &str = "AGENT_ORIGIN/{*path}";
+
+/// Whose host a request is for, if it is one of agents' hosts. Whoever serves other
+/// routes has to ask first, and answer such a request with [`answer_at_origin`].
+pub fn agent_host(state: &State, request: &Request) -> Option<HostOwner> {
+    origin::owner(state, request)
+}
+
+/// Answers a request for one of agents' hosts.
+pub async fn answer_at_origin(state: &State, owner: HostOwner, request: Request) -> Response {
+    let answer = |request| origin::answer(state, owner, request);
+    common::http::traced(request, ORIGIN_ROUTE, answer).await
+}
+
 /// Forwards a request without routing it, for a server that has checked that the
 /// path begins with [`PREFIX`] and is not the ticket endpoint's.
 pub async fn forward(state: &State, request: Request) -> Response {
@@ -105,6 +128,20 @@ pub fn router(state: State) -> Router {
         .with_state(Arc::new(state))
 }
 
+/// Puts agents' hosts before all routes of an API.
+pub fn by_host(state: Arc<State>, routes: Router) -> Router {
+    if state.page_sessions.is_none() {
+        return routes;
+    }
+    let serve = async move |request: Request| match agent_host(&state, &request) {
+        Some(owner) => answer_at_origin(&state, owner, request).await,
+        None => match routes.clone().oneshot(request).await {
+            Ok(answer) => answer,
+        },
+    };
+    Router::new().fallback(serve)
+}
+
 /// The proxy's configuration.
 pub struct Settings {
     internal_key: InternalKey,
@@ -114,13 +151,19 @@ pub struct Settings {
     trusted_proxies: TrustedProxies,
     instances: Option<String>,
     ticket_services: Option<(SessionSettings, String)>,
+    origin: Option<AgentOrigin>,
 }
 
 impl Settings {
     /// `None` means that the reader has noted a problem. Without `TICKETS_TABLE`
     /// no tickets are issued.
     pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let tickets = reader.optional::<String>(TICKETS_TABLE);
+        let origin = reader.optional::<AgentOrigin>(AGENT_ORIGIN);
+        let tickets = match origin {
+            // Its sessions are there.
+            Some(Some(_)) => reader.required::<String>(TICKETS_TABLE).map(Some),
+            _ => reader.optional::<String>(TICKETS_TABLE),
+        };
         let location = reader.optional(PROXY_TARGET);
         let needs_records = tickets != Some(None) || location != Some(Some(AgentLocation::Private));
         let instances = if needs_records {
@@ -146,6 +189,7 @@ impl Settings {
             trusted_proxies: trusted_proxies?.unwrap_or_default(),
             instances: instances?,
             ticket_services: sessions?.zip(tickets?),
+            origin: origin?,
         })
     }
 
@@ -165,15 +209,20 @@ impl Settings {
             }
             _ => Agents::private(self.hosts.clone()),
         };
-        let ticket_services = match (self.ticket_services, connection, instances) {
-            (Some((sessions, tickets)), Some(connection), Some(instances)) => {
-                Some(TicketServices {
+        let (ticket_services, page_sessions) = match (self.ticket_services, connection, instances) {
+            (Some((sessions, table)), Some(connection), Some(instances)) => {
+                let pages = AgentPages::new(connection.clone(), table.clone());
+                let page_sessions = self
+                    .origin
+                    .map(|origin| PageSessions::new(origin, pages, instances.clone()));
+                let ticket_services = TicketServices {
                     authenticator: sessions.open(&connection)?,
                     instances,
-                    tickets: Tickets::new(connection, tickets),
-                })
+                    tickets: Tickets::new(connection, table),
+                };
+                (Some(ticket_services), page_sessions)
             }
-            _ => None,
+            _ => (None, None),
         };
         Ok(State {
             clock: platform.clock.clone(),
@@ -185,6 +234,7 @@ impl Settings {
             trusted_proxies: self.trusted_proxies,
             tunnels: Tunnels::new(limits.sockets),
             ticket_services,
+            page_sessions,
         })
     }
 }
@@ -213,5 +263,20 @@ pub fn from_environment(
     environment: &dyn Environment,
     platform: &Platform,
 ) -> Result<Router, StartError> {
-    state(environment, platform, Limits::of_lambda()).map(router)
+    let state = state(environment, platform, Limits::of_lambda())?;
+    let routes = router(state.clone());
+    if state.page_sessions.is_none() {
+        return Ok(routes);
+    }
+    let by_host =
+        async |extract::State(state): extract::State<Arc<State>>, request: Request, next: Next| {
+            match agent_host(&state, &request) {
+                Some(owner) => origin::answer(&state, owner, request).await,
+                None => next.run(request).await,
+            }
+        };
+    // Routes, since what is added around them has no say in what is none.
+    let other = any(async || ApiError::NotFound);
+    let routes = routes.route("/", other.clone()).route("/{*path}", other);
+    Ok(routes.layer(from_fn_with_state(Arc::new(state), by_host)))
 }

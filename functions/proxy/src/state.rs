@@ -10,6 +10,7 @@ use common::store::{Instances, Tickets};
 
 use crate::agents::Agents;
 use crate::limits::Limits;
+use crate::page_session::PageSessions;
 use crate::tunnel::Tunnels;
 
 /// The state that the endpoints share.
@@ -27,6 +28,8 @@ pub struct State {
     pub(crate) tunnels: Tunnels,
     /// Without it no tickets are issued or accepted.
     pub(crate) ticket_services: Option<TicketServices>,
+    /// Without it agents have no origins of their own.
+    pub(crate) page_sessions: Option<PageSessions>,
 }
 
 impl State {

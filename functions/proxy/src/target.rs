@@ -29,6 +29,8 @@ pub(crate) enum Outside {
     /// The same, without the slash behind the id: a page's own relative links
     /// would lead elsewhere.
     PathWithoutSlash,
+    /// At the root of an origin of its own.
+    Origin,
 }
 
 impl<'u> Target<'u> {
@@ -50,16 +52,30 @@ impl<'u> Target<'u> {
             "" => ("/", Outside::PathWithoutSlash),
             path => (path, Outside::Path),
         };
-        if segments(&decoded(path)).any(|segment| matches!(segment, "." | "..")) {
-            return Err(ApiError::BadRequest(
-                "The path must have no segments . and ..".to_owned(),
-            ));
-        }
+        check_segments(path)?;
         Ok(Self {
             agent,
             path,
             query: uri.query(),
             outside,
+        })
+    }
+
+    /// The same path on an agent whose origin was asked.
+    ///
+    /// # Errors
+    /// When a segment is invalid, or there is no path (`OPTIONS *`).
+    pub(crate) fn at_root(agent: InstanceId, uri: &'u Uri) -> Result<Self, ApiError> {
+        let path = uri.path();
+        if !path.starts_with('/') {
+            return Err(ApiError::NotFound);
+        }
+        check_segments(path)?;
+        Ok(Self {
+            agent,
+            path,
+            query: uri.query(),
+            outside: Outside::Origin,
         })
     }
 
@@ -119,6 +135,15 @@ impl<'u> Target<'u> {
             .collect();
         ((!kept.is_empty()).then(|| kept.join("&")), ticket)
     }
+}
+
+fn check_segments(path: &str) -> Result<(), ApiError> {
+    if segments(&decoded(path)).any(|segment| matches!(segment, "." | "..")) {
+        return Err(ApiError::BadRequest(
+            "The path must have no segments . and ..".to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 /// Lossy, since bytes that are not UTF-8 are neither dots nor letters.

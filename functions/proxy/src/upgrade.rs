@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::response::Response;
 use common::http::{ApiError, presented};
+use common::model::AgentUrl;
 use common::store::Ticket;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -13,7 +14,7 @@ use crate::agent_request::{agent_request, send};
 use crate::error::ProxyError;
 use crate::headers;
 use crate::target::Target;
-use crate::tunnel::ConnectionGuard;
+use crate::tunnel::{ConnectionGuard, Witness};
 
 /// Whether a request asks for a WebSocket. Upgrades to other protocols are not
 /// passed on.
@@ -22,7 +23,7 @@ pub(crate) fn is_requested(headers: &HeaderMap) -> bool {
         && headers::has_token(headers, header::UPGRADE, "websocket")
 }
 
-/// Opens a WebSocket to the agent, and joins it with the client's connection.
+/// Opens a WebSocket to the agent below the contract's path.
 pub(crate) async fn handler(
     state: &crate::State,
     mut parts: Parts,
@@ -32,6 +33,18 @@ pub(crate) async fn handler(
     let target = Target::of(&uri)?;
     let (query, ticket) = target.without_ticket();
     authorize(state, &parts.headers, &target, ticket).await?;
+    open(state, parts, &target, query.as_deref(), |_| None).await
+}
+
+/// Opens a WebSocket for a caller who may, and joins it with the client's connection.
+/// `witness` makes what sees the beginning of it, for an agent at this address.
+pub(crate) async fn open(
+    state: &crate::State,
+    mut parts: Parts,
+    target: &Target<'_>,
+    query: Option<&str>,
+    witness: impl FnOnce(AgentUrl) -> Option<Box<dyn Witness>>,
+) -> Result<Response, ProxyError> {
     check_handshake(&parts)?;
     let client = parts.extensions.remove::<OnUpgrade>();
     let client = client.ok_or(ProxyError::NoWebSockets)?;
@@ -40,7 +53,7 @@ pub(crate) async fn handler(
     }
 
     let url = state.agents.url(&target.agent).await?;
-    let mut request = agent_request(state, &parts, &url, &target, query.as_deref())?;
+    let mut request = agent_request(state, &parts, &url, target, query)?;
     set_upgrade_headers(request.headers_mut());
     let deadline = Instant::now() + state.limits.response_timeout;
     let request = request.map(|()| Body::empty());
@@ -49,14 +62,16 @@ pub(crate) async fn handler(
     let agent = hyper::upgrade::on(&mut answer);
     let (mut head, body) = answer.into_parts();
     let extended = head.headers.contains_key(header::SEC_WEBSOCKET_EXTENSIONS);
-    head.headers = headers::to_client(&head.headers, &target);
+    head.headers = headers::to_client(&head.headers, target);
     if head.status != StatusCode::SWITCHING_PROTOCOLS {
         // The agent refused, and its answer says why.
         return Ok(Response::from_parts(head, Body::new(body)));
     }
     set_upgrade_headers(&mut head.headers);
     let guard = parts.extensions.remove::<ConnectionGuard>();
-    state.tunnels.open(client, agent, extended, guard);
+    // Of compressed frames a witness would understand nothing.
+    let witness = if extended { None } else { witness(url) };
+    state.tunnels.open(client, agent, extended, guard, witness);
     Ok(Response::from_parts(head, Body::empty()))
 }
 

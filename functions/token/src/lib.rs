@@ -1,13 +1,16 @@
 //! Gateway tokens: endpoints that return, heal and rotate them, and the
 //! check-ins of agents, which present their own.
 //!
-//! Privilege: reads sessions; writes gateway tokens and operations; reads
+//! Privilege: reads sessions; writes gateway tokens, operations and links to agents'
+//! pages; reads
 //! instance records and updates them; probes agents, and proves tokens to them;
 //! holds Railway's key and the support's webhook.
 
+mod close;
 mod gateway;
 mod heal_token;
 mod heartbeat;
+mod open;
 mod rotate;
 mod show;
 
@@ -15,15 +18,15 @@ use axum::Router;
 use axum::extract::FromRef;
 use common::alerts::{Alerts, Webhook, WebhookUrl};
 use common::clock::SharedClock;
-use common::config::{Environment, Reader, SUPPORT_WEBHOOK_URL};
+use common::config::{AGENT_ORIGIN, Environment, Reader, SUPPORT_WEBHOOK_URL, TICKETS_TABLE};
 use common::control::Controls;
 use common::http::{
     Authenticator, ControlFunction, ControlFunctionSettings, ControlsSwitch, LifecycleErrorBody,
 };
-use common::model::Instance;
+use common::model::{AgentOrigin, Instance};
 use common::platform::Platform;
 use common::process::StartError;
-use common::store::Instances;
+use common::store::{AgentPages, Instances};
 use utoipa::OpenApi;
 
 /// The state that the endpoints share.
@@ -35,6 +38,15 @@ pub struct State {
     authenticator: Authenticator,
     controls: Controls,
     alerts: Alerts,
+    /// None where agents' pages have no origins.
+    pages: Option<Pages>,
+}
+
+/// The pages of agents, and their origins.
+#[derive(Clone)]
+struct Pages {
+    origin: AgentOrigin,
+    pages: AgentPages,
 }
 
 impl FromRef<State> for Instances {
@@ -48,7 +60,7 @@ impl FromRef<State> for Instances {
 #[openapi(components(schemas(LifecycleErrorBody)))]
 struct Schemas;
 
-common::endpoints!(State, Schemas: show, heal_token, rotate, heartbeat);
+common::endpoints!(State, Schemas: show, heal_token, rotate, open, close, heartbeat);
 
 /// Settles a pending rotation, before the token is returned. If its outcome
 /// cannot be found out, the old token stays.
@@ -72,11 +84,22 @@ pub fn from_environment(
     platform: &Platform,
 ) -> Result<Router, StartError> {
     let mut reader = Reader::new(environment);
-    let (Some(settings), Some(webhook)) = (
+    let (Some(settings), Some(webhook), Some(origin)) = (
         ControlFunctionSettings::read(&mut reader),
         reader.optional::<WebhookUrl>(SUPPORT_WEBHOOK_URL),
+        reader.optional::<AgentOrigin>(AGENT_ORIGIN),
     ) else {
         return Err(reader.into_error().into());
+    };
+    let pages = match origin {
+        None => None,
+        Some(origin) => {
+            let Some(table) = reader.required(TICKETS_TABLE) else {
+                return Err(reader.into_error().into());
+            };
+            let pages = AgentPages::new(platform.dynamodb(), table);
+            Some(Pages { origin, pages })
+        }
     };
     let ControlFunction {
         switch,
@@ -93,5 +116,6 @@ pub fn from_environment(
         authenticator,
         controls,
         alerts: Alerts::new(webhook, platform.background.clone()),
+        pages,
     }))
 }

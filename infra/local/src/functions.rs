@@ -6,7 +6,7 @@ use common::http::InternalKey;
 use common::platform::Platform;
 use common::process::StartError;
 use common::store::Tables;
-use proxy::{Limits, Tunnels};
+use proxy::Limits;
 use sweep::Dependencies;
 
 /// How a function is made.
@@ -31,43 +31,50 @@ pub(crate) struct Functions {
     pub(crate) internal_key: InternalKey,
     /// The routes of each one that has some, by its name.
     pub(crate) routes: Vec<(&'static str, Router)>,
-    /// The WebSockets of the proxy.
-    pub(crate) tunnels: Tunnels,
+    /// The proxy, which serves agents' own hosts as well, and its WebSockets.
+    pub(crate) proxy: proxy::State,
     /// The one that has no routes.
     pub(crate) sweep: Dependencies,
 }
 
 impl Functions {
-    /// Makes all of them. Each has a connection of its own name, so that what it
+    /// Makes all of them. `origins` is the environment of those that serve agents'
+    /// pages; the others hear of no origin that nobody has set, so that agents'
+    /// configurations stay as they are. Each has a connection of its own name, so that what it
     /// asks DynamoDB for can be told from what the others do.
     ///
     /// # Errors
     /// When variables are missing or malformed: those of all functions are told.
     pub(crate) fn build(
         environment: &dyn Environment,
+        origins: &dyn Environment,
         platform: &Platform,
     ) -> Result<Self, StartError> {
         let mut problems = Vec::new();
         let shared = noted(&mut problems, read_shared(environment))?;
         let mut routes = Vec::new();
         for (name, build) in ROUTED {
+            let environment = if name == "token" {
+                origins
+            } else {
+                environment
+            };
             let built = build(environment, &platform.named(name));
             routes.extend(noted(&mut problems, built)?.map(|built| (name, built)));
         }
         // As the relay serves it: with streams and WebSockets.
-        let proxy = proxy::state(environment, &platform.named("proxy"), Limits::of_server());
+        let proxy = proxy::state(origins, &platform.named("proxy"), Limits::of_server());
         let proxy = noted(&mut problems, proxy)?;
         let sweep = sweep::from_environment(environment, &platform.named("sweep"));
         let sweep = noted(&mut problems, sweep)?;
         match (shared, proxy, sweep) {
             (Some((tables, internal_key)), Some(proxy), Some(sweep)) if problems.is_empty() => {
-                let tunnels = proxy.tunnels();
-                routes.push(("proxy", proxy::router(proxy)));
+                routes.push(("proxy", proxy::router(proxy.clone())));
                 Ok(Self {
                     tables,
                     internal_key,
                     routes,
-                    tunnels,
+                    proxy,
                     sweep,
                 })
             }

@@ -14,7 +14,7 @@ use common::aws::{Aws, Endpoint};
 use common::background::Background;
 use common::clock::SharedClock;
 use common::config::{
-    Environment, Overlay, RAILWAY_API_KEY, RAILWAY_API_URL, RAILWAY_ENVIRONMENT_ID,
+    AGENT_ORIGIN, Environment, Overlay, RAILWAY_API_KEY, RAILWAY_API_URL, RAILWAY_ENVIRONMENT_ID,
     RAILWAY_PROJECT_ID, RAILWAY_TOKEN_TYPE,
 };
 use common::http::{InternalKey, PeerAddress, allowed_origins};
@@ -41,6 +41,19 @@ use crate::under_way::UnderWay;
 
 /// The AWS SDK's own variable for another DynamoDB.
 const DYNAMODB_URL: &str = "AWS_ENDPOINT_URL_DYNAMODB";
+
+/// Variables for those that an environment does not set.
+struct Defaults<'e> {
+    variables: &'e BTreeMap<&'static str, String>,
+    environment: &'e dyn Environment,
+}
+
+impl Environment for Defaults<'_> {
+    fn get(&self, name: &str) -> Option<String> {
+        let set = self.environment.get(name);
+        set.or_else(|| self.variables.get(name).cloned())
+    }
+}
 
 /// How a stack is started.
 pub struct Options {
@@ -136,10 +149,8 @@ impl Stack {
     ) -> Result<Self, StackError> {
         // Bound first: of two stacks on one port the second must touch nothing.
         let listener = listen(options.port).await?;
-        let api = format!(
-            "http://{}",
-            listener.local_addr().map_err(StackError::Listen)?
-        );
+        let address = listener.local_addr().map_err(StackError::Listen)?;
+        let api = format!("http://{address}");
         let railway = match environment.get(RAILWAY_API_KEY) {
             Some(_) => None,
             None => Some(simulated_railway(&options).await?),
@@ -147,6 +158,15 @@ impl Stack {
         let simulated_variables = railway.as_ref().map(variables_of).unwrap_or_default();
         let environment = &Overlay {
             variables: &simulated_variables,
+            environment,
+        };
+        let origins = BTreeMap::from([(
+            AGENT_ORIGIN,
+            // Browsers find names below localhost by themselves.
+            format!("http://{{agentId}}.agents.localhost:{}", address.port()),
+        )]);
+        let origins = &Defaults {
+            variables: &origins,
             environment,
         };
         let access_key = match options.guarded {
@@ -174,9 +194,9 @@ impl Stack {
             tables,
             internal_key: bearer,
             routes: functions,
-            tunnels,
+            proxy,
             sweep: mut sweep_dependencies,
-        } = Functions::build(environment, &platform)?;
+        } = Functions::build(environment, origins, &platform)?;
         // Nobody reads a queue here.
         sweep_dependencies.queue = None;
         if let Some(interval) = options.sweep {
@@ -204,20 +224,23 @@ impl Stack {
             .iter()
             .fold(Router::new(), |all, (_, routes)| all.merge(routes.clone()));
         let under_way = UnderWay::default();
-        let origins = allowed_origins(environment).map_err(StartError::from)?;
-        let app = common::http::app(routes, &origins)
-            .layer(middleware::from_fn(name_peer))
-            .layer(middleware::from_fn_with_state(
-                under_way.clone(),
-                UnderWay::note,
-            ));
-        let own = middleware::from_fn_with_state(Arc::new(origins), guard::own_requests);
+        let allowed = allowed_origins(environment).map_err(StartError::from)?;
+        let app = common::http::app(routes, &allowed);
+        let own = middleware::from_fn_with_state(Arc::new(allowed), guard::own_requests);
         let app = match options.guarded {
             true => app.layer(own),
             false => app,
         };
         let app = app.layer(middleware::from_fn(guard::end_line));
-        let app = app.into_make_service_with_connect_info::<SocketAddr>();
+        let tunnels = proxy.tunnels();
+        // Agents' hosts have guards of their own.
+        let app = proxy::by_host(Arc::new(proxy), app)
+            .layer(middleware::from_fn(name_peer))
+            .layer(middleware::from_fn_with_state(
+                under_way.clone(),
+                UnderWay::note,
+            ))
+            .into_make_service_with_connect_info::<SocketAddr>();
         let api_server = Server::spawn(async move |ending| {
             axum::serve(listener, app)
                 .with_graceful_shutdown(ending)

@@ -1,6 +1,6 @@
 //! Fixes for agents behind an edge whose addresses the platform names.
 
-use common::config::AGENT_TRUSTED_PROXIES;
+use common::config::{AGENT_ORIGIN, AGENT_TRUSTED_PROXIES};
 use serde_json::{Value, json};
 use tests::{Caller, World};
 
@@ -64,6 +64,32 @@ async fn an_address_without_tls_is_no_origin() {
     let fixes = applied(&[PROXIES], "Applied 1 compatibility fix");
     ensure(&owner).await.is(200, fixes);
     let after = json!({"gateway": {"trustedProxies": ["192.0.2.0/24", "2001:db8::1"]}});
+    assert_eq!(stored(&world).await["configuration"], after);
+}
+
+#[tokio::test]
+async fn an_agents_page_is_made_to_connect_where_the_platform_opens_it() {
+    let world = World::with(AGENT_ORIGIN, "https://{agentId}.agents.example");
+    let world = world.start().await;
+    let owner = world.deploy("abc123", "owner", "http://127.0.0.1:1").await;
+    set_up(&world, &json!({"configuration": {}})).await;
+    let fixes = [ORIGIN, "Allowed control UI without device pairing"];
+    let fixes = applied(&fixes, "Applied 2 compatibility fixes");
+    ensure(&owner).await.is(200, fixes);
+    let after = json!({"gateway": {"controlUi": {
+        "allowedOrigins": ["https://abc123.agents.example"],
+        "dangerouslyDisableDeviceAuth": true,
+    }}});
+    assert_eq!(stored(&world).await["configuration"], after);
+    ensure(&owner).await.is(200, nothing_needed());
+
+    let mut answer = owner.post(&format!("{ENSURE}?target=2026.9.6")).await;
+    let fixes = json!(["Enabled admin RPC", "Required device pairing again"]);
+    assert_eq!(answer.take("fixes"), fixes);
+    let after = json!({
+        "gateway": {"controlUi": {"allowedOrigins": ["https://abc123.agents.example"]}},
+        "plugins": {"entries": {"admin-http-rpc": {"enabled": true}}},
+    });
     assert_eq!(stored(&world).await["configuration"], after);
 }
 

@@ -2,7 +2,7 @@
 
 use common::model::InstanceId;
 use cookie::Cookie;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::{is_hop_by_hop, is_platforms, named_in_connection};
 use crate::target::{Outside, PREFIX, Target};
@@ -43,7 +43,87 @@ const SANDBOX: &str = "sandbox allow-downloads allow-forms allow-modals allow-po
 pub(crate) fn to_client(headers: &HeaderMap, target: &Target<'_>) -> HeaderMap {
     match target.outside {
         Outside::Path | Outside::PathWithoutSlash => below_the_path(headers, &target.agent),
+        Outside::Origin => at_its_origin(headers),
     }
+}
+
+/// Headers that an agent may not set at its own origin: they would concern its
+/// neighbours' or let them in, or lead browsers past this proxy.
+const NOT_AT_ITS_ORIGIN: [&str; 4] = [
+    "alt-svc",
+    "clear-site-data",
+    "public-key-pins",
+    "strict-transport-security",
+];
+
+/// What is added there: other origins get nothing of the answer, not even by showing
+/// it in a frame.
+const AT_ITS_ORIGIN: [(HeaderName, &str); 3] = [
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin-allow-popups",
+    ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
+    (HeaderName::from_static("origin-agent-cluster"), "?1"),
+];
+
+fn at_its_origin(headers: &HeaderMap) -> HeaderMap {
+    let named = named_in_connection(headers);
+    let mut passed = HeaderMap::with_capacity(headers.len() + 4);
+    for (name, value) in headers {
+        let refused = is_hop_by_hop(name, &named)
+            || NOT_AT_ITS_ORIGIN.contains(&name.as_str())
+            || name.as_str().starts_with("access-control-");
+        if refused {
+            continue;
+        }
+        if name == header::SET_COOKIE {
+            passed.extend(own_cookie(value).map(|value| (name.clone(), value)));
+        } else if name == header::CACHE_CONTROL {
+            passed.append(name, private(value));
+        } else {
+            passed.append(name, value.clone());
+        }
+    }
+    for (name, value) in AT_ITS_ORIGIN {
+        passed.insert(name, HeaderValue::from_static(value));
+    }
+    // One policy more: a browser keeps to all of them.
+    passed.append(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("frame-ancestors 'self'"),
+    );
+    passed
+}
+
+/// A cookie that an agent sets for its own host alone.
+fn own_cookie(value: &HeaderValue) -> Option<HeaderValue> {
+    let mut cookie = Cookie::parse(value.to_str().ok()?).ok()?;
+    if is_platforms(cookie.name()) {
+        return None;
+    }
+    cookie.unset_domain();
+    HeaderValue::try_from(cookie.to_string()).ok()
+}
+
+/// What a cache that serves several visitors may keep is nothing: who has no session
+/// gets no answer either.
+fn private(value: &HeaderValue) -> HeaderValue {
+    let text = value.to_str().unwrap_or_default();
+    let shared = |directive: &&str| {
+        let name = directive.split('=').next().unwrap_or_default().trim();
+        ["public", "private", "s-maxage", ""]
+            .iter()
+            .any(|it| name.eq_ignore_ascii_case(it))
+    };
+    let kept = text.split(',').filter(|directive| !shared(directive));
+    let kept: Vec<&str> = std::iter::once("private")
+        .chain(kept.map(str::trim))
+        .collect();
+    HeaderValue::try_from(kept.join(", ")).unwrap_or(HeaderValue::from_static("no-store"))
 }
 
 fn below_the_path(headers: &HeaderMap, agent: &InstanceId) -> HeaderMap {

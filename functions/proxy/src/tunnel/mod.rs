@@ -7,6 +7,7 @@
 
 mod direction;
 mod frames;
+mod witness;
 
 use std::any::Any;
 use std::future::poll_fn;
@@ -25,6 +26,9 @@ use tungstenite::protocol::frame::coding::CloseCode;
 use crate::limits::SocketLimits;
 use direction::{Activity, Direction};
 use frames::{Frames, Peer, Violation};
+use witness::Witnessed;
+
+pub(crate) use witness::Witness;
 
 /// Anything that has to live as long as a client's connection, such as its permit
 /// of a connection limit. A server puts it into a request's extensions; it
@@ -90,13 +94,15 @@ impl Tunnels {
         self.0.tasks.wait().await;
     }
 
-    /// Joins the two connections as soon as both are upgraded.
+    /// Joins the two connections as soon as both are upgraded. A witness sees the
+    /// bytes that go to the agent and come from it, until it has seen enough.
     pub(crate) fn open(
         &self,
         client: OnUpgrade,
         agent: OnUpgrade,
         extended: bool,
         guard: Option<ConnectionGuard>,
+        witness: Option<Box<dyn Witness>>,
     ) {
         let shared = self.0.clone();
         shared.opened.fetch_add(1, Ordering::Relaxed);
@@ -104,7 +110,7 @@ impl Tunnels {
             let _guard = guard;
             // A client that left before it was answered needs nothing more.
             if let Ok((client, agent)) = tokio::try_join!(client, agent) {
-                Tunnel::new(client, agent, extended, &shared)
+                Tunnel::new(client, agent, witness, extended, &shared)
                     .run(&shared)
                     .await;
             }
@@ -120,13 +126,19 @@ struct Tunnel<C, A> {
     to_client: Direction,
 }
 
-impl Tunnel<TokioIo<Upgraded>, TokioIo<Upgraded>> {
-    fn new(client: Upgraded, agent: Upgraded, extended: bool, shared: &Shared) -> Self {
+impl Tunnel<TokioIo<Upgraded>, Witnessed<TokioIo<Upgraded>>> {
+    fn new(
+        client: Upgraded,
+        agent: Upgraded,
+        witness: Option<Box<dyn Witness>>,
+        extended: bool,
+        shared: &Shared,
+    ) -> Self {
         let direction =
             |peer| Direction::new(Frames::new(peer, extended, shared.limits.max_message));
         Self {
             client: TokioIo::new(client),
-            agent: TokioIo::new(agent),
+            agent: Witnessed::new(TokioIo::new(agent), witness),
             to_agent: direction(Peer::Client),
             to_client: direction(Peer::Agent),
         }
