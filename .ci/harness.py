@@ -150,14 +150,14 @@ def shown_on_failure(log):
 
 
 @contextlib.contextmanager
-def local_stack(*flags, **variables):
+def local_stack(*flags, port=0, **variables):
     """`local` with nothing on disk, and the line that it prints when it answers.
     It must end well on SIGINT."""
     binary = TARGET / "debug/local"
     check(binary.exists(), f"{binary} is not there: cargo build -p local")
     with tempfile.TemporaryFile("w+") as log, shown_on_failure(log):
         process = subprocess.Popen(
-            [binary, "--port", "0", "--memory", "--json", *flags],
+            [binary, "--port", str(port), "--memory", "--json", *flags],
             env=ENVIRONMENT | variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -219,6 +219,7 @@ fn greeting(stack: &Stack) -> String {
              curl -H 'Cookie: {cookie}' {api}/api/instance/{id}\n\
              curl -X POST -H 'Cookie: {cookie}' {api}/api/instance/{id}/restart\n\
              curl -H 'Cookie: {cookie}' {api}/api/instance/{id}/operations\n\
+             curl -X POST -H 'Cookie: {cookie}' {api}/api/instance/{id}/open\n\
              curl -H 'Authorization: Bearer {bearer}' {api}/api/openclaw/instances\n"
         ));
     }
