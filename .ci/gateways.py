@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -52,7 +53,7 @@ class EdgeRequest(http.server.BaseHTTPRequestHandler):
         upstream = http.client.HTTPConnection(*self.server.gateway, timeout=10)
         try:
             with contextlib.closing(upstream):
-                upstream.request(self.command, self.path, body, kept | FORWARDED)
+                upstream.request(self.command, self.path, body, kept | self.added())
                 answer = upstream.getresponse()
                 content = answer.read()
         except OSError:
@@ -66,10 +67,61 @@ class EdgeRequest(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    do_GET = do_POST = forward
+    def added(self):
+        return FORWARDED
+
+    def do_GET(self):
+        self.forward()
+
+    def do_POST(self):
+        self.forward()
 
     def log_message(self, *_):
         pass
+
+
+class Wrapper(http.server.ThreadingHTTPServer):
+    """A wrapper that puts the gateway's token into every request, so that any other
+    token is let through, and passes WebSockets on as they are."""
+
+    daemon_threads = True
+
+    def __init__(self, gateway_port, token):
+        super().__init__(("127.0.0.1", 0), WrapperRequest)
+        self.gateway, self.token = ("127.0.0.1", gateway_port), token
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def handle_error(self, *_):
+        """Whoever asks may hang up at any time."""
+
+
+class WrapperRequest(EdgeRequest):
+    def added(self):
+        return {"Authorization": f"Bearer {self.server.token}"}
+
+    def do_GET(self):
+        if self.headers.get("upgrade", "").lower() == "websocket":
+            self.tunnel()
+        else:
+            self.forward()
+
+    def tunnel(self):
+        self.close_connection = True
+        with socket.create_connection(self.server.gateway, timeout=10) as upstream:
+            head = "".join(f"{name}: {value}\r\n" for name, value in self.headers.items())
+            upstream.sendall(self.raw_requestline + f"{head}\r\n".encode())
+            back = threading.Thread(target=_copy, args=(upstream, self.connection), daemon=True)
+            back.start()
+            _copy(self.connection, upstream)
+            back.join()
+
+
+def _copy(source, target):
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
 
 
 def _start(script, release, folder, port, token):

@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from gateways import BASELINE, Edge, gateway
+from gateways import BASELINE, Edge, Wrapper, gateway
 from harness import ROOT, ask, check, equal, main, until
 from swept import swept_stack
 
@@ -149,6 +149,11 @@ def expect_release(script, release):
         for instance in (DIRECT, BEHIND):
             until(lambda: owner.history(instance)["condition"] == "up", 30, f"{instance} goes on")
 
+        # Behind a wrapper that lets any token through, the handshake decides.
+        wrapper = Wrapper(real.port, token)
+        owner.register(BEHIND, wrapper.url)
+        equal(tool(wrapper.url, "wrong"), 200, "a tool with a wrong token behind the wrapper")
+
         # A repair would bring the old token back while the gateway starts.
         owner.keep_from_healing(BEHIND)
         operation = owner.rotate(BEHIND)
@@ -159,11 +164,19 @@ def expect_release(script, release):
         # With the variables that a new container would have.
         real.configure(LOOPBACK)
         real.start(token)
+        wrapper.token = token
         found = owner.settled(BEHIND, operation)
         equal((found["status"], found["error"]), ("succeeded", None), "a rotation")
         equal(owner.token(BEHIND), token, "the token after it")
+        operation = owner.rotate(BEHIND)
+        real.end(signal.SIGTERM)
+        # A new process without the new variables.
+        real.start(token)
+        expect_refused(owner, real, operation, token)
+        owner.register(BEHIND, edge.url)
         equal(owner.state(BEHIND)["status"], "healthy", f"{release} behind an edge that it knows")
         edge.shutdown()
+        wrapper.shutdown()
     how = "refuses an unknown edge" if refuses else "serves through any edge"
     print(f"{release}: {how}, told as it is, in {time.monotonic() - begin:.0f} s")
 

@@ -53,6 +53,7 @@ mod sweep {
 }
 
 mod token {
+    mod handshake;
     mod heal;
     mod heartbeat;
     mod proof;

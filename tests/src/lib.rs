@@ -32,6 +32,7 @@ mod server;
 mod socket;
 mod sweeps;
 mod world;
+mod wrapper;
 
 pub use caller::{Answer, Caller};
 pub use clock::{ManualClock, START};
@@ -44,3 +45,4 @@ pub use server::{Reply, ScriptedServer};
 pub use socket::{RawSocket, frame};
 pub use sweeps::made;
 pub use world::{Builder, HASTY, World};
+pub use wrapper::{Gateway, Wrapper};

@@ -264,6 +264,10 @@ pub struct Verdict {
     /// The settings of channels and plugins that it does not bring along, of which
     /// nothing is known.
     pub not_judged: Vec<String>,
+    /// Whether `gateway.mode` is missing: every release takes such a configuration
+    /// for damaged, and starts only with `--allow-unconfigured`, which is no
+    /// setting.
+    pub lacks_mode: bool,
 }
 
 /// Judges a configuration as a release would when it starts.
@@ -276,6 +280,9 @@ pub fn judge(setup: &AgentSetup, target: &OpenclawVersion) -> Verdict {
         judged_as: known.map_or_else(|| target.clone(), |it| it.version),
         refusals: refusals.unwrap_or_default(),
         not_judged: not_judged.unwrap_or_default(),
+        lacks_mode: configuration
+            .get("gateway")
+            .is_none_or(|gateway| gateway.get("mode").is_none()),
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::settle::{not_settled, out_of_patience, with_agent, without_agent};
+use super::settle::{not_settled, with_agent, without_agent};
 use super::variables::GATEWAY_TOKEN;
 use super::{ControlError, Controls};
 use crate::model::{Instance, Operation, OperationState};
@@ -101,31 +101,28 @@ impl Controls {
         match deployment.map_err(ControlError::CannotTell)?.state {
             // A deployment that replaced it has the same variables.
             DeploymentState::Running | DeploymentState::Stopped | DeploymentState::Sleeping => {}
-            other => return Ok(without_agent(operation, other, now)),
+            // The new token never reached a process.
+            ended @ (DeploymentState::Crashed
+            | DeploymentState::Failed
+            | DeploymentState::Skipped) => return Ok(without_agent(operation, ended, now)),
+            _ => return Ok(None),
         }
         let url = instance.url();
         let report = self.prober.probe(&url).await;
-        match with_agent(operation, &report, now) {
-            Some(OperationState::Succeeded) => {}
-            other => return Ok(other),
+        // However long an agent takes to start, it starts with the new token.
+        if with_agent(operation, &report, now) != Some(OperationState::Succeeded) {
+            return Ok(None);
         }
-        Ok(match self.prober.prove(&url, &token).await {
-            Proof::Accepted => Some(OperationState::Succeeded),
-            Proof::Refused => Some(not_settled("The agent refused the new token")),
-            // Neither speaks against the token: it stays pending until it is proved.
-            Proof::NotLetIn(why) => {
-                tracing::info!(operation = %operation.id, why, "a new token cannot be presented");
-                None
-            }
-            Proof::Unprovable => {
-                tracing::info!(operation = %operation.id, "the agent takes any token for good");
-                None
-            }
-            Proof::Inconclusive(why) => {
-                let what = format!("The agent did not tell whether it takes the new token ({why})");
-                out_of_patience(operation, now, &what)
-            }
-        })
+        let why = match self.prober.prove(&url, &token).await {
+            Proof::Accepted => return Ok(Some(OperationState::Succeeded)),
+            Proof::Refused => return Ok(Some(not_settled("The agent refused the new token"))),
+            // None of these speaks against the token: it stays pending until it is
+            // proved, or a repair brings the old one back to the agent.
+            Proof::NotLetIn(why) | Proof::Inconclusive(why) => why,
+            Proof::Unprovable => "it takes any token".to_owned(),
+        };
+        tracing::info!(operation = %operation.id, why, "the agent does not tell whether it takes a new token");
+        Ok(None)
     }
 
     /// Applies an outcome to the token's record, and returns the one that

@@ -200,11 +200,7 @@ fn is_new_process(operation: &Operation, report: &ProbeReport, now: Timestamp) -
     }
 }
 
-pub(super) fn out_of_patience(
-    operation: &Operation,
-    now: Timestamp,
-    what: &str,
-) -> Option<OperationState> {
+fn out_of_patience(operation: &Operation, now: Timestamp, what: &str) -> Option<OperationState> {
     let waited = now.duration_since(operation.started_at);
     (waited >= PATIENCE)
         .then(|| not_settled(&format!("{what} within {} minutes", PATIENCE.as_mins())))

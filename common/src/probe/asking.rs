@@ -11,7 +11,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::connection::{Connection, Connector, Question, Sender, Target};
 use super::failure::Failure;
-use super::{Endpoint, Observation, Observations, Startup};
+use super::handshake::Opened;
+use super::{Endpoint, Observation, Observations, SignOfLife, Startup};
 use crate::model::AgentUrl;
 
 /// How long a path waits for its turn on the connection before it gets one of
@@ -92,11 +93,26 @@ impl Asking<'_> {
             readyz,
             api_status,
             startup: None,
+            gateway: None,
         };
         if observations.leave_startup_open() {
             observations.startup = self.startup(&shared).await;
         }
+        if observations.hide_the_gateway() {
+            observations.gateway = Some(Box::pin(self.sign_of_life()).await);
+        }
         observations
+    }
+
+    /// Asks the gateway itself, past a wrapper that answers for it: over a
+    /// connection more, within the limit of all.
+    async fn sign_of_life(&self) -> SignOfLife {
+        let limit = self.start + Endpoint::LONGEST_LIMIT;
+        match timeout_at(limit, self.connector.greet(&self.target)).await {
+            Ok(Ok(Opened::Challenged(_))) => SignOfLife::Given,
+            Ok(Ok(Opened::Refused) | Err(_)) => SignOfLife::Hidden,
+            Ok(Ok(Opened::Closed)) | Err(_) => SignOfLife::Missing,
+        }
     }
 
     /// Asks for `/startupz` over the connection that the others have left. It is

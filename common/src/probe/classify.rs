@@ -1,6 +1,8 @@
 //! The contract's "Runtime status classification", as a pure function.
 
-use super::{Degradation, Denial, Facts, Observations, Problem, Process, Status, process};
+use super::{
+    Degradation, Denial, Facts, Observations, Problem, Process, SignOfLife, Status, process,
+};
 
 /// A status with its explanation, and what the answers show beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,10 +45,18 @@ pub fn classify(observations: &Observations) -> Classification {
         (Process::Draining, _) => {
             Some("The gateway is draining: it finishes its work, and ends then".to_owned())
         }
+        (Process::Hanging, _) if observations.gateway == Some(SignOfLife::Missing) => Some(
+            "The wrapper's /healthz reports that the gateway is reachable, but that says nothing \
+             on its WebSocket"
+                .to_owned(),
+        ),
         (Process::Hanging, _) => healthz.as_ref().err().map(|problem| {
             format!(
                 "/api/status reports a running agent, but its gateway does not answer: {problem}"
             )
+        }),
+        _ if observations.gateway == Some(SignOfLife::Hidden) => reason.map(|reason| {
+            format!("{reason}, and so is its WebSocket: whether it hangs is not known")
         }),
         _ => reason,
     };

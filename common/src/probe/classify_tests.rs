@@ -63,6 +63,7 @@ fn status_of(health: &Answer, ready: &Answer, api_status: &Observation) -> Class
         readyz: ready.1.clone(),
         api_status: api_status.clone(),
         startup: None,
+        gateway: None,
     })
 }
 

@@ -7,17 +7,23 @@
 
 use std::error::Error;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
-use ::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
+use ::http::header::{
+    ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, HeaderValue, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_VERSION, UPGRADE, USER_AGENT,
+};
 use ::http::uri::{PathAndQuery, Uri};
-use ::http::{Method, Request, Response};
+use ::http::{Method, Request, Response, StatusCode};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Fuse};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
+use hyper::upgrade::Upgraded;
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
@@ -31,6 +37,7 @@ use super::failure::Failure;
 use crate::client::{self, BODY_LIMIT, ClientError, ReadError};
 use crate::model::{AgentUrl, GatewayToken};
 use crate::net::{AllowedHosts, GuardedResolver};
+use crate::random;
 use crate::tls;
 
 /// The longest head of an answer, in bytes. Together with the limit of bodies
@@ -43,7 +50,14 @@ const WINDOW: u32 = BODY_LIMIT as u32 + 1;
 
 /// Opens connections to agents, over IPv4 or IPv6, whichever is faster.
 #[derive(Clone, Debug)]
-pub(super) struct Connector(HttpsConnector<HttpConnector<GuardedResolver>>);
+pub(super) struct Connector {
+    any: HttpsConnector<HttpConnector<GuardedResolver>>,
+    /// For what only HTTP/1.1 has.
+    http1: HttpsConnector<HttpConnector<GuardedResolver>>,
+}
+
+/// What is opened.
+type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 /// Where an agent is asked, as requests write it.
 #[derive(Clone, Debug)]
@@ -105,15 +119,37 @@ impl Connector {
         tcp.enforce_http(false);
         // HTTP/2 begins with several small writes, which must not wait for each other.
         tcp.set_nodelay(true);
+        let http1 = HttpsConnector::from((tcp.clone(), tls.clone()));
         // Said here, for hyper-rustls would have every client of the process link HTTP/2.
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Self(HttpsConnector::from((tcp, tls))))
+        let any = HttpsConnector::from((tcp, tls));
+        Ok(Self { any, http1 })
+    }
+
+    /// Opens a connection of its own and has it upgraded to a WebSocket; `None` if
+    /// the answer has another status than 101.
+    pub(super) async fn upgrade(&self, target: &Target) -> Result<Option<Upgraded>, Failure> {
+        let connected = self.http1.clone().oneshot(target.base.clone()).await;
+        let stream = connected.map_err(Failure::Connect)?;
+        let (mut sender, connection) = http1::Builder::new()
+            .max_buf_size(HEAD_LIMIT as usize)
+            .handshake(stream)
+            .await?;
+        let driver = Driver::new(connection.with_upgrades().map(drop));
+        let upgrading = async move {
+            let response = sender.send_request(target.upgrade_request()).await?;
+            match response.status() {
+                StatusCode::SWITCHING_PROTOCOLS => Ok(Some(hyper::upgrade::on(response).await?)),
+                _ => Ok(None),
+            }
+        };
+        driver.run(pin!(upgrading)).await
     }
 
     /// Opens a connection: HTTP/2 where the agent chooses it during the
     /// handshake of TLS, else HTTP/1.1.
     pub(super) async fn open(&self, target: &Target) -> Result<Connection, Failure> {
-        let connected = self.0.clone().oneshot(target.base.clone()).await;
+        let connected = self.any.clone().oneshot(target.base.clone()).await;
         let stream = connected.map_err(Failure::Connect)?;
         if chose_http2(&stream) {
             let (sender, driver) = h2::client::Builder::new()
@@ -125,7 +161,7 @@ impl Connector {
                 .await?;
             Ok(Connection {
                 sender: Sender::Http2(sender),
-                driver: Driver(driver.map(drop).boxed().fuse()),
+                driver: Driver::new(driver.map(drop)),
             })
         } else {
             let (sender, driver) = http1::Builder::new()
@@ -134,7 +170,7 @@ impl Connector {
                 .await?;
             Ok(Connection {
                 sender: Sender::Http1(sender),
-                driver: Driver(driver.map(drop).boxed().fuse()),
+                driver: Driver::new(driver.map(drop)),
             })
         }
     }
@@ -142,7 +178,7 @@ impl Connector {
 
 /// Whether the agent chose HTTP/2. hyper-rustls tells it too, and asks the system
 /// for both addresses of the socket along with it.
-fn chose_http2(stream: &MaybeHttpsStream<TokioIo<TcpStream>>) -> bool {
+fn chose_http2(stream: &Stream) -> bool {
     match stream {
         MaybeHttpsStream::Http(_) => false,
         MaybeHttpsStream::Https(tls) => {
@@ -160,6 +196,26 @@ impl Target {
         // What a URI takes is also good for a header.
         let host = HeaderValue::from_str(authority).unwrap_or(HeaderValue::from_static(""));
         Ok(Self { base, host })
+    }
+
+    fn upgrade_request(&self) -> Request<Full<Bytes>> {
+        let mut request = self.http1_request(&Question::get("/"));
+        let headers = request.headers_mut();
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        let key = BASE64_STANDARD.encode(random::unique_id().as_bytes());
+        // Base64 is always good for a header.
+        let key = HeaderValue::try_from(key).unwrap_or(HeaderValue::from_static(""));
+        headers.insert(SEC_WEBSOCKET_KEY, key);
+        request
+    }
+
+    /// A question as a request of HTTP/1.1.
+    fn http1_request(&self, question: &Question) -> Request<Full<Bytes>> {
+        let path = PathAndQuery::from_static(question.path);
+        let body = Full::new(question.body.clone());
+        self.request(question, path.into(), true, body)
     }
 
     /// A request says what it wants and who asks, and nothing else: not even a
@@ -241,14 +297,14 @@ impl Sender {
         target: &Target,
         question: &Question,
     ) -> Result<Response<Body>, Failure> {
-        let path = PathAndQuery::from_static(question.path);
-        let body = question.body.clone();
         match self {
             Self::Http1(sender) => {
-                let request = target.request(question, path.into(), true, Full::new(body));
+                let request = target.http1_request(question);
                 Ok(sender.send_request(request).await?.map(Body::Http1))
             }
             Self::Http2(sender) => {
+                let path = PathAndQuery::from_static(question.path);
+                let body = question.body.clone();
                 let mut parts = target.base.clone().into_parts();
                 parts.path_and_query = Some(path);
                 let uri = Uri::from_parts(parts).unwrap_or_default();
@@ -292,6 +348,11 @@ impl Body {
 }
 
 impl Driver {
+    /// What moves the bytes until the connection ends.
+    fn new(connection: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self(connection.boxed().fuse())
+    }
+
     /// Does something that uses the connection, to its end, and closes the
     /// connection then. It is borrowed, for this future would be twice as large
     /// with it.

@@ -2,7 +2,7 @@
 //! responses.
 //!
 //! [`Prober`] requests three paths at once, and a fourth if they leave
-//! something open; each response becomes an [`Observation`]; [`classify`] turns
+//! something open, or opens a WebSocket where a wrapper hides its gateway; each response becomes an [`Observation`]; [`classify`] turns
 //! them into the contract's status, a reason, and the state of the process
 //! itself. Only the prober does I/O. Agents run other people's code, so every
 //! response is limited, and only the facts in [`Facts`] are kept of a body: the
@@ -13,6 +13,7 @@ mod classify;
 mod connection;
 mod facts;
 mod failure;
+mod handshake;
 mod observation;
 mod prober;
 mod process;
@@ -24,7 +25,7 @@ mod status;
 
 pub use classify::{Classification, classify};
 pub use facts::Facts;
-pub use observation::{Denial, Endpoint, Observation, Observations, Problem};
+pub use observation::{Denial, Endpoint, Observation, Observations, Problem, SignOfLife};
 pub use prober::Prober;
 pub use process::{Degradation, Process};
 pub use proof::Proof;

@@ -67,6 +67,19 @@ pub struct Observations {
     pub api_status: Observation,
     /// Of `/startupz`, where it was asked and the release has it.
     pub startup: Option<Startup>,
+    /// Of the gateway's WebSocket, where it was asked.
+    pub gateway: Option<SignOfLife>,
+}
+
+/// Whether a gateway speaks first on its WebSocket, as a live one does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignOfLife {
+    /// It does.
+    Given,
+    /// The WebSocket opens, and nothing comes.
+    Missing,
+    /// Nobody comes so far without a login.
+    Hidden,
 }
 
 impl Observations {
@@ -77,7 +90,22 @@ impl Observations {
             readyz: observation(Endpoint::Readyz),
             api_status: observation(Endpoint::ApiStatus),
             startup: None,
+            gateway: None,
         }
+    }
+
+    /// Whether a wrapper's word is all that is known of its gateway: it says that
+    /// it reaches it, and keeps all else behind a login.
+    pub(super) fn hide_the_gateway(&self) -> bool {
+        let login = Problem::Http(401);
+        let reached = self
+            .healthz
+            .facts()
+            .and_then(|facts| facts.gateway_reachable);
+        reached == Some(true)
+            && self.startup.is_none()
+            && self.readyz.problem() == Some(&login)
+            && self.api_status.problem() == Some(&login)
     }
 
     /// Whether `/startupz` can tell more: something answers well, and either not

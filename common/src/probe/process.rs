@@ -1,7 +1,7 @@
 //! How the gateway's own process is, beside the contract's status: whether a
 //! sweep has to do something about it. Pure.
 
-use super::{Denial, Observation, Observations, Phase, Problem, Status};
+use super::{Denial, Observation, Observations, Phase, Problem, SignOfLife, Status};
 
 /// How the gateway's own process is, as far as the answers show it. A status
 /// `starting` may be any of the first three.
@@ -70,8 +70,12 @@ pub(super) fn of(status: Status, observations: &Observations) -> (Process, Vec<D
 }
 
 /// Whether a wrapper answers for a gateway that does not: its checks time out,
-/// or the wrapper's proxy does not reach it. A 404 says nothing of the kind.
+/// the wrapper's proxy does not reach it, or it is silent on its WebSocket. A 404
+/// says nothing of the kind.
 fn hangs(observations: &Observations) -> bool {
+    if observations.gateway == Some(SignOfLife::Missing) {
+        return true;
+    }
     let silent = |observation: &Observation| {
         matches!(
             observation.problem(),

@@ -27,6 +27,7 @@ fn plain(readyz: Observation, startup: Option<Startup>) -> Observations {
         readyz,
         api_status: answered(Endpoint::ApiStatus, 404, "text/plain", "Not Found"),
         startup,
+        gateway: None,
     }
 }
 
@@ -161,6 +162,7 @@ fn a_gateway_that_hangs_behind_its_wrapper_is_found_out_where_it_shows() {
             readyz,
             api_status: json_answer(Endpoint::ApiStatus, &json!({"running": true})),
             startup,
+            gateway: None,
         };
         let found = classify(&observations);
         assert_eq!(
@@ -228,6 +230,7 @@ fn a_wrapper_that_keeps_to_itself_is_judged_by_its_own_health() {
             readyz: readyz.clone(),
             api_status: api_status.clone(),
             startup: None,
+            gateway: None,
         };
         assert_eq!(
             seen(&observations),

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use super::Prober;
 use super::connection::{Connection, Question, Target};
 use super::failure::Failure;
+use super::handshake::{Opened, Reception};
 use super::refusal::Refusal;
 use crate::client::ReadError;
 use crate::model::{AgentUrl, GatewayToken};
@@ -58,7 +59,8 @@ impl Prober {
     /// It shows that token in `/api/status`, which is then compared; else nobody
     /// may have been let in without a token, and with a wrong one. That one
     /// counts as a failed attempt at the agent, and so comes last, where the right
-    /// one has just wiped out what was counted before.
+    /// one has just wiped out what was counted before. Where requests prove
+    /// nothing, the handshake of the WebSocket is asked, for as long again.
     pub async fn prove(&self, url: &AgentUrl, token: &GatewayToken) -> Proof {
         if let Err(refused) = self.hosts.check(url) {
             return Proof::Inconclusive(refused.to_string());
@@ -66,11 +68,56 @@ impl Prober {
         if let Err(refused) = check_confidential(url.scheme(), url.host()) {
             return Proof::Inconclusive(format!("the agent's URL {refused}"));
         }
-        match timeout(LIMIT, self.judge(url, token)).await {
+        let by_request = match timeout(LIMIT, self.judge(url, token)).await {
             Err(_) => Proof::Inconclusive(format!("timed out after {} s", LIMIT.as_secs())),
             Ok(Err(failure)) => Proof::Inconclusive(failure.reason()),
             Ok(Ok(proof)) => proof,
+        };
+        if !matches!(by_request, Proof::Unprovable | Proof::Inconclusive(_)) {
+            return by_request;
         }
+        // Where a wrapper is in the way of requests.
+        match timeout(LIMIT, Box::pin(self.shake_hands(url, token))).await {
+            Ok(Ok(Some(proof))) => proof,
+            _ => by_request,
+        }
+    }
+
+    /// Presents the token in the handshake of the gateway's WebSocket; `None` if
+    /// that tells nothing either. A wrong one, which counts as a failed attempt,
+    /// comes last here too.
+    async fn shake_hands(
+        &self,
+        url: &AgentUrl,
+        token: &GatewayToken,
+    ) -> Result<Option<Proof>, Failure> {
+        let target = Target::of(url)?;
+        let of_token = match self.received(&target, token).await? {
+            Some(Reception::WrongToken) => return Ok(Some(Proof::Refused)),
+            Some(Reception::LockedOut) => {
+                return Ok(Some(Proof::NotLetIn("AUTH_RATE_LIMITED".to_owned())));
+            }
+            None | Some(Reception::Closed) => return Ok(None),
+            Some(other) => other,
+        };
+        let of_wrong = self.received(&target, &token.altered()).await?;
+        Ok(match of_wrong {
+            Some(Reception::WrongToken | Reception::LockedOut) => Some(Proof::Accepted),
+            Some(Reception::Welcome) if of_token == Reception::Welcome => Some(Proof::Unprovable),
+            _ => None,
+        })
+    }
+
+    /// What the gateway makes of a token; `None` if there is no WebSocket to it.
+    async fn received(
+        &self,
+        target: &Target,
+        token: &GatewayToken,
+    ) -> Result<Option<Reception>, Failure> {
+        Ok(match self.connector.greet(target).await? {
+            Opened::Challenged(socket) => Some(socket.present(token).await),
+            Opened::Refused | Opened::Closed => None,
+        })
     }
 
     async fn judge(&self, url: &AgentUrl, token: &GatewayToken) -> Result<Proof, Failure> {

@@ -85,6 +85,7 @@ impl ProbeReport {
             readyz,
             api_status,
             startup,
+            ..
         } = observations;
         let Classification {
             status,
@@ -188,6 +189,7 @@ mod tests {
             readyz: good(Endpoint::Readyz, readyz),
             api_status: good(Endpoint::ApiStatus, api_status),
             startup: None,
+            gateway: None,
         })
     }
 

@@ -41,8 +41,9 @@ pub(crate) struct Compatibility {
     fixes: Fixes,
     /// What went wrong, or what the target would refuse; empty on success.
     errors: Vec<String>,
-    /// Settings of channels and plugins that the target does not bring along, and
-    /// that `compatible` says nothing about. Omitted where there are none.
+    /// What `compatible` says nothing about: settings of channels and plugins that
+    /// the target does not bring along, and a missing `gateway.mode`, without which
+    /// it starts only with `--allow-unconfigured`. Omitted where there is nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Option<Vec<String>>, example = json!(["channels.custom"]))]
     not_judged: Vec<String>,
@@ -125,12 +126,17 @@ impl Compatibility {
         if !verdict.refusals.is_empty() {
             message += &format!("; OpenClaw {} would not start", target.release);
         }
+        let mut not_judged = verdict.not_judged;
+        // The contract's answer about the baseline has nothing of this.
+        if said && verdict.lacks_mode {
+            not_judged.push("gateway.mode".to_owned());
+        }
         Self {
             compatible: verdict.refusals.is_empty() && (!dry_run || fixes.is_empty()),
             message,
             fixes,
             errors: verdict.refusals,
-            not_judged: verdict.not_judged,
+            not_judged,
             dry_run,
             target: said.then(|| target.release.to_string()),
             target_source: said.then_some(target.source),
@@ -239,8 +245,10 @@ fn outcome_of(
     let edge = stored.map(|_| edge_of(state, instance)).unwrap_or_default();
     let setup = stored.cloned().unwrap_or_default();
     let fixed = compat::fix(&setup, &target.release, &edge)?;
+    let mut verdict = compat::judge(&fixed.setup, &target.release);
+    verdict.lacks_mode &= stored.is_some();
     let outcome = Outcome {
-        verdict: compat::judge(&fixed.setup, &target.release),
+        verdict,
         fixes: fixed.fixes,
     };
     Ok((fixed.setup, outcome))

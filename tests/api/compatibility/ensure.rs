@@ -106,7 +106,8 @@ async fn a_dry_run_tells_what_would_be_done_and_changes_nothing() {
 #[tokio::test]
 async fn a_setup_is_judged_for_the_release_that_is_asked_for() {
     let setup = json!({"configuration": {
-        "messages": {"tts": {"provider": "openai"}}, "gateway": {"nope": "secret"}, "foo": 1,
+        "messages": {"tts": {"provider": "openai"}}, "foo": 1,
+        "gateway": {"mode": "local", "nope": "secret"},
     }});
     let (world, owner) = agent_with(&setup).await;
     let answer = owner
@@ -153,6 +154,7 @@ async fn a_setup_is_judged_for_the_release_that_is_asked_for() {
             "compatible": true,
             "fixes": [moved],
             "errors": [],
+            "notJudged": ["gateway.mode"],
             "message": "Applied 1 compatibility fix",
             "target": "2026.9.4",
             "targetSource": "request",
@@ -189,8 +191,23 @@ async fn what_a_release_does_not_bring_along_is_named_as_not_judged() {
 }
 
 #[tokio::test]
+async fn a_missing_mode_is_named_where_a_release_was_asked_for() {
+    let (_world, owner) = agent_with(&json!({"configuration": {"gateway": {"port": 1}}})).await;
+    let path = format!("{ENSURE}?target=2026.9.6");
+    let mut expected = nothing_needed();
+    expected["target"] = json!("2026.9.6");
+    expected["targetSource"] = json!("request");
+    expected["judgedAs"] = json!("2026.9.6");
+    expected["notJudged"] = json!(["gateway.mode"]);
+    owner.post(&path).await.is(200, expected);
+    // The contract's answer about the baseline has nothing of this.
+    ensure(&owner).await.is(200, nothing_needed());
+}
+
+#[tokio::test]
 async fn the_release_is_the_one_of_the_last_check_in_or_else_of_the_last_update() {
-    let (world, owner) = agent_with(&json!({"configuration": {}})).await;
+    let setup = json!({"configuration": {"gateway": {"mode": "local"}}});
+    let (world, owner) = agent_with(&setup).await;
     let judged_for = |release: &str, source: &str, judged_as: &str| {
         let mut expected = nothing_needed();
         expected["target"] = json!(release);

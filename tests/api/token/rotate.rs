@@ -258,16 +258,25 @@ async fn rotations_follow_each_other() {
 }
 
 #[tokio::test]
-async fn an_agent_that_never_tells_is_a_failure_in_the_end() {
+async fn a_new_token_stays_pending_however_long_its_agent_does_not_tell() {
     let world = World::start().await;
     let old = token(&world).await;
     let id = rotate(&world).await;
+    let new = pending(&world).await;
     control(&world, "stop").await;
+    for _ in 0..2 {
+        // Any other operation would have failed by then.
+        world.clock.advance(SignedDuration::from_mins(15));
+        let waiting = operation(&world, &id).await;
+        assert_eq!(waiting.body["status"], "accepted", "{}", waiting.body);
+        assert_eq!(token(&world).await, old);
+        assert_eq!(pending(&world).await, new);
+    }
+    let agent = world.stack.simulated(ID).unwrap();
+    agent.set(Behaviour::Starting).unwrap();
     world.clock.advance(SignedDuration::from_mins(15));
-    let waiting = operation(&world, &id).await;
-    assert_eq!(waiting.body["status"], "failed", "{}", waiting.body);
-    assert_eq!(token(&world).await, old);
-    assert_eq!(pending(&world).await, Value::Null);
+    assert_eq!(operation(&world, &id).await.body["status"], "accepted");
+    assert_eq!(pending(&world).await, new);
 }
 
 #[tokio::test]
