@@ -18,3 +18,4 @@ mod relay;
 mod sockets;
 mod support;
 mod tickets;
+mod wildcard;
