@@ -129,8 +129,8 @@ async fn who_has_not_opened_the_page_is_told_so_and_reaches_no_agent() {
     ] {
         let shown = [headers, &[AS_PAGE]].concat();
         is_page(opened.get("echo", "/", &shown).await, 401, NOT_OPEN).await;
-        let advice = "Open the agent again where you manage it. A link works once, for a minute, and \
-             the page stays open for an hour.";
+        let advice = "POST /api/instance/{userId}/open answers with a link that opens it; programs \
+                      use /api/openclaw/proxy/{agentId}/";
         let answer = opened.get("echo", "/healthz", headers).await;
         is_refused(answer, 401, &format!("{NOT_OPEN}. {advice}")).await;
         let lines: String = headers

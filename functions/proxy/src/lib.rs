@@ -2,8 +2,9 @@
 //! can hand over its connections.
 //!
 //! Privilege: the internal key; reads sessions and instance records; writes
-//! tickets. On Lambda, responses are buffered; the relay and the local stack serve
-//! the same routes, and stream and upgrade connections.
+//! tickets and the sessions of agents' pages. On Lambda, responses are buffered; the
+//! relay and the local stack serve the same routes, and stream and upgrade
+//! connections.
 
 mod agent_request;
 mod agents;

@@ -1,7 +1,9 @@
 //! The pages that an agent's origin shows in the agent's place.
 
+use axum::Json;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
+use common::http::ErrorBody;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use crate::error::ProxyError;
@@ -37,6 +39,9 @@ impl<E: Into<ProxyError>> From<E> for Refused {
 const AGAIN: &str = "Open the agent again where you manage it. A link works once, for a minute, and \
      the page stays open for an hour.";
 
+const FOR_PROGRAMS: &str = "POST /api/instance/{userId}/open answers with a link that opens it; programs use \
+     /api/openclaw/proxy/{agentId}/";
+
 impl Refused {
     /// What the visitor can do about it.
     fn advice(&self) -> &'static str {
@@ -59,10 +64,15 @@ impl Refused {
             Self::Failed(error) if !is_shown => return no_store(error.into_response()),
             Self::Failed(ref error) => error.status(),
         };
+        let allow = matches!(self, Self::NotGet).then_some(HeaderValue::from_static("GET"));
         let sentence = self.to_string();
         let advice = self.advice();
         if !is_shown {
-            let body = axum::Json(common::http::ErrorBody {
+            let advice = match self {
+                Self::NotOpen => FOR_PROGRAMS,
+                _ => advice,
+            };
+            let body = Json(ErrorBody {
                 error: format!("{sentence}. {advice}").trim_end().to_owned(),
             });
             return no_store((status, body).into_response());
@@ -77,6 +87,9 @@ impl Refused {
         );
         let mut answer = no_store(Response::new(Body::from(page)));
         *answer.status_mut() = status;
+        answer
+            .headers_mut()
+            .extend(allow.map(|allow| (header::ALLOW, allow)));
         for (name, value) in [
             (header::CONTENT_TYPE, "text/html; charset=utf-8"),
             (
