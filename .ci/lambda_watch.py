@@ -3,7 +3,7 @@ stack: `cargo lambda watch` serves them against the stack's DynamoDB and agents,
 every operation of openapi.json is asked of both, and every file of events/ is
 invoked.
 
-events/FUNCTION/refused-*.json must be refused, all others answered with 2xx. An
+events/FUNCTION/refused-*.json must be refused, all others answered with 2xx or 3xx. An
 alert to support is sent, and nobody waits for it.
 """
 
@@ -25,13 +25,14 @@ from harness import ENVIRONMENT, ROOT, Failed, ask, check, command_of, descendan
 from harness import equal, free_port, local_stack, main, shown_on_failure, until
 
 # Differ from answer to answer by their nature.
-VOLATILE = {"deployedAt", "expiresAt", "from", "ticket", "until", "uptime"}
+VOLATILE = {"deployedAt", "expiresAt", "from", "ticket", "until", "uptime", "url"}
 # So do these of a container, which controls deploy meanwhile, and which each server
 # looks at in its own moment.
 OF_A_CONTAINER = {"status", "state", "createdAt", "timestamp", "uptimeFormatted", "cpu", "memory"}
 OF_A_CONTAINER |= {"memoryPercent", "network", "blockIO", "pids", "uptime"}
 MEASURED = {"cpu", "memory", "restartCount", "lastExit", "telemetry"}
 COMPARED_HEADERS = ("content-type", "www-authenticate", "cache-control", "retry-after")
+ORIGINS = {"AGENT_ORIGIN": "https://{agentId}.agents.example"}
 # The first request of each function waits for the compiler.
 COMPILING = 900
 # A control that both servers are asked for is carried out once.
@@ -67,11 +68,12 @@ def requests(openapi, stack):
     for template, operations in openapi["paths"].items():
         # What is passed on is answered by an agent, and those come and go
         # with the controls that are asked for here.
-        if "{path}" in template:
+        # And a redirect to an agent asks nobody.
+        if "{path}" in template or template.endswith("/{agentId}"):
             continue
         for method, operation in operations.items():
-            # What is forwarded only needs one that is up.
-            any_agent = method == "get" or template.endswith("/{path}")
+            # What is forwarded only needs one that is up, and a page's link none.
+            any_agent = method == "get" or template.endswith(("/{path}", "/open"))
             agent = stack["agents"][0] if any_agent else next(agents)
             yield from requests_of(operation, method.upper(), template, stack, agent)
 
@@ -208,7 +210,7 @@ def invoke_events(functions, watch_port):
                 continue
             status = answer["statusCode"]
             refused = file.name.startswith("refused-")
-            allowed = range(400, 500) if refused else range(200, 300)
+            allowed = range(400, 500) if refused else range(200, 400)
             check(status in allowed, f"{name} was answered with {status}: {answer.get('body')}")
             print(f"  {status}  {name}")
 
@@ -227,7 +229,7 @@ def run():
     functions = sorted(it.name for it in (ROOT / "functions").iterdir() if it.is_dir())
     with tempfile.TemporaryDirectory() as folder:
         variables = Path(folder) / "variables"
-        with local_stack("--sweep", "0", "--env-file", variables) as stack, open(
+        with local_stack("--sweep", "0", "--env-file", variables, **ORIGINS) as stack, open(
             Path(folder) / "watch.log", "w+"
         ) as log, shown_on_failure(log):
             support = Support()
@@ -237,7 +239,7 @@ def run():
                 ["cargo", "lambda", "watch", "--ignore-changes", "--env-file", variables]
                 + ["--invoke-address", "127.0.0.1", "--invoke-port", str(port), "--disable-cors"],
                 cwd=ROOT,
-                env=ENVIRONMENT | {"SUPPORT_WEBHOOK_URL": support.url},
+                env=ENVIRONMENT | ORIGINS | {"SUPPORT_WEBHOOK_URL": support.url},
                 # It asks questions where it finds a terminal.
                 stdin=subprocess.DEVNULL,
                 stdout=log,
