@@ -18,6 +18,9 @@ const EXPIRES_AT: &str = "expiresAt";
 
 const KEY_MEMORY: SignedDuration = SignedDuration::from_hours(24);
 
+/// How long an operation is on record.
+const RECORD: SignedDuration = SignedDuration::from_hours(24 * 365);
+
 /// The table of operations. An instance has three kinds of items in it: its
 /// operations (`op#…`, which sort by time), its lease, and the idempotency keys
 /// that were used (`key#…`).
@@ -104,8 +107,13 @@ impl Operations {
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(key(&operation.instance, &operation_key(operation.id))));
-        let mut set = Vec::new();
+            .set_key(Some(key(&operation.instance, &operation_key(operation.id))))
+            .expression_attribute_names("#expiresAt", EXPIRES_AT)
+            .expression_attribute_values(
+                ":expiresAt",
+                AttributeValue::N((operation.started_at + RECORD).as_second().to_string()),
+            );
+        let mut set = vec!["#expiresAt = :expiresAt".to_owned()];
         for (name, value) in attributes {
             if let Some(value) = value {
                 set.push(format!("#{name} = :{name}"));

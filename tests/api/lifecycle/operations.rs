@@ -1,5 +1,6 @@
 //! `GET /api/instance/{userId}/operations` and `…/operations/{operationId}`.
 
+use common::clock::Clock;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tests::World;
@@ -264,4 +265,23 @@ async fn a_running_operation_whose_lease_died_is_told_as_interrupted() {
         );
         world.clock.advance(SignedDuration::from_secs(1));
     }
+}
+
+#[tokio::test]
+async fn an_operation_is_on_record_for_a_year() {
+    let world = World::start().await;
+    let began = world.clock.now();
+    let answer = world
+        .owner_of("demo-running")
+        .post("/api/instance/demo-running/restart")
+        .await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let records = world.records.operations("demo-running", "op#").await;
+    let year = 365 * 24 * 60 * 60;
+    let ends: Vec<_> = records.iter().map(|it| it["expiresAt"].as_f64()).collect();
+    assert_eq!(
+        ends,
+        [Some((began.as_second() + year) as f64)],
+        "{records:?}"
+    );
 }
