@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::model::UserId;
 
@@ -18,6 +19,9 @@ pub(super) struct Claims {
     /// Who says so. Cookies do not tell.
     #[serde(default)]
     iss: Option<String>,
+    /// For whom: a text, or several.
+    #[serde(default)]
+    aud: Value,
     /// Without an end it is no session.
     exp: NumericDate,
     #[serde(default)]
@@ -52,6 +56,15 @@ impl Claims {
     /// The issuer, if there is one.
     pub(super) fn issuer(&self) -> Option<&str> {
         self.iss.as_deref()
+    }
+
+    /// Whether they are meant for this audience.
+    pub(super) fn is_for(&self, audience: &str) -> bool {
+        match &self.aud {
+            Value::String(one) => one == audience,
+            Value::Array(all) => all.iter().any(|one| one == audience),
+            _ => false,
+        }
     }
 
     /// Who it is, if the session has begun and has not ended.

@@ -1,22 +1,18 @@
-//! The public keys of a login (RFC 7517), fetched and kept for a while.
+//! The public keys of a login, fetched and kept for a while.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ::http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
-use jsonwebtoken::jwk::{
-    AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse,
-};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use reqwest::Client;
 use reqwest::redirect::Policy;
-use serde::Deserialize;
-use serde_json::Value;
 use url::Url;
 
-use super::claims::object;
+use super::keys::Keys;
 use crate::client::{self, ClientError, ReadError, is_confidential};
 
 /// How long keys are used without a question. A key that the login withdraws
@@ -33,6 +29,9 @@ const PAUSE_WITHOUT_KEYS: SignedDuration = SignedDuration::from_secs(5);
 /// For a connection to the login to stand, and for the whole answer.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 const LIMIT: Duration = Duration::from_secs(3);
+
+/// How many keys that are not understood the log names.
+const NAMED: usize = 20;
 
 /// Where a login publishes its keys. Who could change them on their way could
 /// be anybody, so it is https, or a server on this machine.
@@ -77,6 +76,8 @@ pub(super) struct Jwks {
 struct Kept {
     keys: Option<(Arc<Keys>, Timestamp)>,
     asked_at: Option<Timestamp>,
+    /// The keys that the log has named.
+    named: BTreeSet<String>,
 }
 
 /// Why a question was in vain, for the log.
@@ -147,10 +148,18 @@ impl Jwks {
         self.keep(|kept| kept.asked_at = Some(now));
         match self.fetch().await {
             Ok(keys) => {
-                if keys.0.is_empty() {
+                if keys.usable.is_empty() {
                     tracing::warn!("the login has no key that tokens may be signed with");
                 }
-                self.keep(|kept| kept.keys = Some((Arc::new(keys), now)));
+                self.keep(|kept| {
+                    for key in &keys.not_understood {
+                        // Once: the same keys come every ten minutes.
+                        if kept.named.len() < NAMED && kept.named.insert(key.clone()) {
+                            tracing::warn!(key, "a key of the login is not understood");
+                        }
+                    }
+                    kept.keys = Some((Arc::new(keys), now));
+                });
             }
             Err(error) => tracing::warn!(%error, "the login's keys cannot be fetched"),
         }
@@ -188,148 +197,9 @@ impl Kept {
     }
 }
 
-/// The keys of a set that can verify tokens.
-struct Keys(Vec<Key>);
-
-struct Key {
-    id: Option<String>,
-    algorithm: Algorithm,
-    key: DecodingKey,
-}
-
-impl Keys {
-    /// One by one: a key of a kind that is not known here is no reason to
-    /// refuse the others.
-    fn parse(body: &[u8]) -> Option<Self> {
-        #[derive(Deserialize)]
-        struct Set {
-            keys: Vec<Value>,
-        }
-        let set: Set = object(body)?;
-        let keys = set.keys.into_iter();
-        Some(Self(keys.filter_map(Key::parse).collect()))
-    }
-
-    /// The one key that it can be. A token that names none is good where there
-    /// is only one of its algorithm.
-    fn find(&self, algorithm: Algorithm, id: Option<&str>) -> Option<&DecodingKey> {
-        let mut found = self.0.iter().filter(|key| {
-            let is_named = id.is_none_or(|id| key.id.as_deref() == Some(id));
-            key.algorithm == algorithm && is_named
-        });
-        match (found.next(), found.next()) {
-            (Some(key), None) => Some(&key.key),
-            _ => None,
-        }
-    }
-}
-
-impl Key {
-    /// A public key that the login signs with. What kind it is decides about
-    /// its algorithm, not what a token says.
-    fn parse(jwk: Value) -> Option<Self> {
-        let jwk: Jwk = serde_json::from_value(jwk).ok()?;
-        let (algorithm, name) = match &jwk.algorithm {
-            AlgorithmParameters::RSA(_) => (Algorithm::RS256, KeyAlgorithm::RS256),
-            AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => {
-                (Algorithm::ES256, KeyAlgorithm::ES256)
-            }
-            AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => {
-                (Algorithm::EdDSA, KeyAlgorithm::EdDSA)
-            }
-            _ => return None,
-        };
-        let common = &jwk.common;
-        let usage = common.public_key_use.as_ref();
-        let operations = common.key_operations.as_ref();
-        let signs = usage.is_none_or(|usage| *usage == PublicKeyUse::Signature)
-            && operations.is_none_or(|all| all.contains(&KeyOperations::Verify))
-            && common.key_algorithm.is_none_or(|given| given == name);
-        Some(Self {
-            id: common.key_id.clone(),
-            algorithm,
-            key: signs.then(|| DecodingKey::from_jwk(&jwk).ok()).flatten()?,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-
-    const POINT: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
-
-    fn keys(keys: &Value) -> Keys {
-        Keys::parse(json!({"keys": keys}).to_string().as_bytes()).unwrap()
-    }
-
-    #[test]
-    fn keys_for_other_things_are_left_out_and_the_others_stay() {
-        let found = keys(&json!([
-            {"kty": "OKP", "crv": "Ed25519", "x": POINT, "kid": "plain"},
-            {"kty": "OKP", "crv": "Ed25519", "x": POINT, "kid": "use", "use": "sig", "alg": "EdDSA", "key_ops": ["verify"]},
-            {"kty": "EC", "crv": "P-256", "x": POINT, "y": POINT, "kid": "ec"},
-            {"kty": "RSA", "n": "AQAB", "e": "AQAB", "kid": "rsa", "alg": "RS256"},
-            {"kty": "OKP", "crv": "Ed25519", "x": POINT, "use": "enc"},
-            {"kty": "OKP", "crv": "Ed25519", "x": POINT, "key_ops": ["sign"]},
-            {"kty": "OKP", "crv": "Ed25519", "x": POINT, "alg": "ES256"},
-            {"kty": "OKP", "crv": "X25519", "x": POINT},
-            {"kty": "OKP", "crv": "Ed25519", "x": "not base64 at all!"},
-            {"kty": "EC", "crv": "P-384", "x": POINT, "y": POINT},
-            {"kty": "RSA", "n": "AQAB", "e": "AQAB", "alg": "PS256"},
-            {"kty": "oct", "k": POINT, "alg": "HS256"},
-            {"kty": "oct", "k": POINT},
-            {"kty": "AKP", "alg": "ML-DSA-44", "pub": "AQAB"},
-            {},
-            null,
-            "key",
-        ]));
-        let ids: Vec<_> = found.0.iter().filter_map(|key| key.id.as_deref()).collect();
-        assert_eq!(ids, ["plain", "use", "ec", "rsa"]);
-        assert_eq!(found.0.len(), 4);
-    }
-
-    #[test]
-    fn a_token_means_exactly_one_key() {
-        let found = keys(&json!([
-            {"kty": "OKP", "crv": "Ed25519", "x": POINT, "kid": "one"},
-            {"kty": "OKP", "crv": "Ed25519", "x": POINT, "kid": "two"},
-            {"kty": "EC", "crv": "P-256", "x": POINT, "y": POINT, "kid": "two"},
-            {"kty": "RSA", "n": "AQAB", "e": "AQAB", "kid": "twice"},
-            {"kty": "RSA", "n": "AQAB", "e": "AQAB", "kid": "twice"},
-        ]));
-        for (algorithm, id, is_found) in [
-            (Algorithm::EdDSA, Some("one"), true),
-            (Algorithm::EdDSA, Some("two"), true),
-            (Algorithm::ES256, Some("two"), true),
-            (Algorithm::ES256, Some("one"), false),
-            (Algorithm::ES256, None, true),
-            (Algorithm::EdDSA, None, false),
-            (Algorithm::EdDSA, Some(""), false),
-            (Algorithm::RS256, Some("twice"), false),
-            (Algorithm::HS256, None, false),
-        ] {
-            assert_eq!(found.find(algorithm, id).is_some(), is_found, "{id:?}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_set_is_none() {
-        for body in [
-            "",
-            "[]",
-            "[[]]",
-            "{}",
-            r#"{"keys":{}}"#,
-            "<html>",
-            r#"{"keys":null}"#,
-        ] {
-            assert!(Keys::parse(body.as_bytes()).is_none(), "{body}");
-        }
-        assert!(keys(&json!([])).0.is_empty());
-    }
 
     #[test]
     fn questions_have_pauses_and_keys_an_end() {
@@ -339,7 +209,7 @@ mod tests {
         kept.asked_at = Some(at(0));
         assert!(!kept.may_ask(at(4)));
         assert!(kept.may_ask(at(5)));
-        kept.keys = Some((Arc::new(Keys(Vec::new())), at(0)));
+        kept.keys = Some((Arc::new(Keys::parse(br#"{"keys":[]}"#).unwrap()), at(0)));
         assert!(!kept.may_ask(at(59)));
         assert!(kept.may_ask(at(60)));
         assert!(kept.keys_of(at(599), FRESH).is_some());

@@ -11,6 +11,7 @@ mod cookies;
 mod jwe;
 mod jwks;
 mod jwt;
+mod keys;
 mod provider;
 mod secrets;
 

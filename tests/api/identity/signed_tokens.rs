@@ -34,6 +34,29 @@ async fn tokens_of_three_algorithms_are_their_owners_sessions() {
 }
 
 #[tokio::test]
+async fn ed25519_has_two_names_in_tokens_and_keys() {
+    let [old, mut new] = ["old", "new"].map(Signer::ed);
+    new.algorithm = "Ed25519";
+    let login = Login::start(&[&old, &new]).await;
+    let claims = login.claims("owner-running");
+    for signer in [&old, &new] {
+        // A key is the same by either name.
+        for name in ["EdDSA", "Ed25519"] {
+            let token = signer.sign(&json!({"alg": name, "kid": signer.id}), &claims);
+            let answer = login.caller(&token).get("/api/instance/demo-running").await;
+            assert_eq!(answer.status, 200, "{name}: {}", answer.body);
+        }
+        let other = if signer.id == "old" { "new" } else { "old" };
+        let forged = signer.sign(&json!({"alg": "Ed25519", "kid": other}), &claims);
+        let answer = login
+            .caller(&forged)
+            .get("/api/instance/demo-running")
+            .await;
+        answer.is(403, json!({"error": "Forbidden"}));
+    }
+}
+
+#[tokio::test]
 async fn a_token_is_for_this_audience_from_this_issuer_and_now() {
     let signer = Signer::ed("ed");
     let login = Login::start(&[&signer]).await;
