@@ -87,16 +87,24 @@ pub enum Data {
     Server(String),
 }
 
+/// URL, access key, and what has to be ended.
+type Opened = (String, String, Option<EmbeddedDynamoDb>);
+
 impl Data {
-    /// The URL of the DynamoDB, and the embedded one if it is there for this,
-    /// which then wants the access key.
-    async fn open(&self, key: &str) -> Result<(String, Option<EmbeddedDynamoDb>), StackError> {
-        let embedded = match self {
-            Self::Server(url) => return Ok((url.clone(), None)),
-            Self::File(file) => EmbeddedDynamoDb::in_file(file, key).await?,
-            Self::Memory => EmbeddedDynamoDb::in_memory(key).await?,
+    /// The URL of the DynamoDB and the access key that it wants, and the embedded
+    /// one if it is there for this.
+    async fn open(&self, guarded: bool) -> Result<Opened, StackError> {
+        let test_key = EmbeddedDynamoDb::TEST_KEY.to_owned();
+        let key = match guarded {
+            true => random::unique_id().simple().to_string(),
+            false => test_key.clone(),
         };
-        Ok((embedded.url.clone(), Some(embedded)))
+        let embedded = match self {
+            Self::Server(url) => return Ok((url.clone(), test_key, None)),
+            Self::File(file) => EmbeddedDynamoDb::in_file(file, &key).await?,
+            Self::Memory => EmbeddedDynamoDb::in_memory(&key).await?,
+        };
+        Ok((embedded.url.clone(), key, Some(embedded)))
     }
 }
 
@@ -169,19 +177,18 @@ impl Stack {
             variables: &origins,
             environment,
         };
-        let access_key = match options.guarded {
-            true => random::unique_id().simple().to_string(),
-            false => EmbeddedDynamoDb::TEST_KEY.to_owned(),
-        };
-        let (aws, dynamodb, embedded) = match environment.get(DYNAMODB_URL) {
-            Some(url) => (Aws::found().await, url, None),
+        let (aws, dynamodb, access_key, embedded) = match environment.get(DYNAMODB_URL) {
+            Some(url) => {
+                let key = EmbeddedDynamoDb::TEST_KEY.to_owned();
+                (Aws::found().await, url, key, None)
+            }
             None => {
-                let (url, embedded) = options.data.open(&access_key).await?;
-                let endpoint = Endpoint::Keyed {
+                let (url, access_key, embedded) = options.data.open(options.guarded).await?;
+                let aws = Aws::new(Endpoint::Keyed {
                     url: url.clone(),
                     access_key: access_key.clone(),
-                };
-                (Aws::new(endpoint), url, embedded)
+                });
+                (aws, url, access_key, embedded)
             }
         };
         let platform = Platform {

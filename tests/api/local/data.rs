@@ -1,4 +1,4 @@
-//! The file of data.
+//! The embedded DynamoDB: its file, and its key.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,8 @@ use common::clock::SystemClock;
 use common::railway::Limits;
 use local::{Data, LocalEnvironment, Options, Stack, StackError};
 
-async fn start(data: &Data) -> Result<Stack, StackError> {
+/// A stack as `cargo run -p local` starts it.
+pub(crate) async fn start(data: &Data) -> Result<Stack, StackError> {
     let options = Options {
         port: 0,
         data: data.clone(),

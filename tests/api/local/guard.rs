@@ -1,10 +1,13 @@
 //! What a web page in a developer's browser gets of the local stack: nothing.
 
 use common::config::ALLOWED_ORIGINS;
+use local::Data;
 use serde_json::{Value, json};
-use tests::World;
+use tests::{Builder, World};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+use super::data::start;
 
 /// Sends a request head as it is, and returns status and body.
 async fn send(base: &str, head: &str, body: &str) -> (u16, String) {
@@ -23,7 +26,7 @@ async fn send(base: &str, head: &str, body: &str) -> (u16, String) {
 
 #[tokio::test]
 async fn a_name_that_is_not_this_machines_is_answered_nothing() {
-    let world = World::with("SWEEP_GRACE", "180").guarded().start().await;
+    let world = Builder::default().guarded().start().await;
     let api = &world.stack.api;
     let error = "Host must name this machine: 127.0.0.1, [::1], localhost or a name below \
                  .localhost";
@@ -82,16 +85,16 @@ async fn a_page_of_another_origin_is_answered_nothing() {
 
 #[tokio::test]
 async fn dynamodb_wants_the_key_that_this_run_made_up() {
-    let world = World::with("SWEEP_GRACE", "180").guarded().start().await;
+    let stack = start(&Data::Memory).await.unwrap();
     let ask = async |key: &str, more: &str| {
         let head = format!(
             "POST / HTTP/1.1\r\nhost: localhost\r\nx-amz-target: DynamoDB_20120810.ListTables\r\n\
              authorization: AWS4-HMAC-SHA256 Credential={key}/20260101/us-east-1/dynamodb/\
              aws4_request, SignedHeaders=host, Signature=0{more}"
         );
-        send(&world.stack.dynamodb, &head, "{}").await
+        send(&stack.dynamodb, &head, "{}").await
     };
-    let key = world.stack.access_key.clone();
+    let key = stack.access_key.clone();
     assert_eq!(key.len(), 32, "it is made up");
     let (status, body) = ask(&key, "").await;
     assert_eq!(status, 200, "{body}");
@@ -114,7 +117,8 @@ async fn dynamodb_wants_the_key_that_this_run_made_up() {
         assert_eq!((status, body), refused, "{key} {more}");
     }
     let preflight = "OPTIONS / HTTP/1.1\r\nhost: localhost\r\norigin: https://evil.example";
-    assert_eq!(send(&world.stack.dynamodb, preflight, "").await.0, 405);
+    assert_eq!(send(&stack.dynamodb, preflight, "").await.0, 405);
+    stack.stop().await;
 }
 
 #[tokio::test]
