@@ -87,6 +87,7 @@ mod controls {
 mod http {
     mod browsers;
     mod every_function;
+    mod queries;
 }
 
 /// Who is asking.

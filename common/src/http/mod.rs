@@ -15,6 +15,7 @@ mod order;
 mod origin;
 mod owned;
 mod path;
+mod query;
 mod responses;
 mod session;
 
@@ -36,5 +37,6 @@ pub use owned::{
     UnauthorizedThenForbidden, own_agent, owned,
 };
 pub use path::{InstancePath, WindowPath};
+pub use query::{NoQuery, Parameters, StrictQuery};
 pub use responses::{BodyErrors, CallersAgentErrors, OperatorErrors};
 pub use session::{COOKIES, Session, SessionRefused};

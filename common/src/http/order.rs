@@ -6,8 +6,8 @@ use serde::Serialize;
 use utoipa::{IntoResponses, ToSchema};
 
 use super::{
-    Authenticator, ControlsSwitch, InstancePath, LifecycleError, LifecycleErrorBody, Session,
-    UnauthorizedThenForbidden, idempotency_key, owned,
+    Authenticator, ControlsSwitch, InstancePath, LifecycleError, LifecycleErrorBody, NoQuery,
+    Session, UnauthorizedThenForbidden, idempotency_key, owned,
 };
 use crate::clock::SharedClock;
 use crate::control::{Controls, Order};
@@ -32,6 +32,7 @@ where
         ControlsSwitch::from_ref(state).check()?;
         let Session { user } = Session::from_request_parts(parts, state).await?;
         let InstancePath(id) = InstancePath::from_request_parts(parts, state).await?;
+        NoQuery::from_request_parts(parts, state).await?;
         let key = idempotency_key(&parts.headers, &user)?;
         let instances = Controls::from_ref(state).instances;
         let instance = owned::<UnauthorizedThenForbidden, _>(&instances, &id, &user).await?;
@@ -47,7 +48,7 @@ where
 /// the responses of [`LifecycleError`].
 #[derive(Debug, IntoResponses)]
 pub enum Refusal {
-    /// The id or the idempotency key contains characters that are not allowed
+    /// The id or the idempotency key contains characters that are not allowed, or there is a query
     #[response(status = 400)]
     Malformed(LifecycleErrorBody),
     /// No valid session

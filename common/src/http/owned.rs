@@ -8,7 +8,8 @@ use axum::extract::{FromRef, FromRequestParts};
 use utoipa::IntoResponses;
 
 use super::{
-    ApiError, Authenticator, ErrorBody, InstancePath, Session, SessionRefused, note_instance,
+    ApiError, Authenticator, ErrorBody, InstancePath, NoQuery, Session, SessionRefused,
+    note_instance,
 };
 use crate::clock::SharedClock;
 use crate::model::{Instance, InstanceId, UserId};
@@ -156,7 +157,7 @@ impl OwnedRecord for Watched {
 /// session is checked first, then the path, then the rest of the request as
 /// `Q`, so that a malformed request costs no read of the record.
 #[derive(Debug)]
-pub struct OwnedInstance<P, Q = (), R = Instance> {
+pub struct OwnedInstance<P, Q = NoQuery, R = Instance> {
     pub instance: R,
     pub query: Q,
     policy: PhantomData<fn() -> P>,

@@ -5,7 +5,7 @@ use axum::Json;
 use axum::extract::State;
 use common::compat::{self, Edge};
 use common::http::{
-    ApiError, Bearer, BodyErrors, ErrorBody, InstancePath, JsonObject, OperatorErrors,
+    ApiError, Bearer, BodyErrors, ErrorBody, InstancePath, JsonObject, NoQuery, OperatorErrors,
 };
 use common::model::{AgentSetup, AgentUrl, OpenclawVersion};
 use common::store::Change;
@@ -67,6 +67,7 @@ pub(crate) async fn handler(
     State(state): State<crate::State>,
     _: Bearer,
     InstancePath(id): InstancePath,
+    _: NoQuery,
     JsonObject(body): JsonObject,
 ) -> Result<(StatusCode, Json<StoredConfiguration>), ApiError> {
     let edge = Edge {

@@ -4,12 +4,14 @@
 use std::borrow::Cow;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use common::compat::{self, Edge, Misshapen, Verdict};
 use common::control::ControlError;
-use common::http::{ApiError, CallersAgentErrors, ErrorBody, Session, SessionRefused, own_agent};
+use common::http::{
+    ApiError, CallersAgentErrors, ErrorBody, Parameters, Session, SessionRefused, StrictQuery,
+    own_agent,
+};
 use common::model::{AgentSetup, Instance, OpenclawVersion};
 use common::random;
 use common::store::TokenState;
@@ -22,9 +24,13 @@ const MENDED_TOKEN: &str = "Replaced malformed gateway token";
 
 #[derive(Deserialize)]
 pub(crate) struct Asked {
-    #[serde(rename = "dryRun", default)]
-    dry_run: bool,
+    #[serde(rename = "dryRun")]
+    dry_run: Option<String>,
     target: Option<String>,
+}
+
+impl Parameters for Asked {
+    const NAMES: &[&str] = &["dryRun", "target"];
 }
 
 type Fixes = Vec<Cow<'static, str>>;
@@ -218,12 +224,17 @@ impl IntoResponse for Failure {
 pub(crate) async fn handler(
     State(state): State<crate::State>,
     session: Result<Session, SessionRefused>,
-    query: Result<Query<Asked>, QueryRejection>,
+    query: Result<StrictQuery<Asked>, ApiError>,
 ) -> Result<Json<Compatibility>, Failure> {
     let Session { user } = session?;
-    let Query(Asked { dry_run, target }) = query.map_err(|_| {
-        ApiError::BadRequest("dryRun must be true or false, and said once".to_owned())
-    })?;
+    let StrictQuery(Asked { dry_run, target }) = query?;
+    let dry_run = match dry_run.as_deref() {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => {
+            return Err(ApiError::BadRequest("dryRun must be true or false".to_owned()).into());
+        }
+    };
     let instance = own_agent(&state.instances, &user).await?;
     let target = Target::of(target.as_deref(), &instance)?;
     let outcome = if dry_run {

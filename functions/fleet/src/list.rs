@@ -1,11 +1,10 @@
 //! `GET /api/openclaw/instances`: the contract's "List OpenClaw instances".
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use common::clock::iso8601;
 use common::control::ControlError;
-use common::http::{ApiError, Bearer, ErrorBody, OperatorErrors};
+use common::http::{ApiError, Bearer, ErrorBody, OperatorErrors, Parameters, StrictQuery};
 use common::model::{Image, Instance};
 use common::railway::{ContainerState, FleetService, ResolveError};
 use jiff::Timestamp;
@@ -81,6 +80,10 @@ pub(crate) struct Wanted {
     cursor: Option<String>,
 }
 
+impl Parameters for Wanted {
+    const NAMES: &[&str] = &["status", "plan", "limit", "cursor"];
+}
+
 /// List OpenClaw instances
 ///
 /// All registered instances with their containers on Railway, sorted by id,
@@ -109,9 +112,8 @@ pub(crate) struct Wanted {
 pub(crate) async fn handler(
     State(state): State<crate::State>,
     _: Bearer,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    StrictQuery(wanted): StrictQuery<Wanted>,
 ) -> Result<Json<InstanceList>, ApiError> {
-    let Query(wanted) = wanted.map_err(|error| ApiError::BadRequest(error.body_text()))?;
     let wanted = Filter::of(wanted)?;
     let (all, fleet) = tokio::join!(state.instances.all(), state.overview.fleet());
     let (all, fleet) = (all?, fleet.map_err(not_listed)?);

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use common::http::{ApiError, Bearer, OperatorErrors};
+use common::http::{ApiError, Bearer, ErrorBody, NoQuery, OperatorErrors};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -25,11 +25,13 @@ pub(crate) struct WindowList {
     responses(
         (status = 200, description = "The windows", body = WindowList),
         OperatorErrors,
+        (status = 400, description = "There is a query, and this endpoint has none", body = ErrorBody),
     )
 )]
 pub(crate) async fn handler(
     State(state): State<crate::State>,
     _: Bearer,
+    _: NoQuery,
 ) -> Result<Json<WindowList>, ApiError> {
     let windows = state.maintenance_windows.all().await?;
     let windows = windows.into_iter().map(WindowView::from).collect();

@@ -3,10 +3,9 @@
 //! It is what the last sweeps have on record. Neither Railway nor an agent is
 //! contacted, so a scrape costs one scan of the table and wakes no agent.
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use common::http::{ApiError, Bearer, ErrorBody, OperatorErrors};
+use common::http::{ApiError, Bearer, ErrorBody, OperatorErrors, Parameters, StrictQuery};
 use common::store::{AgentStates, Segment, StoreError};
 use http::header;
 use prometheus_client::encoding::text::encode_registry;
@@ -21,6 +20,10 @@ const PAGE: i32 = 1000;
 #[derive(Deserialize)]
 pub(crate) struct Wanted {
     agents: Option<String>,
+}
+
+impl Parameters for Wanted {
+    const NAMES: &[&str] = &["agents"];
 }
 
 /// Metrics
@@ -46,9 +49,8 @@ pub(crate) struct Wanted {
 pub(crate) async fn handler(
     State(state): State<crate::State>,
     _: Bearer,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    StrictQuery(wanted): StrictQuery<Wanted>,
 ) -> Result<Response, ApiError> {
-    let Query(wanted) = wanted.map_err(|error| ApiError::BadRequest(error.body_text()))?;
     let with_agents = match wanted.agents.as_deref() {
         None | Some("true") => true,
         Some("false") => false,

@@ -6,7 +6,9 @@ use std::str::FromStr;
 use axum::Json;
 use axum::extract::State;
 use common::clock::iso8601;
-use common::http::{ApiError, Bearer, BodyErrors, InstancePath, JsonObject, OperatorErrors};
+use common::http::{
+    ApiError, Bearer, BodyErrors, InstancePath, JsonObject, NoQuery, OperatorErrors,
+};
 use common::model::{AgentUrl, Instance};
 use common::net::{AllowedHosts, check_confidential};
 use common::store::{Change, Registration};
@@ -102,6 +104,7 @@ pub(crate) async fn handler(
     State(state): State<crate::State>,
     _: Bearer,
     InstancePath(id): InstancePath,
+    _: NoQuery,
     JsonObject(body): JsonObject,
 ) -> Result<(StatusCode, Json<RegisteredInstance>), ApiError> {
     let registration = registration(body, &state.hosts)?;

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use common::http::{ApiError, Bearer, ErrorBody, OperatorErrors, WindowPath};
+use common::http::{ApiError, Bearer, ErrorBody, NoQuery, OperatorErrors, WindowPath};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -36,6 +36,7 @@ pub(crate) async fn handler(
     State(state): State<crate::State>,
     _: Bearer,
     WindowPath(id): WindowPath,
+    _: NoQuery,
 ) -> Result<Json<RemovedWindow>, ApiError> {
     let removed = state.maintenance_windows.remove(&id).await?;
     Ok(Json(RemovedWindow {

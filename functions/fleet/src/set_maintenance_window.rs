@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use axum::Json;
 use axum::extract::State;
-use common::http::{ApiError, Bearer, BodyErrors, JsonObject, OperatorErrors, WindowPath};
+use common::http::{ApiError, Bearer, BodyErrors, JsonObject, NoQuery, OperatorErrors, WindowPath};
 use common::model::{InstanceId, MaintenanceWindow, WindowId};
 use http::StatusCode;
 use jiff::Timestamp;
@@ -55,9 +55,10 @@ pub(crate) async fn handler(
     State(state): State<crate::State>,
     _: Bearer,
     WindowPath(id): WindowPath,
+    _: NoQuery,
     JsonObject(body): JsonObject,
 ) -> Result<(StatusCode, Json<WindowView>), ApiError> {
-    let window = window(id, body)?;
+    let window = window(id, body, state.clock.now())?;
     let made = state.maintenance_windows.store(&window).await?;
     let status = if made {
         StatusCode::CREATED
@@ -67,7 +68,11 @@ pub(crate) async fn handler(
     Ok((status, Json(window.into())))
 }
 
-fn window(id: WindowId, mut body: Map<String, Value>) -> Result<MaintenanceWindow, ApiError> {
+fn window(
+    id: WindowId,
+    mut body: Map<String, Value>,
+    now: Timestamp,
+) -> Result<MaintenanceWindow, ApiError> {
     let mut problems = Vec::new();
     let mut take = |name| body.remove(name).filter(|value| !value.is_null());
     let time = |value: Option<Value>| {
@@ -84,10 +89,15 @@ fn window(id: WindowId, mut body: Map<String, Value>) -> Result<MaintenanceWindo
     };
     let from = read_time("from", take("from"));
     let until = read_time("until", take("until"));
-    if let (Some(from), Some(until)) = (from, until)
-        && until <= from
-    {
-        problems.push("until must be after from".to_owned());
+    match (from, until) {
+        (Some(from), Some(until)) if until <= from => {
+            problems.push("until must be after from".to_owned());
+        }
+        // It would hold nothing back.
+        (_, Some(until)) if until <= now => {
+            problems.push("until must be in the future".to_owned());
+        }
+        _ => {}
     }
     let instance = take("instanceId").and_then(|value| {
         parsed::<InstanceId>(&value)

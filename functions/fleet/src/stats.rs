@@ -5,7 +5,7 @@ use axum::Json;
 use axum::extract::State;
 use common::clock::iso8601;
 use common::control::ControlError;
-use common::http::{ApiError, Bearer, ErrorBody, InstancePath, OperatorErrors};
+use common::http::{ApiError, Bearer, ErrorBody, InstancePath, NoQuery, OperatorErrors};
 use common::model::{Bytes, InstanceId, Percent, Uptime, Usage};
 use common::railway::{ContainerState, FleetService, ResolveError};
 use jiff::Timestamp;
@@ -78,6 +78,7 @@ pub(crate) async fn handler(
     State(state): State<crate::State>,
     _: Bearer,
     InstancePath(id): InstancePath,
+    _: NoQuery,
 ) -> Result<Json<ContainerStats>, ApiError> {
     let instance = state.instances.get(&id).await?;
     let instance = instance.ok_or(ApiError::UnknownInstance)?;

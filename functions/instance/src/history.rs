@@ -2,9 +2,11 @@
 //! does not have it; its errors are those of `stats`.
 
 use axum::Json;
-use axum::extract::{FromRequestParts, Query, State};
+use axum::extract::{FromRequestParts, State};
 use common::clock::iso8601;
-use common::http::{ApiError, ErrorBody, OwnedInstance, UnauthorizedThenForbidden};
+use common::http::{
+    ApiError, ErrorBody, OwnedInstance, Parameters, StrictQuery, UnauthorizedThenForbidden,
+};
 use common::store::{Bucket, HISTORY_KEPT, Record, Watched};
 use common::watch::{
     AgentState, Availability, Condition, ConditionChange, Gap, Symptom, TimeRange,
@@ -116,6 +118,10 @@ struct Asked {
     hours: Option<String>,
 }
 
+impl Parameters for Asked {
+    const NAMES: &[&str] = &["hours"];
+}
+
 /// How many hours the request asks for.
 #[derive(Debug)]
 pub(crate) struct Hours(i64);
@@ -124,9 +130,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Hours {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let asked = Query::<Asked>::from_request_parts(parts, state).await;
-        let Query(asked) =
-            asked.map_err(|rejection| ApiError::BadRequest(rejection.body_text()))?;
+        let asked = StrictQuery::<Asked>::from_request_parts(parts, state).await;
+        let StrictQuery(asked) = asked?;
         asked
             .hours
             .as_deref()

@@ -3,7 +3,6 @@
 pub(crate) mod list;
 pub(crate) mod show;
 
-use axum::extract::rejection::QueryRejection;
 use common::clock::iso8601;
 use common::http::ApiError;
 use common::model::{Control, Failure, FailureKind, Operation, OperationId, OperationState};
@@ -86,8 +85,4 @@ impl From<Operation> for OperationView {
 fn operation_id(name: &str, text: &str) -> Result<OperationId, ApiError> {
     text.parse()
         .map_err(|error| ApiError::BadRequest(format!("{name} {error}")))
-}
-
-fn bad_query(rejection: QueryRejection) -> ApiError {
-    ApiError::BadRequest(rejection.body_text())
 }

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use common::control::Order;
 use common::http::{
-    ApiError, CallersAgentErrors, ErrorBody, OptionalJsonObject, Session, SessionRefused,
+    ApiError, CallersAgentErrors, ErrorBody, NoQuery, OptionalJsonObject, Session, SessionRefused,
     idempotency_key, own_agent,
 };
 use common::model::Control;
@@ -33,6 +33,14 @@ enum Action {
 
 impl Action {
     fn of(body: &Map<String, Value>) -> Result<Self, ApiError> {
+        // `{"Action": "factory-reset"}` is no restart.
+        let unknown = body.keys().filter(|name| *name != "action");
+        let unknown: Vec<_> = unknown
+            .map(|name| format!("{name:?} is no field; allowed is action"))
+            .collect();
+        if !unknown.is_empty() {
+            return Err(ApiError::BadRequest(unknown.join("; ")));
+        }
         match body.get("action") {
             None | Some(Value::Null) => Ok(Self::Restart),
             Some(Value::String(action)) if action == "restart" => Ok(Self::Restart),
@@ -102,7 +110,7 @@ pub(crate) struct FactoryReset {
     responses(
         (status = 200, description = "Railway has accepted the request", body = Maintained),
         CallersAgentErrors,
-        (status = 400, description = "The action is unknown, or the body is not JSON", body = ErrorBody),
+        (status = 400, description = "The action or a field is unknown, the body is not JSON, or there is a query", body = ErrorBody),
         (status = 409, description = "Another control is running", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 422, description = "The idempotency key was used for another control", body = ErrorBody),
@@ -113,11 +121,13 @@ pub(crate) struct FactoryReset {
 pub(crate) async fn handler(
     State(state): State<crate::State>,
     session: Result<Session, SessionRefused>,
+    query: Result<NoQuery, ApiError>,
     headers: HeaderMap,
     body: Result<OptionalJsonObject, ApiError>,
 ) -> Result<Json<Maintained>, ApiError> {
     state.switch.check()?;
     let Session { user } = session?;
+    let NoQuery = query?;
     let OptionalJsonObject(body) = body?;
     let action = Action::of(&body)?;
     let key = idempotency_key(&headers, &user)?;

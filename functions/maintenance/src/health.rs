@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use common::http::{ApiError, ErrorBody, Session, own_agent};
+use common::http::{ApiError, ErrorBody, NoQuery, Session, own_agent};
 use common::model::{Image, Instance};
 use common::probe::{Check, ProbeReport, Status, VersionSource};
 use jiff::Timestamp;
@@ -72,6 +72,7 @@ enum NoAgentStatus {
     security(("session" = []), ("userToken" = [])),
     responses(
         (status = 200, description = "The agent's health; see `status`", body = Health),
+        (status = 400, description = "There is a query, and this endpoint has none", body = ErrorBody),
         (status = 401, description = "No valid session", body = ErrorBody),
         (status = 500, description = "The store failed", body = ErrorBody),
         (status = 503, description = "The keys of the login that signed the token cannot be fetched", body = ErrorBody),
@@ -80,6 +81,7 @@ enum NoAgentStatus {
 pub(crate) async fn handler(
     State(state): State<crate::State>,
     session: Session,
+    _: NoQuery,
 ) -> Result<Json<Health>, ApiError> {
     let instance = match own_agent(&state.controls.instances, &session.user).await {
         Ok(instance) => instance,

@@ -4,7 +4,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use common::alerts::{Alert, Severity};
-use common::http::{ApiError, CallersAgentErrors, Session, SessionRefused, own_agent};
+use common::http::{
+    ApiError, CallersAgentErrors, ErrorBody, NoQuery, Session, SessionRefused, own_agent,
+};
 use common::model::{GatewayToken, Instance};
 use common::random;
 use common::store::{RepairedToken, StoreError, TokenState};
@@ -102,14 +104,17 @@ impl IntoResponse for Failure {
     responses(
         (status = 200, description = "The agent has a token", body = HealedToken),
         CallersAgentErrors,
+        (status = 400, description = "There is a query, and this endpoint has none", body = ErrorBody),
         (status = 500, description = "No token could be generated, or the store failed", body = NotHealed),
     )
 )]
 pub(crate) async fn handler(
     State(state): State<crate::State>,
     session: Result<Session, SessionRefused>,
+    query: Result<NoQuery, ApiError>,
 ) -> Result<Json<HealedToken>, Failure> {
     let Session { user } = session?;
+    let NoQuery = query?;
     let instance = own_agent(&state.controls.instances, &user).await?;
     crate::settle_rotation(&state.controls, &instance).await;
     let url = instance.url();

@@ -3,7 +3,9 @@
 use axum::Json;
 use axum::extract::State;
 use common::clock::iso8601;
-use common::http::{ApiError, BodyErrors, ErrorBody, JsonObject, PresentedToken, note_instance};
+use common::http::{
+    ApiError, BodyErrors, ErrorBody, JsonObject, NoQuery, PresentedToken, note_instance,
+};
 use common::model::{InstanceId, OpenclawVersion};
 use common::store::CheckIn;
 use jiff::{SignedDuration, Timestamp};
@@ -68,6 +70,7 @@ pub(crate) struct Heard {
 pub(crate) async fn handler(
     State(state): State<crate::State>,
     PresentedToken(token): PresentedToken,
+    _: NoQuery,
     JsonObject(body): JsonObject,
 ) -> Result<Json<Heard>, ApiError> {
     let Beat { instance, said } = Beat::read(body).map_err(ApiError::BadRequest)?;

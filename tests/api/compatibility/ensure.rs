@@ -252,19 +252,22 @@ async fn a_target_is_a_concrete_release() {
 #[tokio::test]
 async fn dry_run_is_true_or_false() {
     let (_world, owner) = agent_with(&migrated()).await;
-    for query in [
-        "dryRun=1",
-        "dryRun=",
-        "dryRun",
-        "dryRun=True",
-        "dryRun=true&dryRun=true",
+    let rule = "dryRun must be true or false";
+    let twice = "Failed to deserialize query string: duplicate field `dryRun`";
+    let unknown = r#""dryrun" is no parameter; allowed are dryRun and target"#;
+    for (query, error) in [
+        ("dryRun=1", rule),
+        ("dryRun=", rule),
+        ("dryRun", rule),
+        ("dryRun=True", rule),
+        ("dryRun=true&dryRun=true", twice),
+        ("dryrun=true", unknown),
     ] {
         let path = format!("{ENSURE}?{query}");
         let answer = owner.send(Method::POST, &path, "").await;
-        let error = "dryRun must be true or false, and said once";
         answer.is(400, json!({"error": error}));
     }
-    let path = format!("{ENSURE}?dryRun=false&other=1");
+    let path = format!("{ENSURE}?dryRun=false");
     let answer = owner.send(Method::POST, &path, "").await;
     answer.is(200, nothing_needed());
 }

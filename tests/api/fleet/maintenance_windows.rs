@@ -56,7 +56,11 @@ async fn everything_that_is_wrong_with_a_window_is_named() {
             "until must be after from".to_owned(),
         ),
         (
-            json!({"from": 5, "until": "2026-04-04T03:00:00Z", "instanceId": 7}),
+            json!({"from": "2026-04-04T01:00:00Z", "until": "2026-04-04T03:10:00Z"}),
+            "until must be in the future".to_owned(),
+        ),
+        (
+            json!({"from": 5, "until": "2026-04-04T04:00:00Z", "instanceId": 7}),
             format!("from {rule}; instanceId must be a string"),
         ),
     ] {

@@ -1,14 +1,16 @@
 //! `GET /api/instance/{userId}/operations`.
 
 use axum::Json;
-use axum::extract::{FromRequestParts, Query, State};
-use common::http::{ApiError, ErrorBody, OwnedInstance, UnauthorizedThenForbidden};
+use axum::extract::{FromRequestParts, State};
+use common::http::{
+    ApiError, ErrorBody, OwnedInstance, Parameters, StrictQuery, UnauthorizedThenForbidden,
+};
 use common::model::OperationId;
 use http::request::Parts;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{OperationView, bad_query, operation_id};
+use super::{OperationView, operation_id};
 
 /// Operations, newest first.
 #[derive(Serialize, ToSchema)]
@@ -27,6 +29,10 @@ struct Asked {
     cursor: Option<String>,
 }
 
+impl Parameters for Asked {
+    const NAMES: &[&str] = &["limit", "cursor"];
+}
+
 #[derive(Debug)]
 pub(crate) struct Page {
     limit: i32,
@@ -37,8 +43,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Page {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let asked = Query::<Asked>::from_request_parts(parts, state).await;
-        let Query(asked) = asked.map_err(bad_query)?;
+        let asked = StrictQuery::<Asked>::from_request_parts(parts, state).await;
+        let StrictQuery(asked) = asked?;
         let limit = match asked.limit {
             None => 20,
             Some(limit) => limit

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{FromRequestParts, Path, Query, State};
-use common::http::{ApiError, ErrorBody, OwnedInstance, UnauthorizedThenForbidden};
+use axum::extract::{FromRequestParts, Path, State};
+use common::http::{
+    ApiError, ErrorBody, OwnedInstance, Parameters, StrictQuery, UnauthorizedThenForbidden,
+};
 use common::model::OperationId;
 use http::request::Parts;
 use serde::Deserialize;
 
-use super::{OperationView, bad_query, operation_id};
+use super::{OperationView, operation_id};
 
 /// The longest that a request waits for an outcome, in seconds: API Gateway
 /// gives up at 30.
@@ -19,6 +21,10 @@ const MAX_WAIT: u64 = 25;
 #[derive(Deserialize)]
 struct Waiting {
     wait: Option<String>,
+}
+
+impl Parameters for Waiting {
+    const NAMES: &[&str] = &["wait"];
 }
 
 /// Which operation is asked for, and for how long to wait for its outcome.
@@ -36,8 +42,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
         let Path((_, operation)) =
             path.map_err(|rejection| ApiError::BadRequest(rejection.body_text()))?;
         let operation = operation_id("operationId", &operation)?;
-        let waiting = Query::<Waiting>::from_request_parts(parts, state).await;
-        let Query(waiting) = waiting.map_err(bad_query)?;
+        let waiting = StrictQuery::<Waiting>::from_request_parts(parts, state).await;
+        let StrictQuery(waiting) = waiting?;
         let wait = waiting
             .wait
             .as_deref()
