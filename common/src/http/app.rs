@@ -18,6 +18,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tracing::{Instrument, Span, field};
 use uuid::Uuid;
 
+use super::event_response::fit_for_event;
 use super::{AllowedOrigins, ApiError};
 use crate::config::{ALLOWED_ORIGINS, ConfigError, Environment, Reader};
 use crate::model::{InstanceId, UserId};
@@ -100,7 +101,7 @@ where
             // The runtime requires bodies that are `Sync`, which axum's are
             // not.
             let routes = AndThenLayer::new(async |answer: Response| {
-                Ok::<_, Infallible>(answer.into_response().await)
+                Ok::<_, Infallible>(fit_for_event(answer).into_response().await)
             })
             .layer(routes);
             let runtime = lambda_http::runtime(routes);
