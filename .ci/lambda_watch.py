@@ -45,7 +45,7 @@ def good_bodies(agent):
         "registerInstance": {"ownerId": agent["ownerId"], "openclawUrl": agent["url"]},
         "maintainAgent": {"action": "restart"},
         "checkIn": {"instanceId": agent["instanceId"], "gatewayProcessStatus": "active"},
-        "setMaintenanceWindow": {"from": "2026-04-04T03:00:00Z", "until": "2026-04-04T05:00:00Z"},
+        "setMaintenanceWindow": {"from": "2126-04-04T03:00:00Z", "until": "2126-04-04T05:00:00Z"},
         "storeConfiguration": {"configuration": {"gateway": {"bind": "lan"}}, "device": None},
     }
 
