@@ -1,6 +1,8 @@
 //! The one place that builds HTTP clients of APIs and reads their responses.
 //! Agents are probed over [`probe`](crate::probe)'s own connections.
 
+mod opened;
+
 use std::error::Error;
 use std::time::Duration;
 
@@ -16,6 +18,9 @@ use url::{Host, Url};
 
 use crate::net::GuardedResolver;
 use crate::tls;
+use opened::Opening;
+
+pub use opened::was_closed_while_kept;
 
 /// Sent with every outgoing request: Railway's edge rejects requests without a
 /// `User-Agent`.
@@ -38,10 +43,14 @@ pub fn builder() -> ClientBuilder {
 
 /// A client that passes requests and responses on unchanged: it rewrites no
 /// path, follows no redirect, decodes nothing and can upgrade connections.
-pub type Forwarder<B> = Client<HttpsConnector<HttpConnector<GuardedResolver>>, B>;
+pub type Forwarder<B> = Client<Opening<HttpsConnector<HttpConnector<GuardedResolver>>>, B>;
 
-/// The longest head of a response, in bytes.
-const HEAD_LIMIT: usize = 64 * 1024;
+/// The longest head of a message of an agent or for one, in bytes.
+pub const HEAD_LIMIT: usize = 64 * 1024;
+
+/// How many headers a head may have: as many as fit, of which each has at least a
+/// letter, a colon and a line break.
+pub const MAX_HEADERS: usize = HEAD_LIMIT / 4;
 
 /// A client that forwards. It takes at most `connect` to open a connection, and
 /// keeps idle ones for `idle`, or none if that is zero: a process that is
@@ -67,7 +76,8 @@ where
         .pool_timer(TokioTimer::new())
         .timer(TokioTimer::new())
         .http1_max_buf_size(HEAD_LIMIT)
-        .build(connector)
+        .http1_max_headers(MAX_HEADERS)
+        .build(Opening(connector))
 }
 
 /// Whether requests to a URL are encrypted or stay on this machine. URLs with a

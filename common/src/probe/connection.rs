@@ -34,15 +34,11 @@ use tokio::net::TcpStream;
 use tower::ServiceExt;
 
 use super::failure::Failure;
-use crate::client::{self, BODY_LIMIT, ClientError, ReadError};
+use crate::client::{self, BODY_LIMIT, ClientError, HEAD_LIMIT, MAX_HEADERS, ReadError};
 use crate::model::{AgentUrl, GatewayToken};
 use crate::net::{AllowedHosts, GuardedResolver};
 use crate::random;
 use crate::tls;
-
-/// The longest head of an answer, in bytes. Together with the limit of bodies
-/// it bounds what many hostile agents at once can make this process hold.
-const HEAD_LIMIT: u32 = 64 * 1024;
 
 /// How much of a body an agent may send over HTTP/2, in bytes: one more than is
 /// read, so that a body which is too long shows itself. No more is ever allowed.
@@ -132,7 +128,8 @@ impl Connector {
         let connected = self.http1.clone().oneshot(target.base.clone()).await;
         let stream = connected.map_err(Failure::Connect)?;
         let (mut sender, connection) = http1::Builder::new()
-            .max_buf_size(HEAD_LIMIT as usize)
+            .max_buf_size(HEAD_LIMIT)
+            .max_headers(MAX_HEADERS)
             .handshake(stream)
             .await?;
         let driver = Driver::new(connection.with_upgrades().map(drop));
@@ -156,7 +153,7 @@ impl Connector {
                 .enable_push(false)
                 .initial_window_size(WINDOW)
                 .initial_connection_window_size(3 * WINDOW)
-                .max_header_list_size(HEAD_LIMIT)
+                .max_header_list_size(HEAD_LIMIT as u32)
                 .handshake(TokioIo::new(stream))
                 .await?;
             Ok(Connection {
@@ -165,7 +162,8 @@ impl Connector {
             })
         } else {
             let (sender, driver) = http1::Builder::new()
-                .max_buf_size(HEAD_LIMIT as usize)
+                .max_buf_size(HEAD_LIMIT)
+                .max_headers(MAX_HEADERS)
                 .handshake(stream)
                 .await?;
             Ok(Connection {

@@ -4,9 +4,9 @@ use axum::body::{Body, Bytes};
 use axum::response::Response;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use tokio::time::{Instant, timeout_at};
 
 use crate::error::ProxyError;
+use crate::limits::Deadline;
 
 /// Reads a body of at most `max` bytes.
 ///
@@ -15,12 +15,12 @@ use crate::error::ProxyError;
 pub(crate) async fn collect(
     body: Body,
     max: usize,
-    deadline: Instant,
+    deadline: Deadline,
 ) -> Result<Bytes, ProxyError> {
-    match timeout_at(deadline, Limited::new(body, max).collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ProxyError::AnswerTooLarge(max)),
-        Ok(Err(_)) | Err(_) => Err(ProxyError::AgentUnreachable),
+    match deadline.hold(Limited::new(body, max).collect()).await? {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(ProxyError::AnswerTooLarge(max)),
+        Err(_) => Err(ProxyError::AgentUnreachable),
     }
 }
 
@@ -28,7 +28,7 @@ pub(crate) async fn collect(
 pub(crate) async fn buffer(
     answer: Response,
     max: usize,
-    deadline: Instant,
+    deadline: Deadline,
 ) -> Result<Response, ProxyError> {
     let (mut head, body) = answer.into_parts();
     let body = collect(body, max, deadline).await?;

@@ -11,6 +11,9 @@ pub enum ProxyError {
     /// The contract's sentence where the proxy cannot reach an agent.
     #[error("OpenClaw instance unreachable")]
     AgentUnreachable,
+    /// The agent is there, and takes longer than this many seconds.
+    #[error("The agent did not answer within {0} seconds")]
+    AgentTooSlow(u64),
     /// An agent's address is the proxy's own.
     #[error("The agent's address leads back to this proxy")]
     Loop,
@@ -55,6 +58,7 @@ impl ProxyError {
             Self::AgentUnreachable | Self::AnswerTooLarge(_) | Self::AnswerUnreadable => {
                 StatusCode::BAD_GATEWAY
             }
+            Self::AgentTooSlow(_) => StatusCode::GATEWAY_TIMEOUT,
             Self::AdminRpc => StatusCode::FORBIDDEN,
             Self::Loop => StatusCode::LOOP_DETECTED,
             Self::NoWebSockets => StatusCode::NOT_IMPLEMENTED,

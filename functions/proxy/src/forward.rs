@@ -5,18 +5,18 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use common::http::{ApiError, ErrorBody, presented};
+use common::http::{ApiError, ErrorBody};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use http_body::Body as _;
-use tokio::time::Instant;
 
-use crate::agent_request::{agent_request, send};
+use crate::agent_request::AgentRequest;
+use crate::answer::pass_on;
 use crate::body::Bounded;
 use crate::error::ProxyError;
-use crate::limits::ResponseMode;
+use crate::limits::Deadline;
 use crate::target::{Outside, PREFIX, Target};
-use crate::{buffered, headers, status_redaction, upgrade};
+use crate::upgrade;
 
 /// Forward a request to an agent
 ///
@@ -27,9 +27,9 @@ use crate::{buffered, headers, status_redaction, upgrade};
 /// relay serves them.
 ///
 /// The platform's cookies, keys and tokens are removed before a request reaches the
-/// agent, and `X-Forwarded-For` tells it the client's address. The field
-/// `gatewayToken` is removed from the wrapper's `/api/status`, unless the caller
-/// presents exactly that token.
+/// agent, and `X-Forwarded-For` tells it the client's address. Of the wrapper's
+/// `/api/status`, which has the gateway token in it, only a caller who presents
+/// exactly that token gets all; others get its state, uptime, version and times.
 #[utoipa::path(
     method(get, head, post, put, patch, delete, options),
     path = "/api/openclaw/proxy/{agentId}/{path}",
@@ -48,7 +48,8 @@ use crate::{buffered, headers, status_redaction, upgrade};
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 426, description = "The WebSocket's version is not 13", body = ErrorBody),
         (status = 501, description = "A WebSocket to a server that cannot serve any, such as Lambda", body = ErrorBody),
-        (status = 502, description = "The agent is unreachable or too slow, or its answer is too large", body = ErrorBody),
+        (status = 502, description = "The agent is unreachable, or its answer is too large", body = ErrorBody),
+        (status = 504, description = "The agent did not answer in time", body = ErrorBody),
         (status = 508, description = "The agent's address leads back to this proxy", body = ErrorBody),
     )
 )]
@@ -88,44 +89,22 @@ pub(crate) async fn forward_to(
         return Err(ApiError::BodyTooLarge(limits.max_body).into());
     }
     let url = state.agents.url(&target.agent).await?;
-    let may_be_status = target.may_be_status();
-    let deadline = Instant::now() + limits.response_timeout;
-
-    let mut request = agent_request(state, parts, &url, target, target.query)?;
-    if may_be_status {
-        status_redaction::request_readable(request.headers_mut());
-    }
-    if body.size_hint().exact().is_none() {
-        // Without it hyper drops the body of methods that seldom have one.
-        let chunked = HeaderValue::from_static("chunked");
-        request
-            .headers_mut()
-            .insert(header::TRANSFER_ENCODING, chunked);
-    }
-    let body = Bounded::wrap(body, Some(limits.max_body), limits.response_timeout);
-    let answer = send(state, request.map(|()| body), &target.agent, deadline).await?;
+    let asked = AgentRequest {
+        state,
+        parts,
+        url: &url,
+        target,
+        query: target.query,
+        opens_websocket: false,
+    };
+    let deadline = Deadline::after(limits.response_timeout);
+    let body = Bounded::wrap(body, Some(limits.max_body), limits.client_timeout);
+    let answer = asked.send(body, deadline).await?;
     if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
         // This request asked for no upgrade.
         return Err(ProxyError::AgentUnreachable);
     }
-
-    let (mut head, body) = answer.into_parts();
-    head.headers = headers::to_client(&head.headers, target);
-    let answer = Response::from_parts(head, Body::new(body));
-    if may_be_status {
-        return Box::pin(status_redaction::redact(
-            answer,
-            presented(&parts.headers),
-            deadline,
-        ))
-        .await;
-    }
-    match limits.responses {
-        ResponseMode::Streamed => {
-            Ok(answer.map(|body| Bounded::wrap(body, None, limits.response_timeout)))
-        }
-        ResponseMode::Buffered(max) => Box::pin(buffered::buffer(answer, max, deadline)).await,
-    }
+    pass_on(&asked, answer, deadline).await
 }
 
 /// Redirects to the agent's root, so that what its page names relatively is found.

@@ -1,11 +1,13 @@
 //! Which headers pass, in each direction. Pure.
 
+mod location;
 mod request;
 mod response;
 
 use common::http::members;
 use http::{HeaderMap, HeaderName, header};
 
+pub(crate) use location::outer_location;
 pub(crate) use request::{Secrets, is_loop, to_agent};
 pub(crate) use response::to_client;
 
@@ -66,6 +68,13 @@ fn is_platforms(name: &str) -> bool {
             .iter()
             .any(|prefix| bare.starts_with(prefix))
 }
+
+/// What browsers keep only of a cookie for all paths of its host.
+const HOST_PREFIX: &str = "__Host-";
+
+/// What stands in its place below the contract's path, where a cookie is confined to
+/// the agent's own paths.
+const CONFINED_PREFIX: &str = "__Secure-Host-";
 
 #[cfg(test)]
 pub(crate) mod testing {

@@ -8,6 +8,7 @@
 
 mod agent_request;
 mod agents;
+mod answer;
 mod body;
 mod buffered;
 mod device_approval;
@@ -20,7 +21,7 @@ mod page;
 mod page_session;
 mod root;
 mod state;
-mod status_redaction;
+mod status;
 mod target;
 mod ticket;
 mod tunnel;
@@ -51,7 +52,7 @@ use utoipa_axum::routes;
 
 use agents::{AgentLocation, Agents};
 use page_session::PageSessions;
-use state::{TicketServices, forwarder};
+use state::{TicketServices, forwarder, unpooled};
 
 pub use error::ProxyError;
 pub use limits::{Limits, ResponseMode, SocketLimits};
@@ -230,6 +231,7 @@ impl Settings {
             internal_key: self.internal_key,
             issuer: self.issuer,
             agents,
+            unpooled: unpooled(self.hosts.clone(), &limits),
             forwarder: forwarder(self.hosts, &limits),
             limits,
             trusted_proxies: self.trusted_proxies,

@@ -2,14 +2,20 @@
 
 use std::time::Duration;
 
+use tokio::time::{Instant, timeout_at};
+
+use crate::error::ProxyError;
+
 /// The limits of one request. Sizes are in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     pub max_body: usize,
     pub responses: ResponseMode,
-    /// Until the head of the agent's response is there; for buffered responses,
-    /// until their end.
+    /// Until the head of the agent's response is there, and between two parts of its
+    /// body; for buffered responses, until their end.
     pub response_timeout: Duration,
+    /// How long a client may pause while it sends a body, or reads none of an answer.
+    pub client_timeout: Duration,
     pub connect_timeout: Duration,
     /// How long an idle connection to an agent is kept; zero closes it at once.
     pub idle_timeout: Duration,
@@ -58,21 +64,47 @@ impl Limits {
             max_body: 4_500_000,
             responses: ResponseMode::Buffered(4_500_000),
             response_timeout: Duration::from_secs(25),
+            client_timeout: Duration::from_secs(25),
             connect_timeout: Duration::from_secs(5),
             idle_timeout: Duration::ZERO,
             sockets: SocketLimits::default(),
         }
     }
 
-    /// The limits of a long-running server.
+    /// The limits of a long-running server. An agent may think for minutes before
+    /// it says the next word.
     pub fn of_server() -> Self {
         Self {
             max_body: 100 * 1024 * 1024,
             responses: ResponseMode::Streamed,
-            response_timeout: Duration::from_secs(60),
+            response_timeout: Duration::from_secs(300),
+            client_timeout: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(30),
             sockets: SocketLimits::default(),
         }
+    }
+}
+
+/// When an agent has to have answered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline {
+    at: Instant,
+    timeout: Duration,
+}
+
+impl Deadline {
+    pub(crate) fn after(timeout: Duration) -> Self {
+        let at = Instant::now() + timeout;
+        Self { at, timeout }
+    }
+
+    /// What comes of a future before then.
+    ///
+    /// # Errors
+    /// When it takes longer.
+    pub(crate) async fn hold<F: Future>(self, future: F) -> Result<F::Output, ProxyError> {
+        let held = timeout_at(self.at, future).await;
+        held.map_err(|_| ProxyError::AgentTooSlow(self.timeout.as_secs()))
     }
 }

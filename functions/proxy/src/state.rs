@@ -1,5 +1,7 @@
 //! What the proxy's endpoints work with.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use common::client::{self, Forwarder};
 use common::clock::SharedClock;
@@ -23,6 +25,8 @@ pub struct State {
     pub(crate) issuer: Option<Issuer>,
     pub(crate) agents: Agents,
     pub(crate) forwarder: Forwarder<Body>,
+    /// Opens a connection for each request.
+    pub(crate) unpooled: Forwarder<Body>,
     pub(crate) limits: Limits,
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) tunnels: Tunnels,
@@ -43,6 +47,7 @@ impl State {
     pub fn with_own_connections(&self) -> Self {
         Self {
             forwarder: forwarder(self.agents.hosts(), &self.limits),
+            unpooled: unpooled(self.agents.hosts(), &self.limits),
             ..self.clone()
         }
     }
@@ -63,4 +68,14 @@ pub(crate) fn forwarder(hosts: AllowedHosts, limits: &Limits) -> Forwarder<Body>
         limits.connect_timeout,
         limits.idle_timeout,
     )
+}
+
+/// The same, without kept connections.
+pub(crate) fn unpooled(hosts: AllowedHosts, limits: &Limits) -> Forwarder<Body> {
+    let idle_timeout = Duration::ZERO;
+    let limits = Limits {
+        idle_timeout,
+        ..*limits
+    };
+    forwarder(hosts, &limits)
 }

@@ -6,13 +6,14 @@ use common::http::{ApiError, presented};
 use common::model::AgentUrl;
 use common::store::Ticket;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode, header};
 use hyper::upgrade::OnUpgrade;
-use tokio::time::Instant;
 
-use crate::agent_request::{agent_request, send};
+use crate::agent_request::{AgentRequest, set_upgrade_headers};
+use crate::answer::pass_on;
 use crate::error::ProxyError;
 use crate::headers;
+use crate::limits::Deadline;
 use crate::target::Target;
 use crate::tunnel::{ConnectionGuard, Witness};
 
@@ -53,20 +54,24 @@ pub(crate) async fn open(
     }
 
     let url = state.agents.url(&target.agent).await?;
-    let mut request = agent_request(state, &parts, &url, target, query)?;
-    set_upgrade_headers(request.headers_mut());
-    let deadline = Instant::now() + state.limits.response_timeout;
-    let request = request.map(|()| Body::empty());
-    let mut answer = send(state, request, &target.agent, deadline).await?;
-
-    let agent = hyper::upgrade::on(&mut answer);
-    let (mut head, body) = answer.into_parts();
-    let extended = head.headers.contains_key(header::SEC_WEBSOCKET_EXTENSIONS);
-    head.headers = headers::to_client(&head.headers, target);
-    if head.status != StatusCode::SWITCHING_PROTOCOLS {
+    let asked = AgentRequest {
+        state,
+        parts: &parts,
+        url: &url,
+        target,
+        query,
+        opens_websocket: true,
+    };
+    let deadline = Deadline::after(state.limits.response_timeout);
+    let mut answer = asked.send(Body::empty(), deadline).await?;
+    if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
         // The agent refused, and its answer says why.
-        return Ok(Response::from_parts(head, Body::new(body)));
+        return pass_on(&asked, answer, deadline).await;
     }
+    let agent = hyper::upgrade::on(&mut answer);
+    let (mut head, _) = answer.into_parts();
+    let extended = head.headers.contains_key(header::SEC_WEBSOCKET_EXTENSIONS);
+    head.headers = asked.headers_to_client(&head.headers);
     set_upgrade_headers(&mut head.headers);
     let guard = parts.extensions.remove::<ConnectionGuard>();
     // Of compressed frames a witness would understand nothing.
@@ -118,9 +123,4 @@ fn check_handshake(parts: &Parts) -> Result<(), ProxyError> {
         Some(key) if key.len() == 24 && key.ends_with(b"==") => Ok(()),
         _ => bad("Sec-WebSocket-Key must be 16 bytes in base64"),
     }
-}
-
-fn set_upgrade_headers(headers: &mut HeaderMap) {
-    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
 }

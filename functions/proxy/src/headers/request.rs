@@ -6,7 +6,10 @@ use common::http::{Caller, InternalKey};
 use common::identity::Issuer;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use super::{is_hop_by_hop, is_platforms, named_in_connection, tokens};
+use super::{
+    CONFINED_PREFIX, HOST_PREFIX, is_hop_by_hop, is_platforms, named_in_connection, tokens,
+};
+use crate::target::{Outside, Target};
 
 /// Headers that a client may not set: agents would believe what they say about the
 /// client's address, or take another path than the one that was checked; or they
@@ -47,7 +50,12 @@ pub(crate) struct Secrets<'s> {
 }
 
 /// The headers of a request as an agent gets them.
-pub(crate) fn to_agent(headers: &HeaderMap, caller: &Caller, secrets: Secrets<'_>) -> HeaderMap {
+pub(crate) fn to_agent(
+    headers: &HeaderMap,
+    caller: &Caller,
+    secrets: Secrets<'_>,
+    target: &Target<'_>,
+) -> HeaderMap {
     let named = named_in_connection(headers);
     let mut passed = HeaderMap::with_capacity(headers.len() + 3);
     for (name, value) in headers {
@@ -60,7 +68,8 @@ pub(crate) fn to_agent(headers: &HeaderMap, caller: &Caller, secrets: Secrets<'_
             passed.append(name, value.clone());
         }
     }
-    if let Some(cookies) = foreign_cookies(headers) {
+    let is_confined = target.outside != Outside::Origin;
+    if let Some(cookies) = foreign_cookies(headers, is_confined) {
         passed.insert(header::COOKIE, cookies);
     }
     // OpenClaw takes a request without these for one of a local client, and pairs
@@ -110,8 +119,9 @@ fn carries(value: &HeaderValue, secrets: Secrets<'_>) -> bool {
         .any(|word| secrets.key.is(word) || secrets.issuer.is_some_and(|issuer| issuer.is_of(word)))
 }
 
-/// All cookies that are not the platform's, as one header.
-fn foreign_cookies(headers: &HeaderMap) -> Option<HeaderValue> {
+/// All cookies that are not the platform's, as one header, with the names that the
+/// agent gave them.
+fn foreign_cookies(headers: &HeaderMap, is_confined: bool) -> Option<HeaderValue> {
     let mut kept = Vec::new();
     for value in headers.get_all(header::COOKIE) {
         for cookie in value.as_bytes().split(|byte| *byte == b';') {
@@ -122,7 +132,13 @@ fn foreign_cookies(headers: &HeaderMap) -> Option<HeaderValue> {
                 if !kept.is_empty() {
                     kept.extend_from_slice(b"; ");
                 }
-                kept.extend_from_slice(cookie);
+                match cookie.strip_prefix(CONFINED_PREFIX.as_bytes()) {
+                    Some(rest) if is_confined => {
+                        kept.extend_from_slice(HOST_PREFIX.as_bytes());
+                        kept.extend_from_slice(rest);
+                    }
+                    _ => kept.extend_from_slice(cookie),
+                }
             }
         }
     }
@@ -147,7 +163,9 @@ mod tests {
             key: &key,
             issuer: Some(&issuer),
         };
-        listed(&to_agent(&map(headers), &caller, secrets))
+        let uri = "/api/openclaw/proxy/a1/".parse().unwrap();
+        let target = Target::of(&uri).unwrap();
+        listed(&to_agent(&map(headers), &caller, secrets, &target))
     }
 
     const FORWARDED: [&str; 4] = [
@@ -300,5 +318,11 @@ mod tests {
             assert_eq!(found[0], "cookie: a=1; b=\"2\"; c", "{name}");
             assert_eq!(sent(&[("cookie", &format!(" {name} =secret"))]), FORWARDED);
         }
+    }
+
+    #[test]
+    fn an_agent_gets_its_cookies_by_the_names_that_it_gave_them() {
+        let found = sent(&[("cookie", "__Secure-Host-id=1; __Secure-b=2; __Host-c=3")]);
+        assert_eq!(found[0], "cookie: __Host-id=1; __Secure-b=2; __Host-c=3");
     }
 }

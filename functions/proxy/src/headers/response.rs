@@ -4,7 +4,7 @@ use common::model::InstanceId;
 use cookie::Cookie;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use super::{is_hop_by_hop, is_platforms, named_in_connection};
+use super::{CONFINED_PREFIX, HOST_PREFIX, is_hop_by_hop, is_platforms, named_in_connection};
 use crate::target::{Outside, PREFIX, Target};
 
 /// What passes of an agent's answer below the contract's path: what programs need to
@@ -156,6 +156,11 @@ fn confined_cookie(value: &HeaderValue, agent: &InstanceId) -> Option<HeaderValu
     if is_platforms(cookie.name()) {
         return None;
     }
+    // Browsers refuse that name with a path, and keep the other one as strictly.
+    if let Some(name) = cookie.name().strip_prefix(HOST_PREFIX) {
+        let name = format!("{CONFINED_PREFIX}{name}");
+        cookie.set_name(name);
+    }
     let below = cookie.path().filter(|path| path.starts_with('/'));
     let path = format!("{PREFIX}{agent}{}", below.unwrap_or("/"));
     cookie.set_path(path);
@@ -235,6 +240,15 @@ mod tests {
             ("agentbot-session=stolen; Path=/", None),
             ("__Secure-next-auth.session-token.0=x", None),
             ("no cookie", None),
+            (
+                "__Host-id=1; Path=/; Secure",
+                Some("__Secure-Host-id=1; Secure; Path=/api/openclaw/proxy/a1/"),
+            ),
+            ("__Host-agentbot-session=1; Path=/; Secure", None),
+            (
+                "__Secure-id=1; Secure",
+                Some("__Secure-id=1; Secure; Path=/api/openclaw/proxy/a1/"),
+            ),
         ] {
             let expected: Vec<_> = expected
                 .map(|it| format!("set-cookie: {it}"))
