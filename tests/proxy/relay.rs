@@ -100,7 +100,7 @@ async fn who_sends_a_request_slowly_is_cut_off() {
     let proxied = Proxied::start().await;
     let relay = RunningRelay::start(&proxied.world, |settings| {
         settings.head_timeout = Duration::from_millis(400);
-        settings.limits.response_timeout = Duration::from_millis(400);
+        settings.limits.client_timeout = Duration::from_millis(400);
     })
     .await;
     // A head that never ends, a letter at a time.
