@@ -3,7 +3,6 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Instant;
 
 use ::http::{Extensions, Uri};
 use futures_util::TryFutureExt;
@@ -11,6 +10,7 @@ use futures_util::future::MapOk;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::Error;
 use hyper_util::client::legacy::connect::{Connected, Connection};
+use tokio::time::Instant;
 use tower::Service;
 
 /// Whether a request failed since its connection, which was open before the

@@ -1,7 +1,5 @@
 //! The request to the agent, as plain requests and WebSockets send it.
 
-use std::time::Instant;
-
 use axum::body::Body;
 use common::client::was_closed_while_kept;
 use common::http::{ApiError, Caller};
@@ -11,6 +9,7 @@ use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Error;
+use tokio::time::Instant;
 
 use crate::body::{self, BodyError};
 use crate::error::ProxyError;
