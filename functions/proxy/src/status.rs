@@ -17,8 +17,11 @@ use crate::limits::Deadline;
 /// The token's field, in lower case and without punctuation.
 const TOKEN_FIELD: &str = "gatewaytoken";
 
+/// Whether a value is of the kind that its field has.
+type IsHarmless = fn(&Value) -> bool;
+
 /// The fields that strangers get, and what may be in them.
-const HARMLESS: [(&str, fn(&Value) -> bool); 12] = [
+const HARMLESS: [(&str, IsHarmless); 12] = [
     ("configured", Value::is_boolean),
     ("ffmpeg", is_switch_or_version),
     ("lastActivity", is_time),
