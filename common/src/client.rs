@@ -45,6 +45,9 @@ pub fn builder() -> ClientBuilder {
 /// path, follows no redirect, decodes nothing and can upgrade connections.
 pub type Forwarder<B> = Client<Opening<HttpsConnector<HttpConnector<GuardedResolver>>>, B>;
 
+/// Why a request could not be forwarded.
+pub type ForwardError = hyper_util::client::legacy::Error;
+
 /// The longest head of a message of an agent or for one, in bytes.
 pub const HEAD_LIMIT: usize = 64 * 1024;
 

@@ -141,11 +141,12 @@ pub(crate) const RULES: &[Rule] = &[
         forbidden: &["aws_sdk_sqs"],
     },
     Rule {
-        reason: "only `client.rs` makes the clients of APIs, and only `probe/connection.rs` the \
+        reason: "only `client` makes the clients of APIs, and only `probe/connection.rs` the \
                  connections to agents: limits, trust and the list of hosts are kept there",
         holds_for: |path| {
             is_product(path)
                 && path != "common/src/client.rs"
+                && !path.starts_with("common/src/client/")
                 && path != "common/src/probe/connection.rs"
                 && path != "common/src/net/resolver.rs"
         },

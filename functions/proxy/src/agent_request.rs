@@ -1,14 +1,13 @@
 //! The request to the agent, as plain requests and WebSockets send it.
 
 use axum::body::Body;
-use common::client::was_closed_while_kept;
+use common::client::{ForwardError, was_closed_while_kept};
 use common::http::{ApiError, Caller};
 use common::model::AgentUrl;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use hyper_util::client::legacy::Error;
 use tokio::time::Instant;
 
 use crate::body::{self, BodyError};
@@ -55,7 +54,7 @@ impl AgentRequest<'_> {
         answered.map_err(|error| self.failed(&error))
     }
 
-    fn failed(&self, error: &Error) -> ProxyError {
+    fn failed(&self, error: &ForwardError) -> ProxyError {
         match body::body_error(error) {
             Some(BodyError::TooLong) => ApiError::BodyTooLarge(self.state.limits.max_body).into(),
             Some(BodyError::Stalled) => ProxyError::BodyTooSlow,
