@@ -9,6 +9,8 @@ mod buffered;
 mod devices;
 mod forwarding;
 mod frames;
+mod kept_connections;
+mod limits;
 mod neighbours;
 mod origins;
 mod page_sessions;

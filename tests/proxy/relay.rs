@@ -141,7 +141,7 @@ async fn who_sends_a_request_slowly_is_cut_off() {
 async fn heads_that_are_too_large_are_refused() {
     let proxied = Proxied::start().await;
     let relay = RunningRelay::start(&proxied.world, |_| {}).await;
-    let many: String = (0..101).map(|n| format!("x-{n}: y\r\n")).collect();
+    let many: String = (0..20_000).map(|_| "x:\r\n").collect();
     let long = format!("x-long: {}\r\n", "y".repeat(70_000));
     for headers in [many, long] {
         let request = format!("GET {PATH}/x HTTP/1.1\r\nhost: a\r\n{headers}\r\n");

@@ -20,7 +20,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use common::client::ClientError;
+use common::client::{ClientError, HEAD_LIMIT, MAX_HEADERS};
 use common::http::{AllowedOrigins, ApiError, InternalKey, PeerAddress, presented};
 use common::platform::Platform;
 use http::{Method, StatusCode, header};
@@ -33,6 +33,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
@@ -40,16 +41,13 @@ use tower::ServiceExt;
 use metrics::Metrics;
 pub use settings::Settings;
 
-/// The longest head of a request, in bytes. It has at most a hundred headers, which
-/// is hyper's own limit.
-const MAX_HEAD: usize = 64 * 1024;
-
 pub struct Relay {
     workers: Vec<Worker>,
     tunnels: Tunnels,
     permits: Arc<Semaphore>,
     metrics: Metrics,
     head_timeout: Duration,
+    client_timeout: Duration,
     drain: Duration,
     connections: TaskTracker,
     shutdown: CancellationToken,
@@ -114,6 +112,7 @@ impl Relay {
             permits,
             metrics,
             head_timeout: settings.head_timeout,
+            client_timeout: settings.limits.client_timeout,
             drain: settings.drain,
             connections: TaskTracker::new(),
             shutdown: CancellationToken::new(),
@@ -172,7 +171,8 @@ impl Relay {
             Err(error) => return log_dropped(&error),
         };
         let (app, shutdown) = (worker.app.clone(), self.shutdown.clone());
-        let connection = connection(stream, peer, app, permit, self.head_timeout, shutdown);
+        let timeouts = (self.head_timeout, self.client_timeout);
+        let connection = connection(stream, peer, app, permit, timeouts, shutdown);
         self.connections.spawn_on(connection, &worker.runtime);
     }
 }
@@ -228,13 +228,15 @@ async fn connection(
     peer: PeerAddress,
     app: Arc<App>,
     permit: OwnedSemaphorePermit,
-    head_timeout: Duration,
+    (head_timeout, client_timeout): (Duration, Duration),
     shutdown: CancellationToken,
 ) {
-    let stream = match TcpStream::from_std(stream) {
-        Ok(stream) => stream,
+    let mut stream = match TcpStream::from_std(stream) {
+        Ok(stream) => TimeoutStream::new(stream),
         Err(error) => return log_dropped(&error),
     };
+    // Who reads nothing would hold its place for ever.
+    stream.set_write_timeout(Some(client_timeout));
     let guard = ConnectionGuard(Arc::new(permit));
     let service = service_fn(move |mut request: http::Request<Incoming>| {
         let upgrades = request.headers().contains_key(header::UPGRADE);
@@ -245,8 +247,8 @@ async fn connection(
         }
         let app = app.clone();
         async move {
-            if head_len(&request) > MAX_HEAD {
-                return Ok(ProxyError::HeadTooLarge(MAX_HEAD).into_response());
+            if head_len(&request) > HEAD_LIMIT {
+                return Ok(ProxyError::HeadTooLarge(HEAD_LIMIT).into_response());
             }
             Ok::<_, Infallible>(app.answer(request.map(Body::new)).await)
         }
@@ -256,8 +258,11 @@ async fn connection(
             .timer(TokioTimer::new())
             // Also how long a connection may be idle between two requests.
             .header_read_timeout(head_timeout)
-            .max_buf_size(MAX_HEAD)
-            .serve_connection(TokioIo::new(stream), service)
+            .max_buf_size(HEAD_LIMIT)
+            .max_headers(MAX_HEADERS)
+            // A client may have said all, and still wait for its answer.
+            .half_close(true)
+            .serve_connection(TokioIo::new(Box::pin(stream)), service)
             .with_upgrades()
     );
     // How it ends does not matter: clients disconnect whenever they like.
