@@ -107,3 +107,124 @@ async fn the_answer_to_a_refused_websocket_is_guarded_and_limited_as_any_other()
     assert!(received.contains("accept-encoding: identity\r\n"));
     assert!(!received.contains("range:"), "{received}");
 }
+
+#[tokio::test]
+async fn registered_methods_pass_and_others_are_405() {
+    let proxied = Proxied::start().await;
+    let relay = RunningRelay::start(&proxied.world, |_| {}).await;
+    let ask = async |request: String| {
+        let mut client = RawSocket::connect(&relay.url).await;
+        client.send(request.as_bytes()).await;
+        client.head().await
+    };
+    for method in ["GET", "PROPFIND", "MKCOL", "REPORT", "QUERY"] {
+        let head = ask(format!(
+            "{method} /api/openclaw/proxy/echo/x HTTP/1.1\r\nhost: a\r\n\r\n"
+        ));
+        assert!(head.await.starts_with("http/1.1 200 "), "{method}");
+    }
+    let before = proxied.agent.connections();
+    for method in ["TRACE", "CONNECT", "get", "MADE-UP", "!#$%&'*+"] {
+        let head = ask(format!(
+            "{method} /api/openclaw/proxy/echo/x HTTP/1.1\r\nhost: a\r\n\r\n"
+        ));
+        let head = head.await;
+        assert!(head.starts_with("http/1.1 405 "), "{method}: {head}");
+        assert!(head.contains("\r\nallow: acl, "), "{method}: {head}");
+    }
+    let connect = "CONNECT a.example:443 HTTP/1.1\r\nhost: a.example\r\n\r\n";
+    let head = ask(connect.to_owned()).await;
+    assert!(head.starts_with("http/1.1 405 "), "{head}");
+    assert_eq!(proxied.agent.connections(), before);
+}
+
+#[tokio::test]
+async fn every_byte_in_every_part_of_a_request_gets_an_answer_or_an_end_of_its_own() {
+    let proxied = Proxied::start().await;
+    let relay = RunningRelay::start(&proxied.world, |_| {}).await;
+    for byte in 0..=u8::MAX {
+        for (before, after) in [
+            (
+                "GET /api/openclaw/proxy/echo/a",
+                "b HTTP/1.1\r\nhost: a\r\n",
+            ),
+            (
+                "GET /api/openclaw/proxy/echo/a?b",
+                "c HTTP/1.1\r\nhost: a\r\n",
+            ),
+            ("GET /api/openclaw/proxy/ec", "ho/a HTTP/1.1\r\nhost: a\r\n"),
+            (
+                "GET /api/openclaw/proxy/echo/a HTTP/1.1\r\nhost: a\r\nx-",
+                "b: c\r\n",
+            ),
+            (
+                "GET /api/openclaw/proxy/echo/a HTTP/1.1\r\nhost: a\r\nx: ",
+                "\r\n",
+            ),
+            (
+                "GET /api/openclaw/proxy/echo/a HTTP/1.1\r\nhost: a\r\ncookie: a=",
+                "\r\n",
+            ),
+            (
+                "GET /api/openclaw/proxy/echo/a HTTP/1.1\r\nhost: a",
+                "b\r\n",
+            ),
+            ("G", "ET /api/openclaw/proxy/echo/a HTTP/1.1\r\nhost: a\r\n"),
+        ] {
+            let mut request = before.as_bytes().to_vec();
+            request.push(byte);
+            request.extend_from_slice(after.as_bytes());
+            request.extend_from_slice(b"connection: close\r\n\r\n");
+            let mut client = RawSocket::connect(&relay.url).await;
+            client.send(&request).await;
+            let head = client.head().await;
+            let status = head.split(' ').nth(1).unwrap_or_default();
+            assert!(
+                matches!(status, "200" | "308" | "400" | "404" | "405" | "502"),
+                "{byte} after {before:?}: {head:?}"
+            );
+        }
+    }
+    let answer = http().get(format!("{}/healthz", relay.url)).send().await;
+    assert_eq!(answer.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn every_byte_in_every_part_of_an_answer_is_passed_on_or_refused_by_itself() {
+    let world = World::start().await;
+    let relay = RunningRelay::start(&world, |_| {}).await;
+    for byte in 0..=u8::MAX {
+        for (before, after) in [
+            ("HTTP/1.1 200 O", "K\r\ncontent-length: 0\r\n\r\n"),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\nx-", "b: c\r\n\r\n"),
+            (
+                "HTTP/1.1 200 OK\r\ncontent-length: 0\r\netag: a",
+                "b\r\n\r\n",
+            ),
+            (
+                "HTTP/1.1 302 OK\r\ncontent-length: 0\r\nlocation: /a",
+                "b\r\n\r\n",
+            ),
+            (
+                "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nset-cookie: a=",
+                "b\r\n\r\n",
+            ),
+            ("HTTP/1.1 20", "\r\ncontent-length: 0\r\n\r\n"),
+        ] {
+            let mut reply = before.as_bytes().to_vec();
+            reply.push(byte);
+            reply.extend_from_slice(after.as_bytes());
+            let agent = ScriptedServer::always(Reply::raw(reply)).await;
+            let id = format!("byte-{byte}-{}", before.len());
+            world.deploy(&id, "owner", agent.url()).await;
+            let url = format!("{}/api/openclaw/proxy/{id}/x", relay.url);
+            let http = common::client::builder().redirect(reqwest::redirect::Policy::none());
+            let answer = http.build().unwrap().get(url).send().await;
+            let status = answer.unwrap().status().as_u16();
+            assert!(
+                matches!(status, 200..=209 | 302 | 502),
+                "{byte} after {before:?}: {status}"
+            );
+        }
+    }
+}

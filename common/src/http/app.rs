@@ -1,25 +1,23 @@
 //! What all functions have around their routes.
 
-use std::convert::Infallible;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use ::http::{HeaderName, HeaderValue, header};
+use ::http::{HeaderName, HeaderValue, Method, header};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
 use axum::middleware::{self, Next};
 use axum::response::Response;
+use lambda_http::RequestExt;
+use lambda_http::lambda_runtime::Runtime;
 use lambda_http::lambda_runtime::layers::TracingLayer;
-use lambda_http::tower::Layer;
-use lambda_http::tower::util::{AndThenLayer, ThenLayer};
-use lambda_http::{IntoResponse, RequestExt};
+use lambda_http::tower::util::ThenLayer;
 use tokio::time::Instant;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tracing::{Instrument, Span, field};
 use uuid::Uuid;
 
-use super::event_response::fit_for_event;
-use super::{AllowedOrigins, ApiError};
+use super::{AllowedOrigins, ApiError, event_request};
 use crate::config::{ALLOWED_ORIGINS, ConfigError, Environment, Reader};
 use crate::model::{InstanceId, UserId};
 use crate::platform::Platform;
@@ -40,7 +38,11 @@ pub fn app(routes: Router, origins: &AllowedOrigins) -> Router {
     let no_store = HeaderValue::from_static("no-store");
     let no_sniff = HeaderValue::from_static("nosniff");
     let routes = routes
-        .fallback(async || ApiError::NotFound)
+        .fallback(async |method: Method| match method {
+            // There is no path that it could have.
+            Method::CONNECT => ApiError::MethodNotAllowed,
+            _ => ApiError::NotFound,
+        })
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(SetResponseHeaderLayer::if_not_present(
@@ -98,13 +100,8 @@ where
                     answered
                 }
             });
-            // The runtime requires bodies that are `Sync`, which axum's are
-            // not.
-            let routes = AndThenLayer::new(async |answer: Response| {
-                Ok::<_, Infallible>(fit_for_event(answer).into_response().await)
-            })
-            .layer(routes);
-            let runtime = lambda_http::runtime(routes);
+            let answer = move |event| event_request::answer(routes.clone(), event);
+            let runtime = Runtime::new(lambda_http::service_fn(answer));
             runtime.layer(TracingLayer::new()).layer(finish).run().await
         }
         Err(error) => Err(error.into()),

@@ -9,6 +9,7 @@ mod control_function;
 mod controls;
 mod endpoints;
 mod error;
+mod event_request;
 mod event_response;
 mod gateway;
 mod members;

@@ -5,6 +5,8 @@ use axum::response::{IntoResponse, Response};
 use common::http::{ApiError, ErrorBody};
 use http::{HeaderValue, StatusCode, header};
 
+use crate::forward::METHODS;
+
 /// Why a request is not forwarded, or its answer not passed on.
 #[derive(Debug, thiserror::Error)]
 pub enum ProxyError {
@@ -32,6 +34,9 @@ pub enum ProxyError {
     /// The client speaks another version of the WebSocket protocol.
     #[error("Sec-WebSocket-Version must be 13")]
     WebSocketVersion,
+    /// Agents are not asked with this method.
+    #[error("This method is not passed on")]
+    UnknownMethod,
     /// The process is about to end.
     #[error("This server is restarting")]
     Restarting,
@@ -63,6 +68,7 @@ impl ProxyError {
             Self::Loop => StatusCode::LOOP_DETECTED,
             Self::NoWebSockets => StatusCode::NOT_IMPLEMENTED,
             Self::WebSocketVersion => StatusCode::UPGRADE_REQUIRED,
+            Self::UnknownMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::Restarting => StatusCode::SERVICE_UNAVAILABLE,
             Self::HeadTooLarge(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
@@ -87,6 +93,10 @@ impl IntoResponse for ProxyError {
             Self::Api(error) => error.into_response(),
             Self::WebSocketVersion => (status, [version], Json(body)).into_response(),
             Self::Restarting => (status, [soon], Json(body)).into_response(),
+            Self::UnknownMethod => {
+                let allow = (header::ALLOW, METHODS.join(", "));
+                (status, [allow], Json(body)).into_response()
+            }
             _ => (status, Json(body)).into_response(),
         }
     }

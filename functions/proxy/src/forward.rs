@@ -45,6 +45,7 @@ use crate::upgrade;
         (status = 400, description = "The agent's id is malformed, or the path has a segment `.` or `..`", body = ErrorBody),
         (status = 401, description = "A WebSocket without a bearer token or ticket", body = ErrorBody),
         (status = 403, description = "A WebSocket with a wrong bearer token, or with a ticket that is unknown, used or expired", body = ErrorBody),
+        (status = 405, description = "No registered method, or CONNECT or TRACE; `Allow` has those that pass", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 426, description = "The WebSocket's version is not 13", body = ErrorBody),
         (status = 501, description = "A WebSocket to a server that cannot serve any, such as Lambda", body = ErrorBody),
@@ -77,6 +78,49 @@ pub(crate) async fn forward(
     forward_to(state, &parts, body, &target).await
 }
 
+/// The methods that pass: those of HTTP itself without CONNECT and TRACE, which are
+/// about the way to a server, and those that others have registered for resources
+/// (IANA's "HTTP Method Registry").
+pub(crate) const METHODS: [&str; 37] = [
+    "ACL",
+    "BASELINE-CONTROL",
+    "BIND",
+    "CHECKIN",
+    "CHECKOUT",
+    "COPY",
+    "DELETE",
+    "GET",
+    "HEAD",
+    "LABEL",
+    "LINK",
+    "LOCK",
+    "MERGE",
+    "MKACTIVITY",
+    "MKCALENDAR",
+    "MKCOL",
+    "MKREDIRECTREF",
+    "MKWORKSPACE",
+    "MOVE",
+    "OPTIONS",
+    "ORDERPATCH",
+    "PATCH",
+    "POST",
+    "PROPFIND",
+    "PROPPATCH",
+    "PUT",
+    "QUERY",
+    "REBIND",
+    "REPORT",
+    "SEARCH",
+    "UNBIND",
+    "UNCHECKOUT",
+    "UNLINK",
+    "UNLOCK",
+    "UPDATE",
+    "UPDATEREDIRECTREF",
+    "VERSION-CONTROL",
+];
+
 /// Forwards a request that is for this agent, and asks for no WebSocket.
 pub(crate) async fn forward_to(
     state: &crate::State,
@@ -85,6 +129,9 @@ pub(crate) async fn forward_to(
     target: &Target<'_>,
 ) -> Result<Response, ProxyError> {
     let limits = &state.limits;
+    if !METHODS.contains(&parts.method.as_str()) {
+        return Err(ProxyError::UnknownMethod);
+    }
     if body.size_hint().lower() > limits.max_body as u64 {
         return Err(ApiError::BodyTooLarge(limits.max_body).into());
     }
