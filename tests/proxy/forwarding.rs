@@ -10,7 +10,7 @@ use crate::support::{Proxied, sent};
 async fn every_method_reaches_the_agent_with_its_path_query_and_body() {
     let proxied = Proxied::start().await;
     let methods = [
-        "GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "X-OWN",
+        "GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "REPORT",
     ];
     for method in methods {
         let url = format!("{}/a%2Fb//c/?q=%20+&q=&&x", proxied.url("echo"));
