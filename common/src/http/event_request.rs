@@ -264,14 +264,12 @@ mod tests {
         (status, serde_json::from_str(body).unwrap())
     }
 
-    async fn target_of(path: &str, query: &str) -> String {
-        let asked = answered(event(|event| {
+    async fn target_of(path: &str, query: &str) -> Value {
+        let asked = event(|event| {
             event["rawPath"] = path.into();
             event["rawQueryString"] = query.into();
-        }));
-        let (status, asked) = asked.await;
-        assert_eq!(status, 200, "{path} {query}");
-        asked["target"].as_str().unwrap().to_owned()
+        });
+        answered(asked).await.1["target"].take()
     }
 
     #[tokio::test]
@@ -298,7 +296,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_bad_piece_leaves_the_others() {
-        let (status, asked) = answered(event(|event| {
+        let (status, mut asked) = answered(event(|event| {
             event["headers"] = json!({
                 "x-city": "Zürich", "x-bad": "a\nb", "bad name": "x", "host": "a b@:/?#",
                 "x-forwarded-proto": "::", "cookie": "c=3",
@@ -316,7 +314,6 @@ mod tests {
                 "host: a b@:/?#", "x-city: Zürich", "x-forwarded-proto: ::",
             ],
         });
-        let mut asked = asked;
         let headers = asked["headers"].as_array_mut().unwrap();
         headers.sort_by_key(|it| it.as_str().unwrap().to_owned());
         headers.retain(|it| !it.as_str().unwrap().starts_with("x-amzn"));

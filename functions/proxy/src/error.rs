@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use common::http::{ApiError, ErrorBody};
 use http::{HeaderValue, StatusCode, header};
 
-use crate::forward::METHODS;
+use crate::method::METHODS;
 
 /// Why a request is not forwarded, or its answer not passed on.
 #[derive(Debug, thiserror::Error)]

@@ -15,6 +15,7 @@ use crate::answer::pass_on;
 use crate::body::Bounded;
 use crate::error::ProxyError;
 use crate::limits::Deadline;
+use crate::method::METHODS;
 use crate::target::{Outside, PREFIX, Target};
 use crate::upgrade;
 
@@ -77,49 +78,6 @@ pub(crate) async fn forward(
     }
     forward_to(state, &parts, body, &target).await
 }
-
-/// The methods that pass: those of HTTP itself without CONNECT and TRACE, which are
-/// about the way to a server, and those that others have registered for resources
-/// (IANA's "HTTP Method Registry").
-pub(crate) const METHODS: [&str; 37] = [
-    "ACL",
-    "BASELINE-CONTROL",
-    "BIND",
-    "CHECKIN",
-    "CHECKOUT",
-    "COPY",
-    "DELETE",
-    "GET",
-    "HEAD",
-    "LABEL",
-    "LINK",
-    "LOCK",
-    "MERGE",
-    "MKACTIVITY",
-    "MKCALENDAR",
-    "MKCOL",
-    "MKREDIRECTREF",
-    "MKWORKSPACE",
-    "MOVE",
-    "OPTIONS",
-    "ORDERPATCH",
-    "PATCH",
-    "POST",
-    "PROPFIND",
-    "PROPPATCH",
-    "PUT",
-    "QUERY",
-    "REBIND",
-    "REPORT",
-    "SEARCH",
-    "UNBIND",
-    "UNCHECKOUT",
-    "UNLINK",
-    "UNLOCK",
-    "UPDATE",
-    "UPDATEREDIRECTREF",
-    "VERSION-CONTROL",
-];
 
 /// Forwards a request that is for this agent, and asks for no WebSocket.
 pub(crate) async fn forward_to(

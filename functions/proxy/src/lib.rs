@@ -16,6 +16,7 @@ mod error;
 mod forward;
 mod headers;
 mod limits;
+mod method;
 mod origin;
 mod page;
 mod page_session;
