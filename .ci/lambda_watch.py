@@ -33,6 +33,9 @@ OF_A_CONTAINER |= {"memoryPercent", "network", "blockIO", "pids", "uptime"}
 MEASURED = {"cpu", "memory", "restartCount", "lastExit", "telemetry"}
 COMPARED_HEADERS = ("content-type", "www-authenticate", "cache-control", "retry-after")
 ORIGINS = {"AGENT_ORIGIN": "https://{agentId}.agents.example"}
+# Whose program serves the events of a folder, if it has not the folder's name: the template
+# deploys these a second time.
+PROGRAMS = {"health": "maintenance", "operations": "lifecycle"}
 # The first request of each function waits for the compiler.
 COMPILING = 900
 # A control that both servers are asked for is carried out once.
@@ -182,7 +185,7 @@ def compare(openapi, stack, watch):
 
 
 def invoke_events(functions, watch_port):
-    for function in functions:
+    for function in sorted([*functions, *PROGRAMS]):
         files = sorted((ROOT / "events" / function).glob("*.json"))
         # One without routes has its event beside the folders.
         plain = ROOT / "events" / f"{function}.json"
@@ -191,7 +194,7 @@ def invoke_events(functions, watch_port):
         check(files, f"events/{function} has no sample event")
         for file in files:
             done = subprocess.run(
-                ["cargo", "lambda", "invoke", function, "--data-file", file]
+                ["cargo", "lambda", "invoke", PROGRAMS.get(function, function), "--data-file", file]
                 + ["--invoke-address", "127.0.0.1", "--invoke-port", str(watch_port)],
                 cwd=ROOT,
                 env=ENVIRONMENT,

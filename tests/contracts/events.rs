@@ -138,20 +138,22 @@ fn rows() -> Vec<(&'static str, &'static str, u16, Value)> {
             403,
             forbidden.clone(),
         ),
-        ("lifecycle", "operations", 200, json!({})),
+        ("operations", "list", 200, json!({})),
+        ("operations", "refused-list", 401, unauthorized.clone()),
+        ("operations", "refused-show", 401, unauthorized.clone()),
         (
-            "maintenance",
             "health",
+            "show",
             200,
             json!({"instanceId": "demo-running", "healthy": true}),
         ),
         (
-            "maintenance",
-            "health-without-an-agent",
+            "health",
+            "show-without-an-agent",
             200,
             json!({"status": "no_agent"}),
         ),
-        ("maintenance", "refused-health", 401, unauthorized.clone()),
+        ("health", "refused-show", 401, unauthorized.clone()),
         ("maintenance", "refused-act", 401, unauthorized.clone()),
         (
             "maintenance",
@@ -228,8 +230,6 @@ fn rows() -> Vec<(&'static str, &'static str, u16, Value)> {
         ("version", "proxied", 200, baseline),
     ];
     let refused_controls = [
-        "refused-operation",
-        "refused-operations",
         "refused-repair",
         "refused-reset-memory",
         "refused-restart",

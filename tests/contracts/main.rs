@@ -5,6 +5,7 @@
 
 mod callers;
 mod circles;
+mod concurrency;
 mod configuration;
 mod construction;
 mod container;

@@ -70,8 +70,8 @@ fn planted_differences_are_found() {
     let tokens = json!(["TokensTable.Arn"]);
     let differences_of = |one: Value, two: Value| {
         let resources = BTreeMap::from([
-            ("One".to_owned(), function("one", &one, &json!({}))),
-            ("Two".to_owned(), function("two", &two, &json!({}))),
+            ("One".to_owned(), function(&one, &json!({}))),
+            ("Two".to_owned(), function(&two, &json!({}))),
             ("SessionsTable".to_owned(), table()),
             ("InstancesTable".to_owned(), table()),
             ("TokensTable".to_owned(), table()),
@@ -147,7 +147,7 @@ fn planted_differences_of_secrets_are_found() {
     let read = json!({"Effect": "Allow", "Action": "secretsmanager:GetSecretValue",
         "Resource": [["HasKey", secret, "AWS::NoValue"]]});
     let differences_of = |statements: Value, variables: Value| {
-        let function = function("one", &statements, &variables);
+        let function = function(&statements, &variables);
         let resources = BTreeMap::from([("One".to_owned(), function)]);
         differences(&named(&resources), &elsewhere(&resources))
     };
@@ -186,7 +186,7 @@ fn planted_differences_of_secrets_are_found() {
 fn planted_differences_of_queues_are_found() {
     let send = json!({"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "WorkQueue.Arn"});
     let differences_of = |recorded: &str, statements: Value| {
-        let function = function("one", &statements, &json!({}));
+        let function = function(&statements, &json!({}));
         let resources = BTreeMap::from([("One".to_owned(), function)]);
         differences(&recorded_privileges(recorded), &recordable(&resources))
     };
@@ -206,10 +206,9 @@ fn table() -> Resource {
     serde_json::from_value(json!({"Type": "AWS::DynamoDB::Table"})).unwrap()
 }
 
-fn function(binary: &str, statements: &Value, variables: &Value) -> Resource {
+fn function(statements: &Value, variables: &Value) -> Resource {
     serde_json::from_value(json!({
         "Type": "AWS::Serverless::Function",
-        "Metadata": {"BuildProperties": {"Binary": binary}},
         "Properties": {
             "Policies": [{"Statement": statements}],
             "Environment": {"Variables": variables},
@@ -293,15 +292,13 @@ fn granted(resources: &Resources) -> Privileges {
     granted
 }
 
-/// The functions with their properties.
+/// The functions with their properties, by the names that their connections have in
+/// the local stack: a program may be deployed twice.
 fn functions(resources: &Resources) -> impl Iterator<Item = (String, &Value)> {
     let functions = resources
-        .values()
-        .filter(|it| it.kind == "AWS::Serverless::Function");
-    functions.map(|it| {
-        let name = it.metadata["BuildProperties"]["Binary"].as_str().unwrap();
-        (name.to_owned(), &it.properties)
-    })
+        .iter()
+        .filter(|(_, it)| it.kind == "AWS::Serverless::Function");
+    functions.map(|(name, it)| (name.to_lowercase(), &it.properties))
 }
 
 /// Many may be written as one.

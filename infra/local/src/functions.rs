@@ -1,18 +1,20 @@
 //! The functions of the API, constructed as on Lambda, in one process.
 
 use axum::Router;
+use axum::extract::Request;
 use common::config::{ConfigError, Environment, INTERNAL_API_KEY, Reader};
 use common::http::InternalKey;
 use common::platform::Platform;
 use common::process::StartError;
 use common::store::Tables;
+use http::Method;
 use proxy::Limits;
 use sweep::Dependencies;
 
 /// How a function is made.
 type Build = fn(&dyn Environment, &Platform) -> Result<Router, StartError>;
 
-/// Those that are nothing but routes.
+/// Those that are nothing but routes, by their names in the template, in lower case.
 const ROUTED: [(&str, Build); 7] = [
     ("compatibility", compatibility::from_environment),
     ("fleet", fleet::from_environment),
@@ -23,6 +25,13 @@ const ROUTED: [(&str, Build); 7] = [
     ("version", version::from_environment),
 ];
 
+/// What the template deploys a second time for what only reads, so that it has
+/// privileges and a concurrency of its own: `GET` reaches these, and never the first.
+const READING: [(&str, Build); 2] = [
+    ("health", maintenance::from_environment),
+    ("operations", lifecycle::from_environment),
+];
+
 /// The functions, ready to work.
 pub(crate) struct Functions {
     /// The names of their tables.
@@ -31,6 +40,8 @@ pub(crate) struct Functions {
     pub(crate) internal_key: InternalKey,
     /// The routes of each one that has some, by its name.
     pub(crate) routes: Vec<(&'static str, Router)>,
+    /// The same of those that are deployed a second time.
+    pub(crate) reading: Vec<(&'static str, Router)>,
     /// The proxy, which serves agents' own hosts as well, and its WebSockets.
     pub(crate) proxy: proxy::State,
     /// The one that has no routes.
@@ -52,16 +63,21 @@ impl Functions {
     ) -> Result<Self, StartError> {
         let mut problems = Vec::new();
         let shared = noted(&mut problems, read_shared(environment))?;
-        let mut routes = Vec::new();
-        for (name, build) in ROUTED {
-            let environment = if name == "token" {
-                origins
-            } else {
-                environment
-            };
-            let built = build(environment, &platform.named(name));
-            routes.extend(noted(&mut problems, built)?.map(|built| (name, built)));
-        }
+        let mut build_all = |functions: &[(&'static str, Build)]| {
+            let mut routes = Vec::new();
+            for (name, build) in functions {
+                let environment = if *name == "token" {
+                    origins
+                } else {
+                    environment
+                };
+                let built = build(environment, &platform.named(name));
+                routes.extend(noted(&mut problems, built)?.map(|built| (*name, built)));
+            }
+            Ok::<_, StartError>(routes)
+        };
+        let mut routes = build_all(&ROUTED)?;
+        let reading = build_all(&READING)?;
         // As the relay serves it: with streams and WebSockets.
         let proxy = proxy::state(origins, &platform.named("proxy"), Limits::of_server());
         let proxy = noted(&mut problems, proxy)?;
@@ -74,6 +90,7 @@ impl Functions {
                     tables,
                     internal_key,
                     routes,
+                    reading,
                     proxy,
                     sweep,
                 })
@@ -81,6 +98,18 @@ impl Functions {
             _ => Err(problems.into_iter().collect::<ConfigError>().into()),
         }
     }
+}
+
+/// Whether the template sends a request to a function that is deployed a second time.
+pub(crate) fn only_reads(request: &Request) -> bool {
+    let mut segments = request.uri().path().split('/').skip(1);
+    let start = [(); 4].map(|()| segments.next());
+    *request.method() == Method::GET
+        && match start {
+            [Some("api"), Some("openclaw"), Some("maintenance"), None] => true,
+            [Some("api"), Some("instance"), Some(_), Some("operations")] => true,
+            _ => false,
+        }
 }
 
 /// What whoever serves all functions has to know of them.

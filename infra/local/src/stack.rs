@@ -17,7 +17,7 @@ use common::config::{
     AGENT_ORIGIN, Environment, Overlay, RAILWAY_API_KEY, RAILWAY_API_URL, RAILWAY_ENVIRONMENT_ID,
     RAILWAY_PROJECT_ID, RAILWAY_TOKEN_TYPE,
 };
-use common::http::{InternalKey, PeerAddress, allowed_origins};
+use common::http::{AllowedOrigins, InternalKey, PeerAddress, allowed_origins};
 use common::platform::Platform;
 use common::process::StartError;
 use common::railway::Limits;
@@ -26,12 +26,13 @@ use common::store::{Connection, Instances, Sessions, Tables, Tokens, create_miss
 use proxy::Tunnels;
 use sweep::Coordinator;
 use tokio::net::TcpListener;
+use tower::ServiceExt;
 
 use crate::agents::Agent;
 use crate::demo::{Demo, DemoAgent, DemoUser};
 use crate::dynamodb::EmbeddedDynamoDb;
 use crate::error::StackError;
-use crate::functions::Functions;
+use crate::functions::{Functions, only_reads};
 use crate::guard;
 use crate::railway::{self, Simulator, SimulatorError};
 use crate::server::Server;
@@ -130,7 +131,7 @@ pub struct Stack {
     pub railway: Option<Simulator>,
     /// The variables that point to the simulated Railway.
     pub simulated_variables: BTreeMap<&'static str, String>,
-    /// The routes of each function, by its name.
+    /// The routes of each function, by its name in the template in lower case.
     pub functions: Vec<(&'static str, Router)>,
     /// The sweep, which has no routes.
     pub sweep: Arc<Coordinator>,
@@ -200,7 +201,8 @@ impl Stack {
         let Functions {
             tables,
             internal_key: bearer,
-            routes: functions,
+            routes: mut functions,
+            reading,
             proxy,
             sweep: mut sweep_dependencies,
         } = Functions::build(environment, origins, &platform)?;
@@ -227,12 +229,10 @@ impl Stack {
             Demo::default()
         };
 
-        let routes = functions
-            .iter()
-            .fold(Router::new(), |all, (_, routes)| all.merge(routes.clone()));
         let under_way = UnderWay::default();
         let allowed = allowed_origins(environment).map_err(StartError::from)?;
-        let app = common::http::app(routes, &allowed);
+        let app = by_function(merged(&functions, &allowed), merged(&reading, &allowed));
+        functions.extend(reading);
         let own = middleware::from_fn_with_state(Arc::new(allowed), guard::own_requests);
         let app = match options.guarded {
             true => app.layer(own),
@@ -305,6 +305,23 @@ impl Stack {
             embedded.stop().await;
         }
     }
+}
+
+/// The routes of several functions, with what all of them have around theirs.
+fn merged(functions: &[(&'static str, Router)], allowed: &AllowedOrigins) -> Router {
+    let routes = functions.iter().map(|(_, routes)| routes.clone());
+    common::http::app(routes.fold(Router::new(), Router::merge), allowed)
+}
+
+/// Sends each request to the functions that the template sends it to.
+fn by_function(all: Router, reading: Router) -> Router {
+    let serve = async move |request: Request| {
+        let routes = if only_reads(&request) { &reading } else { &all };
+        match routes.clone().oneshot(request).await {
+            Ok(answer) => answer,
+        }
+    };
+    Router::new().fallback(serve)
 }
 
 /// Tells the routes who is at the other end.
