@@ -2,7 +2,9 @@
 
 use crate::aws::{Aws, Endpoint};
 use crate::client::ClientError;
-use crate::config::{ConfigError, Environment, LOG_LEVEL, Overlay, ProcessEnvironment, Reader};
+use crate::config::{
+    ConfigError, Environment, LOG_LEVEL, Overlay, ProcessEnvironment, Reader, warn_of_unknown,
+};
 use crate::platform::Platform;
 use crate::secrets::{self, SecretsError};
 use crate::telemetry;
@@ -34,6 +36,7 @@ where
     let level = reader.optional(LOG_LEVEL);
     telemetry::init_json(level.flatten().unwrap_or_default());
     reader.finish()?;
+    warn_of_unknown(ProcessEnvironment.names(), &[]);
     let platform = Platform::new(Aws::new(Endpoint::Standard));
     let secrets = secrets::read(&ProcessEnvironment, &platform.aws).await?;
     let environment = Overlay {

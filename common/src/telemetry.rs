@@ -143,9 +143,30 @@ fn filter(LogLevel(ours): LogLevel) -> FilterFn<impl Fn(&Metadata<'_>) -> bool> 
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::io;
     use std::sync::{Arc, Mutex};
+
+    use serde_json::Value;
+    use tracing::subscriber::with_default;
+
+    use super::{LogLevel, json as logging};
+
+    /// The lines of JSON that were logged, without their times.
+    pub(crate) fn logged(log: impl FnOnce()) -> Vec<Value> {
+        let written = Written::default();
+        let writer = written.clone();
+        with_default(logging(LogLevel::default(), move || writer.clone()), log);
+        let text = written.text();
+        assert!(text.is_empty() || text.ends_with('\n'), "{text}");
+        let line = |line: &str| {
+            let mut line: Value = serde_json::from_str(line).unwrap();
+            let at = line.as_object_mut().unwrap().remove("timestamp").unwrap();
+            at.as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+            line
+        };
+        text.lines().map(line).collect()
+    }
 
     /// Where lines are written to.
     #[derive(Clone, Default)]

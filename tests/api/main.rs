@@ -109,6 +109,7 @@ mod local {
 mod startup {
     mod logins;
     mod secrets_manager;
+    mod without_effect;
 }
 
 /// No tests: what several of them need.

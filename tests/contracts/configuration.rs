@@ -25,7 +25,10 @@ const OF_THE_DEMO: &str = "AGENT_URL_";
 /// a secret.
 fn defined(code: &str) -> BTreeSet<String> {
     let constants = code.lines().filter_map(|line| {
-        let (_, value) = line.strip_prefix("pub const ")?.split_once(": &str = \"")?;
+        let (_, value) = line
+            .trim_start()
+            .strip_prefix("pub const ")?
+            .split_once(": &str = \"")?;
         Some(value.strip_suffix("\";")?.to_owned())
     });
     let of_secrets = SECRETS.iter().map(|name| format!("{name}{FROM_SUFFIX}"));

@@ -40,6 +40,15 @@ impl RailwaySettings {
             reader.optional(RAILWAY_ENVIRONMENT_ID),
             reader.optional(RAILWAY_PROJECT_ID),
         );
+        if key == Some(None) {
+            let settings = [
+                (RAILWAY_API_URL, ""),
+                (RAILWAY_TOKEN_TYPE, "account"),
+                (RAILWAY_ENVIRONMENT_ID, ""),
+                (RAILWAY_PROJECT_ID, ""),
+            ];
+            reader.without_effect(&settings, "RAILWAY_API_KEY is not set");
+        }
         Some(Self {
             url: url?.unwrap_or_default(),
             token_type: token_type?.unwrap_or_default(),

@@ -125,27 +125,9 @@ fn text(writer: &mut Writer<'_>, text: &str) -> fmt::Result {
 mod tests {
     use std::io;
 
-    use serde_json::{Value, json};
-    use tracing::subscriber::with_default;
+    use serde_json::json;
 
-    use super::super::tests::Written;
-    use super::super::{LogLevel, json as logging};
-
-    /// The lines that were logged, without their times.
-    fn logged(log: impl FnOnce()) -> Vec<Value> {
-        let written = Written::default();
-        let writer = written.clone();
-        with_default(logging(LogLevel::default(), move || writer.clone()), log);
-        let text = written.text();
-        assert!(text.is_empty() || text.ends_with('\n'), "{text}");
-        let line = |line: &str| {
-            let mut line: Value = serde_json::from_str(line).unwrap();
-            let at = line.as_object_mut().unwrap().remove("timestamp").unwrap();
-            at.as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
-            line
-        };
-        text.lines().map(line).collect()
-    }
+    use super::super::tests::logged;
 
     #[test]
     fn a_line_has_the_events_fields_and_those_of_its_span() {

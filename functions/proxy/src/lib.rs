@@ -37,8 +37,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use common::client::ClientError;
 use common::config::{
-    AGENT_HOSTS, AGENT_ORIGIN, Environment, INSTANCES_TABLE, INTERNAL_API_KEY, JWT_ISSUER,
-    PROXY_FRONTS, PROXY_TARGET, Reader, TICKETS_TABLE,
+    AGENT_HOSTS, AGENT_ORIGIN, AUTH_SECRET, Environment, INSTANCES_TABLE, INTERNAL_API_KEY,
+    JWT_AUDIENCE, JWT_ISSUER, JWT_JWKS_URL, NEXTAUTH_SECRET, PROXY_FRONTS, PROXY_TARGET, Reader,
+    SESSIONS_TABLE, TICKETS_TABLE,
 };
 use common::http::{ApiError, InternalKey, SessionSettings, TrustedProxies};
 use common::identity::Issuer;
@@ -184,6 +185,21 @@ impl Settings {
                 _ => SessionSettings::read(reader).map(Some),
             },
         );
+        if tickets == Some(None) {
+            let settings = [
+                SESSIONS_TABLE,
+                NEXTAUTH_SECRET,
+                AUTH_SECRET,
+                JWT_JWKS_URL,
+                JWT_AUDIENCE,
+            ];
+            let settings = settings.map(|name| (name, ""));
+            reader.without_effect(&settings, "TICKETS_TABLE is not set");
+        }
+        if instances == Some(None) {
+            let because = "PROXY_TARGET is private, and TICKETS_TABLE is not set";
+            reader.without_effect(&[(INSTANCES_TABLE, "")], because);
+        }
         Some(Self {
             internal_key: internal_key?,
             issuer: issuer?,

@@ -29,7 +29,8 @@ use common::alerts::{WebhookUrls, Webhooks};
 use common::clock::SharedClock;
 use common::config::{
     AGENT_HOSTS, ALERT_WEBHOOK_URLS, Environment, HISTORY_TABLE, INSTANCES_TABLE, Reader,
-    SWEEP_QUEUE_URL,
+    SWEEP_LISTING_INTERVAL, SWEEP_LISTING_MAX_AGE, SWEEP_OUTDATED, SWEEP_QUEUE_URL,
+    SWEEP_SEGMENT_ABOVE,
 };
 use common::control::{ControlSettings, Controls};
 use common::http::ControlsSwitch;
@@ -108,6 +109,18 @@ pub fn from_environment(
     else {
         return Err(reader.into_error().into());
     };
+    // With the defaults of `Settings`.
+    if queue.is_none() {
+        let settings = [(SWEEP_SEGMENT_ABOVE, "5000"), (SWEEP_OUTDATED, "120")];
+        reader.without_effect(&settings, "SWEEP_QUEUE_URL is not set");
+    }
+    if railway.key.is_none() {
+        let settings = [
+            (SWEEP_LISTING_INTERVAL, "60"),
+            (SWEEP_LISTING_MAX_AGE, "600"),
+        ];
+        reader.without_effect(&settings, "RAILWAY_API_KEY is not set");
+    }
     // Without self-healing none of its variables are needed.
     let controls = match settings.self_healing_enabled(switch) {
         true => match ControlSettings::read(&mut reader) {

@@ -150,6 +150,14 @@ impl Settings {
         let self_healing_steps = number(SELF_HEALING_STEPS);
         let fleet_share = reader.optional::<Percent>(ALERT_FLEET_SHARE);
         let self_healing = reader.optional::<SelfHealing>(SELF_HEALING);
+        if matches!(self_healing, Some(None | Some(SelfHealing::Off))) {
+            let settings = [
+                (SELF_HEALING_AFTER, "5"),
+                (SELF_HEALING_PAUSE, "300"),
+                (SELF_HEALING_STEPS, "5"),
+            ];
+            reader.without_effect(&settings, "SELF_HEALING is not on");
+        }
         let seconds = |given: Option<PositiveInt>, default| {
             given.map_or(default, |PositiveInt(number)| {
                 SignedDuration::from_secs(number.into())

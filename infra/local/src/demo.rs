@@ -54,6 +54,16 @@ pub(crate) struct Demo {
     pub(crate) simulated: Vec<Arc<Agent>>,
 }
 
+/// The variables that name real agents.
+pub fn variables() -> Vec<String> {
+    Behaviour::ALL.map(variable).to_vec()
+}
+
+/// The variable that names a real agent for a behaviour.
+fn variable(behaviour: Behaviour) -> String {
+    format!("AGENT_URL_{}", behaviour.name().to_uppercase())
+}
+
 impl Demo {
     /// Starts an agent of each behaviour, but those for which
     /// `AGENT_URL_<BEHAVIOUR>` names a real one.
@@ -65,7 +75,7 @@ impl Demo {
         let mut agents = Vec::new();
         for behaviour in Behaviour::ALL {
             let name = behaviour.name();
-            let variable = format!("AGENT_URL_{}", name.to_uppercase());
+            let variable = variable(behaviour);
             let url = match environment.get(&variable) {
                 Some(url) => url,
                 None => {

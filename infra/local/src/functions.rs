@@ -103,13 +103,12 @@ impl Functions {
 /// Whether the template sends a request to a function that is deployed a second time.
 pub(crate) fn only_reads(request: &Request) -> bool {
     let mut segments = request.uri().path().split('/').skip(1);
-    let start = [(); 4].map(|()| segments.next());
     *request.method() == Method::GET
-        && match start {
-            [Some("api"), Some("openclaw"), Some("maintenance"), None] => true,
-            [Some("api"), Some("instance"), Some(_), Some("operations")] => true,
-            _ => false,
-        }
+        && matches!(
+            [(); 4].map(|()| segments.next()),
+            [Some("api"), Some("openclaw"), Some("maintenance"), None]
+                | [Some("api"), Some("instance"), Some(_), Some("operations")]
+        )
 }
 
 /// What whoever serves all functions has to know of them.

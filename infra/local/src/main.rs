@@ -10,7 +10,9 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 use common::aws::Aws;
 use common::clock::SystemClock;
-use common::config::{LOG_LEVEL, ProcessEnvironment, Reader};
+use common::config::{
+    FROM_SUFFIX, LOG_LEVEL, ProcessEnvironment, Reader, SECRETS, SWEEP_INTERVAL, warn_of_unknown,
+};
 use common::railway::Limits;
 use common::telemetry::LogLevel;
 use local::import::Importer;
@@ -129,6 +131,14 @@ async fn serve(arguments: Arguments) -> Result<(), Error> {
         return Err(reader.into_error().into());
     };
     common::telemetry::init_console(level.unwrap_or_default());
+    warn_of_unknown(ProcessEnvironment.names(), &local::demo::variables());
+    for secret in SECRETS {
+        let name = format!("{secret}{FROM_SUFFIX}");
+        reader.without_effect(&[(&name, "")], "only functions and the relay read secrets");
+    }
+    if arguments.sweep > 0 {
+        reader.without_effect(&[(SWEEP_INTERVAL, "")], "--sweep tells the interval");
+    }
     // Before anything starts, so that no signal is missed.
     let mut terminated = signal(SignalKind::terminate())?;
     let environment = LocalEnvironment(ProcessEnvironment);

@@ -5,8 +5,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use common::config::{
-    PORT, RELAY_DRAIN, RELAY_MAX_BODY, RELAY_MAX_CONNECTIONS, RELAY_MAX_MESSAGE, RELAY_PATIENCE,
-    RELAY_PING, Reader,
+    ALLOWED_ORIGINS, PORT, RELAY_DRAIN, RELAY_MAX_BODY, RELAY_MAX_CONNECTIONS, RELAY_MAX_MESSAGE,
+    RELAY_PATIENCE, RELAY_PING, Reader, TICKETS_TABLE,
 };
 use common::http::InternalKey;
 use proxy::{Limits, SocketLimits};
@@ -40,6 +40,9 @@ impl Settings {
             reader.optional::<BoundedInteger<1, 3_600>>(RELAY_DRAIN),
             reader.required(common::config::INTERNAL_API_KEY),
         );
+        if reader.optional::<String>(TICKETS_TABLE) == Some(None) {
+            reader.without_effect(&[(ALLOWED_ORIGINS, "")], "TICKETS_TABLE is not set");
+        }
         let seconds = |amount: Option<u64>, default| amount.map_or(default, Duration::from_secs);
         let size = |amount: Option<u64>, default| {
             amount.map_or(default, |it| usize::try_from(it).unwrap_or(usize::MAX))
